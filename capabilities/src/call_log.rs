@@ -1,0 +1,62 @@
+//! The call log: one line per Call, append-only, written in the transaction of what it records.
+
+use serde_json::Value;
+
+use crate::call::Source;
+use crate::error::{Error, Result};
+use crate::redact::redact;
+use crate::tx::Tx;
+
+/// What one line of the call log says beside who, when and by which door.
+pub(crate) struct LogEntry<'e> {
+    pub action: &'static str,
+    pub input: Option<Value>,
+    pub reasoning: Option<&'e str>,
+    pub outcome: &'static str,
+    pub error: Option<&'e Error>,
+    pub reasons: Value,
+}
+
+impl LogEntry<'_> {
+    /// A call that was done.
+    pub fn done(action: &'static str, input: Value) -> Self {
+        Self { action, input: Some(input), reasoning: None, outcome: "done", error: None, reasons: Value::Null }
+    }
+}
+
+/// Writes the line, once per call, at its end.
+pub(crate) async fn write_log(tx: &mut Tx<'_>, source: &Source, entry: LogEntry<'_>) -> Result<()> {
+    let (org_id, call_id, now, caller) = (tx.org_id(), tx.call_id(), tx.now(), tx.caller());
+    // A pointer names members as the caller spelled them, so it is cleaned like any other text.
+    let pointers = |error: &Error| {
+        error.problems().iter().map(|problem| Value::from(redact(&problem.pointer).text.replace('\0', "\u{fffd}"))).collect::<Value>()
+    };
+    let reasons = Some(entry.reasons).filter(|reasons| reasons.as_array().is_some_and(|list| !list.is_empty()));
+    sqlx::query!(
+        r#"
+        insert into call_log
+          (org_id, id, at, caller_kind, caller_id, caller_name, door, client, action, input, reasoning, outcome,
+           error_code, problems, reasons, traceparent)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+        "#,
+        org_id,
+        call_id,
+        now,
+        caller.kind(),
+        caller.id(),
+        caller.name(),
+        source.door.name(),
+        source.client,
+        entry.action,
+        entry.input,
+        entry.reasoning,
+        entry.outcome,
+        entry.error.map(|error| error.code().name),
+        entry.error.map(pointers),
+        reasons,
+        source.traceparent
+    )
+    .execute(tx.db())
+    .await?;
+    Ok(())
+}

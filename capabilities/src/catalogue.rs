@@ -1,0 +1,240 @@
+//! Views of the registry: the capabilities document and OpenAPI. Nothing in them is written by hand but the frame.
+
+use serde_json::{Map, Value, json};
+
+use crate::call::Caller;
+use crate::error::{Error, Result};
+use crate::registry::{ActionEntry, DataEntry, Include, Registry};
+use crate::schema::{advertised, from_text};
+
+impl Registry {
+    /// What this caller may do and read: a line each, or with their full schemas those of one domain or one action.
+    pub fn capabilities(&self, caller: &Caller, domain: Option<&str>, action: Option<&str>) -> Result<Value> {
+        if let Some(name) = action {
+            let full = match domain {
+                Some(domain) if !name.contains('.') => format!("{domain}.{name}"),
+                _ => name.to_string(),
+            };
+            return self.action(&full).map(|action| json!({"actions": [in_full(action, caller)]}));
+        }
+        if let Some(name) = domain {
+            let domain = self.domains().iter().find(|domain| domain.name == name).ok_or_else(|| self.no_domain(name))?;
+            return Ok(json!({
+                "domain": domain.name,
+                "about": domain.about,
+                "actions": allowed(&domain.actions, caller).map(|action| in_full(action, caller)).collect::<Value>(),
+                "data": readable(&domain.data, caller).map(|entry| self.data_in_full(entry)).collect::<Value>(),
+            }));
+        }
+        let domains = self.domains().iter().map(|domain| {
+            let actions: Map<_, _> = allowed(&domain.actions, caller)
+                .map(|action| (action.name.to_string(), format!("[{}] {}", permission(action, caller), first_line(&action.description)).into()))
+                .collect();
+            let data: Map<_, _> = readable(&domain.data, caller)
+                .map(|entry| (entry.name.to_string(), first_line(&entry.description).into()))
+                .collect();
+            json!({"domain": domain.name, "about": domain.about, "actions": actions, "data": data})
+        });
+        Ok(json!({
+            "domains": domains.collect::<Value>(),
+            "permissions": {
+                "unrestricted": "done at once",
+                "soft_limit": "done at once when `reasoning` is given",
+            },
+            "more": "Ask with `domain` (or `domain` and `action`) for the full schemas.",
+        }))
+    }
+
+    fn no_domain(&self, name: &str) -> Error {
+        let names: Vec<&str> = self.domains().iter().map(|domain| domain.name).collect();
+        let problem = crate::error::Problem::at("/domain", format!("there is no domain `{name}`; known: {}", names.join(", ")));
+        Error::InvalidInput(vec![problem.did_you_mean(crate::schema::nearest(name, names))])
+    }
+
+    fn data_in_full(&self, entry: &DataEntry) -> Value {
+        json!({
+            "type": entry.name,
+            "description": entry.description,
+            "sorted_by": entry.sorted_by,
+            "filters": entry.filters().map(|filters| without_description(filters.schema())).unwrap_or_default(),
+            "include": self.includes(entry).iter().map(Include::name).collect::<Vec<_>>(),
+            "row": without_description(&entry.row),
+        })
+    }
+
+    /// A filter of a data type from the text of a query parameter, typed as its schema says.
+    #[must_use]
+    pub fn filter_from_text(&self, data_type: &str, name: &str, text: &str) -> Value {
+        let schema = self.data_type(data_type).and_then(DataEntry::filters).map(|filters| &filters.schema()["properties"][name]);
+        schema.map_or_else(|_| text.into(), |schema| from_text(schema, text))
+    }
+
+    /// OpenAPI 3.1 of the REST door. Its schemas are the very ones inputs are validated with.
+    #[must_use]
+    pub fn openapi(&self, version: &str) -> Value {
+        let bodies: Vec<Value> = self.actions().map(body_of).collect();
+        let names: Vec<&str> = self.data_types().map(|entry| entry.name).collect();
+        let mut parameters = vec![
+            parameter("type", "What to read.", &json!({"type": "string", "enum": names})),
+            parameter("id", "One record by its id: `data` is the record itself.", &json!({"type": "string", "format": "uuid"})),
+            parameter("include", "What the rows bring along, separated by commas.", &json!({"type": "string"})),
+            parameter("fields", "The members to show, separated by commas.", &json!({"type": "string"})),
+            parameter("limit", "Rows per page.", &json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 25})),
+            parameter("cursor", "`meta.next_cursor` of the page before.", &json!({"type": "string"})),
+        ];
+        parameters[0]["required"] = true.into();
+        parameters.extend(self.filter_parameters());
+        let answers = |description: &str| {
+            json!({
+                "200": {"description": description, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Envelope"}}}},
+                "default": {"description": "Refused: see `error`.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Envelope"}}}},
+            })
+        };
+        json!({
+            "openapi": "3.1.0",
+            "info": {"title": "Frontdesk", "version": version,
+                "description": "The back office of a small service business. Every action and data type is listed by /api/capabilities."},
+            "security": [{"agent": []}],
+            "paths": {
+                "/api/capabilities": {"get": {
+                    "operationId": "capabilities", "summary": "What this caller may do and read",
+                    "parameters": [
+                        parameter("domain", "One domain, with full schemas.", &json!({"type": "string"})),
+                        parameter("action", "One action, with its full schema.", &json!({"type": "string"})),
+                    ],
+                    "responses": answers("The capabilities."),
+                }},
+                "/api/data": {"get": {
+                    "operationId": "query", "summary": "Read records", "parameters": parameters,
+                    "responses": answers("A page of rows, or one record."),
+                }},
+                "/api/actions": {"post": {
+                    "operationId": "act", "summary": "Carry out an action",
+                    "parameters": [{"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 200}}],
+                    "requestBody": {"required": true, "content": {"application/json": {"schema": {"oneOf": bodies}}}},
+                    "responses": answers("What the action answers with, or the preview of a dry run."),
+                }},
+            },
+            "components": {
+                "securitySchemes": {"agent": {"type": "http", "scheme": "bearer", "description": "An agent's token, `fd_…`."}},
+                "schemas": {"Envelope": envelope_schema()},
+            },
+        })
+    }
+
+    /// Filters of all types, merged by name: OpenAPI cannot make a parameter depend on another.
+    fn filter_parameters(&self) -> Vec<Value> {
+        let mut merged: Map<String, Value> = Map::new();
+        for entry in self.data_types() {
+            let Ok(filters) = entry.filters() else { continue };
+            for (name, schema) in filters.schema()["properties"].as_object().into_iter().flatten() {
+                let description = format!("Of {}: {}", entry.name, schema["description"].as_str().unwrap_or_default());
+                match merged.get_mut(name) {
+                    Some(known) => {
+                        let text = format!("{} {description}", known["description"].as_str().unwrap_or_default());
+                        known["description"] = text.into();
+                        known["schema"] = json!({"type": "string"});
+                    }
+                    None => {
+                        merged.insert(name.clone(), parameter(name, &description, &without_description(schema)));
+                    }
+                }
+            }
+        }
+        merged.into_iter().map(|(_, parameter)| parameter).collect()
+    }
+}
+
+fn parameter(name: &str, description: &str, schema: &Value) -> Value {
+    json!({"name": name, "in": "query", "description": description, "schema": schema})
+}
+
+fn body_of(action: &ActionEntry) -> Value {
+    let (domain, verb) = action.name.split_once('.').unwrap_or((action.name, ""));
+    let data = action.input().map(|input| advertised(input.schema())).unwrap_or_default();
+    json!({
+        "title": action.name,
+        "description": action.description,
+        "type": "object",
+        "required": ["domain", "action"],
+        "properties": {
+            "domain": {"type": "string", "enum": [domain]},
+            "action": {"type": "string", "enum": [verb]},
+            "data": data,
+            "items": {"type": "array", "description": "Several inputs instead of `data`, all or nothing.", "items": {"type": "object"}},
+            "reasoning": {"type": "string", "maxLength": 2000},
+            "idempotency_key": {"type": "string", "maxLength": 200},
+            "dry_run": {"type": "boolean"},
+        },
+        "examples": [{"domain": domain, "action": verb, "data": action.example}],
+    })
+}
+
+fn envelope_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["success", "data", "error", "meta"],
+        "properties": {
+            "success": {"type": "boolean"},
+            "data": {"type": ["object", "array", "null"]},
+            "error": {"type": ["object", "null"], "properties": {
+                "code": {"type": "string"}, "message": {"type": "string"}, "hint": {"type": "string"},
+                "retry": {"type": "string", "enum": ["never", "after_fixing", "later"]},
+                "problems": {"type": "array", "items": {"type": "object", "properties": {
+                    "pointer": {"type": "string"}, "message": {"type": "string"},
+                    "did_you_mean": {"type": "array", "items": {"type": "string"}}}}},
+            }},
+            "meta": {"type": "object", "properties": {
+                "request_id": {"type": "string", "format": "uuid"}, "timestamp": {"type": "string", "format": "date-time"},
+                "warnings": {"type": "array", "items": {"type": "object"}},
+                "total": {"type": ["integer", "string"]}, "next_cursor": {"type": "string"},
+            }},
+        },
+    })
+}
+
+fn allowed<'a>(actions: &'a [ActionEntry], caller: &Caller) -> impl Iterator<Item = &'a ActionEntry> {
+    actions.iter().filter(|action| caller.is_among(action.who))
+}
+
+fn readable<'a>(data: &'a [DataEntry], caller: &Caller) -> impl Iterator<Item = &'a DataEntry> {
+    data.iter().filter(|entry| caller.is_among(entry.who))
+}
+
+/// The permission class that holds for this caller: people are bound by their role alone.
+fn permission(action: &ActionEntry, caller: &Caller) -> Value {
+    match caller.is_agent() {
+        true => json!(action.gate),
+        false => "unrestricted".into(),
+    }
+}
+
+fn in_full(action: &ActionEntry, caller: &Caller) -> Value {
+    let mut full = json!({
+        "action": action.name,
+        "description": action.description,
+        "permission": permission(action, caller),
+        "effect": action.effect,
+        "input": action.input().map(|input| without_description(input.schema())).unwrap_or_default(),
+        "output": without_description(&action.output),
+        "example": action.example,
+    });
+    if caller.is_agent() && !action.escalations.is_empty() {
+        let raised = action.escalations.iter().map(|(code, gate, message)| json!({"code": code, "permission": gate, "when": message}));
+        full["stricter_when"] = raised.collect();
+    }
+    full
+}
+
+/// The schema as advertised, without the description that stands beside it already.
+fn without_description(schema: &Value) -> Value {
+    let mut schema = advertised(schema);
+    if let Value::Object(members) = &mut schema {
+        members.remove("description");
+    }
+    schema
+}
+
+fn first_line(description: &str) -> &str {
+    description.lines().next().unwrap_or_default()
+}

@@ -1,0 +1,118 @@
+//! What an agent may do without asking: an action's class, and what raises it for one call.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The permission class of an action for agents, mildest first. People are bound by their role instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gate {
+    /// Done at once.
+    Unrestricted,
+    /// Done at once when the call carries a reasoning.
+    SoftLimit,
+}
+
+/// Why a call was judged stricter than its action's class.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// Stable, snake_case.
+    pub code: String,
+    /// A sentence for people, in lower case without a full stop.
+    pub message: String,
+}
+
+/// The codes a review found to hold.
+#[derive(Debug, Default)]
+pub struct Reasons(Vec<&'static str>);
+
+impl Reasons {
+    /// Nothing that raises the class.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Adds `code` if it holds.
+    #[must_use]
+    pub fn when(mut self, holds: bool, code: &'static str) -> Self {
+        if holds {
+            self.0.push(code);
+        }
+        self
+    }
+}
+
+enum Test<A> {
+    Input(fn(&A) -> bool),
+    Review,
+}
+
+/// What raises the class of one call: a fact of the input, or one that the action's review finds in the rows.
+pub struct Escalation<A> {
+    code: &'static str,
+    gate: Gate,
+    message: &'static str,
+    test: Test<A>,
+}
+
+impl<A> Escalation<A> {
+    /// Holds by the input alone.
+    pub const fn on_input(code: &'static str, gate: Gate, message: &'static str, test: fn(&A) -> bool) -> Self {
+        Self { code, gate, message, test: Test::Input(test) }
+    }
+
+    /// Holds when the action's `review` names `code`.
+    pub const fn on_review(code: &'static str, gate: Gate, message: &'static str) -> Self {
+        Self { code, gate, message, test: Test::Review }
+    }
+
+    /// For the catalogue: code, class and sentence.
+    pub(crate) fn facts(&self) -> (&'static str, Gate, &'static str) {
+        (self.code, self.gate, self.message)
+    }
+}
+
+impl<A> fmt::Debug for Escalation<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} → {:?}", self.code, self.gate)
+    }
+}
+
+/// The class of a whole call: the strictest of its steps, with all their reasons.
+#[derive(Debug, Clone)]
+pub(crate) struct Judgement {
+    pub gate: Gate,
+    pub reasons: Vec<Reason>,
+}
+
+impl Judgement {
+    pub fn mild() -> Self {
+        Self { gate: Gate::Unrestricted, reasons: Vec::new() }
+    }
+
+    /// Judges one step by its declared class, its input and what its review found.
+    pub fn add<A>(&mut self, class: Gate, escalations: &[Escalation<A>], input_holds: &[bool], found: &Reasons) {
+        self.gate = self.gate.max(class);
+        for (escalation, holds_by_input) in escalations.iter().zip(input_holds) {
+            let holds = *holds_by_input || found.0.contains(&escalation.code);
+            let known = self.reasons.iter().any(|reason| reason.code == escalation.code);
+            if holds && !known {
+                self.gate = self.gate.max(escalation.gate);
+                self.reasons.push(Reason { code: escalation.code.into(), message: escalation.message.into() });
+            }
+        }
+    }
+}
+
+/// Which escalations hold by the input, taken before the action consumes it.
+pub(crate) fn by_input<A>(escalations: &[Escalation<A>], input: &A) -> Vec<bool> {
+    escalations
+        .iter()
+        .map(|escalation| match escalation.test {
+            Test::Input(test) => test(input),
+            Test::Review => false,
+        })
+        .collect()
+}

@@ -1,0 +1,45 @@
+//! The kernel: what a capability is and how one is carried out.
+//!
+//! Everything that changes something is a [`Call`], carried out by [`Office::call`]; every question is a
+//! [`Read`], answered by [`Office::read`]. This crate knows no domain, no HTTP and no MCP: the doors bring
+//! Calls in, the domains declare [`Action`]s and [`Data`], and the rest is derived here.
+
+mod action;
+mod agents;
+mod answer;
+mod call;
+mod call_log;
+mod catalogue;
+mod data;
+mod errands;
+mod error;
+mod gate;
+mod history;
+mod idempotency;
+mod kinds;
+mod office;
+mod reading;
+pub mod redact;
+mod registry;
+mod request;
+mod schema;
+mod tx;
+pub mod world;
+
+pub use action::{Action, Effect};
+pub use agents::{AgentToken, NewAgent, NewOrg};
+pub use answer::{Answer, Meta};
+pub use call::{Actor, Call, Caller, Door, Input, Options, OrgFacts, Role, Source, Who};
+pub use data::{Data, Key, Keyed, Listing, Parent, Query};
+pub use errands::Errand;
+pub use error::{Code, Error, Problem, Result, Retry};
+pub use gate::{Escalation, Gate, Reason, Reasons};
+pub use history::{Change, Trail, TrailQuery, trail};
+pub use kinds::{
+    CountryCode, EmailAddress, Entity, FreeText, Id, Ids, Name, Patch, PhoneNumber, Secret, Text, TimeZone, Untrusted,
+};
+pub use office::Office;
+pub use reading::{Read, Selection};
+pub use registry::{ActionEntry, DataEntry, Domain, Registry, RegistryError, ToolNames};
+pub use request::{ActionRequest, Form, QueryRequest};
+pub use tx::{Referrer, Tx, Warning};

@@ -1,0 +1,345 @@
+//! The checked list of everything the office can do and show. Built once at start from the domains' plain lists;
+//! what is wrong in a declaration is found then, all at once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use serde_json::Value;
+
+use crate::action::{Action, Effect};
+use crate::call::Who;
+use crate::data::{Data, Keyed, Listing, Parent, Query};
+use crate::error::{Error, Result};
+use crate::gate::Gate;
+use crate::schema::{self, Checker};
+use crate::tx::Tx;
+
+type Boxed<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
+type Run = for<'t> fn(Value, &'t mut Tx<'_>) -> Boxed<'t, Value>;
+type List = for<'t> fn(Value, Query, &'t mut Tx<'_>) -> Boxed<'t, Listing<Value>>;
+
+/// What agents call a capability that has a tool of its own, besides the generic ones.
+#[derive(Debug, Clone, Copy)]
+pub struct ToolNames {
+    /// `find_customer`.
+    pub name: &'static str,
+    /// "Find a customer".
+    pub title: &'static str,
+}
+
+/// An action as the registry knows it.
+pub struct ActionEntry {
+    /// `domain.verb`.
+    pub name: &'static str,
+    /// Former names, still answered.
+    pub formerly: &'static [&'static str],
+    /// What a model reads.
+    pub description: String,
+    /// What it does to what is there.
+    pub effect: Effect,
+    /// Its class for agents.
+    pub gate: Gate,
+    /// The people who may do it.
+    pub who: Who,
+    /// What raises the class: code, class, sentence.
+    pub escalations: Vec<(&'static str, Gate, &'static str)>,
+    /// A complete, valid input.
+    pub example: Value,
+    pub(crate) input: std::result::Result<Checker, String>,
+    pub(crate) output: Value,
+    pub(crate) parse: fn(&Checker, Value) -> Result<()>,
+    pub(crate) run: Run,
+}
+
+impl ActionEntry {
+    /// Its compiled input schema; present once the registry was built.
+    pub(crate) fn input(&self) -> Result<&Checker> {
+        self.input.as_ref().map_err(|error| Error::Internal(error.clone()))
+    }
+
+    /// The schema of its input, as advertised.
+    #[must_use]
+    pub fn input_schema(&self) -> Value {
+        self.input.as_ref().map(|input| schema::advertised(input.schema())).unwrap_or_default()
+    }
+
+    /// The schema of what it answers with.
+    #[must_use]
+    pub fn output_schema(&self) -> Value {
+        schema::advertised(&self.output)
+    }
+}
+
+/// A data type as the registry knows it.
+pub struct DataEntry {
+    /// Plural.
+    pub name: &'static str,
+    /// Singular.
+    pub one: &'static str,
+    /// What a model reads.
+    pub description: String,
+    /// The people who may read it.
+    pub who: Who,
+    /// The order, in words.
+    pub sorted_by: &'static str,
+    /// What its rows belong to.
+    pub parents: &'static [Parent],
+    /// The tool of its own that agents get for it.
+    pub tool: Option<ToolNames>,
+    pub(crate) filters: std::result::Result<Checker, String>,
+    pub(crate) row: Value,
+    pub(crate) list: List,
+}
+
+impl DataEntry {
+    /// The compiled schema of its filters; present once the registry was built.
+    pub(crate) fn filters(&self) -> Result<&Checker> {
+        self.filters.as_ref().map_err(|error| Error::Internal(error.clone()))
+    }
+
+    /// The schema of its filters, as advertised.
+    #[must_use]
+    pub fn filters_schema(&self) -> Value {
+        self.filters.as_ref().map(|filters| schema::advertised(filters.schema())).unwrap_or_default()
+    }
+
+    /// The schema of a row.
+    #[must_use]
+    pub fn row_schema(&self) -> Value {
+        schema::advertised(&self.row)
+    }
+}
+
+/// A domain: its name, what it is about, and its lists.
+pub struct Domain {
+    /// `contact`.
+    pub name: &'static str,
+    /// One sentence.
+    pub about: &'static str,
+    /// Its actions.
+    pub actions: Vec<ActionEntry>,
+    /// Its data types.
+    pub data: Vec<DataEntry>,
+}
+
+impl Domain {
+    /// An empty domain.
+    #[must_use]
+    pub fn new(name: &'static str, about: &'static str) -> Self {
+        Self { name, about, actions: Vec::new(), data: Vec::new() }
+    }
+
+    /// Adds an action.
+    #[must_use]
+    pub fn action<A: Action>(mut self) -> Self {
+        let schema = schema::of_input::<A>();
+        self.actions.push(ActionEntry {
+            name: A::NAME,
+            formerly: A::FORMERLY,
+            description: schema["description"].as_str().unwrap_or_default().to_string(),
+            effect: A::EFFECT,
+            gate: A::GATE,
+            who: A::WHO,
+            escalations: A::ESCALATIONS.iter().map(crate::gate::Escalation::facts).collect(),
+            example: A::example(),
+            output: schema::of_output::<A::Output>(),
+            input: Checker::new(schema),
+            parse: |checker, value| checker.parse::<A>(value).map(drop),
+            run: |value, tx| Box::pin(run::<A>(value, tx)),
+        });
+        self
+    }
+
+    /// Adds a data type.
+    #[must_use]
+    pub fn data<D: Data>(mut self) -> Self {
+        let schema = schema::of_input::<D>();
+        self.data.push(DataEntry {
+            name: D::NAME,
+            one: D::ONE,
+            description: schema["description"].as_str().unwrap_or_default().to_string(),
+            who: D::WHO,
+            sorted_by: D::SORTED_BY,
+            parents: D::PARENTS,
+            tool: None,
+            row: schema::of_output::<D::Row>(),
+            filters: Checker::new(schema),
+            list: |filters, query, tx| Box::pin(list::<D>(filters, query, tx)),
+        });
+        self
+    }
+
+    /// Adds a data type that agents also get as a tool of its own, because it is the first thing they reach for.
+    #[must_use]
+    pub fn data_tool<D: Data>(mut self, name: &'static str, title: &'static str) -> Self {
+        self = self.data::<D>();
+        if let Some(entry) = self.data.last_mut() {
+            entry.tool = Some(ToolNames { name, title });
+        }
+        self
+    }
+}
+
+async fn run<A: Action>(input: Value, tx: &mut Tx<'_>) -> Result<Value> {
+    let action: A = serde_json::from_value(input).map_err(|error| Error::Internal(error.to_string()))?;
+    let output = tx.call(action).await?;
+    serde_json::to_value(output).map_err(|error| Error::Internal(error.to_string()))
+}
+
+async fn list<D: Data>(filters: Value, query: Query, tx: &mut Tx<'_>) -> Result<Listing<Value>> {
+    let question: D = serde_json::from_value(filters).map_err(|error| Error::Internal(error.to_string()))?;
+    let page = question.list(query, tx).await?;
+    let rows = page.rows.into_iter().map(|Keyed { key, row }| {
+        let row = serde_json::to_value(row).map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(Keyed { key, row })
+    });
+    Ok(Listing { rows: rows.collect::<Result<_>>()?, total: page.total })
+}
+
+/// What is wrong with the declarations.
+#[derive(Debug)]
+pub struct RegistryError(Vec<String>);
+
+impl fmt::Display for RegistryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the capabilities are declared wrongly: {}", self.0.join("; "))
+    }
+}
+
+impl std::error::Error for RegistryError {}
+
+/// Everything the office can do and show.
+pub struct Registry {
+    domains: Vec<Domain>,
+    actions: BTreeMap<&'static str, (usize, usize)>,
+    data: BTreeMap<&'static str, (usize, usize)>,
+}
+
+impl Registry {
+    /// Checks the domains and indexes them by name.
+    pub fn new(domains: Vec<Domain>) -> std::result::Result<Self, RegistryError> {
+        let mut wrong = Vec::new();
+        let (mut actions, mut data) = (BTreeMap::new(), BTreeMap::new());
+        for (d, domain) in domains.iter().enumerate() {
+            for (a, action) in domain.actions.iter().enumerate() {
+                check_action(domain.name, action, &mut wrong);
+                for name in std::iter::once(&action.name).chain(action.formerly) {
+                    if actions.insert(*name, (d, a)).is_some() {
+                        wrong.push(format!("{name} is declared twice"));
+                    }
+                }
+            }
+            for (t, entry) in domain.data.iter().enumerate() {
+                if data.insert(entry.name, (d, t)).is_some() {
+                    wrong.push(format!("{} is declared twice", entry.name));
+                }
+            }
+        }
+        for entry in domains.iter().flat_map(|domain| &domain.data) {
+            check_data(entry, &data, &mut wrong);
+        }
+        match wrong.is_empty() {
+            true => Ok(Self { domains, actions, data }),
+            false => Err(RegistryError(wrong)),
+        }
+    }
+
+    /// The domains in their order.
+    #[must_use]
+    pub fn domains(&self) -> &[Domain] {
+        &self.domains
+    }
+
+    /// All actions, by domain.
+    pub fn actions(&self) -> impl Iterator<Item = &ActionEntry> {
+        self.domains.iter().flat_map(|domain| &domain.actions)
+    }
+
+    /// All data types, by domain.
+    pub fn data_types(&self) -> impl Iterator<Item = &DataEntry> {
+        self.domains.iter().flat_map(|domain| &domain.data)
+    }
+
+    /// The action of that name.
+    pub fn action(&self, name: &str) -> Result<&ActionEntry> {
+        let found = self.actions.get(name).map(|(domain, action)| &self.domains[*domain].actions[*action]);
+        found.ok_or_else(|| Error::UnknownAction {
+            name: name.into(),
+            did_you_mean: schema::nearest(name, self.actions.keys().copied()),
+        })
+    }
+
+    /// The data type of that name.
+    pub fn data_type(&self, name: &str) -> Result<&DataEntry> {
+        let found = self.data.get(name).map(|(domain, entry)| &self.domains[*domain].data[*entry]);
+        found.ok_or_else(|| Error::UnknownType {
+            name: name.into(),
+            did_you_mean: schema::nearest(name, self.data.keys().copied()),
+        })
+    }
+
+    /// What rows of `entry` can bring along: the name, the other type, and how they hang together.
+    pub(crate) fn includes(&self, entry: &DataEntry) -> Vec<Include<'_>> {
+        let children = self.data_types().flat_map(|child| {
+            let of_this = |parent: &&Parent| parent.of == entry.name || (parent.of == "*" && child.name != entry.name);
+            child.parents.iter().filter(of_this).map(move |link| Include::Children { name: link.children, child, link })
+        });
+        let parents = entry.parents.iter().filter_map(|link| {
+            Some(Include::Parent { name: link.parent?, parent: self.data_type(link.of).ok()?, member: link.member })
+        });
+        children.chain(parents).collect()
+    }
+}
+
+/// Something rows can bring along.
+pub(crate) enum Include<'r> {
+    /// Rows that belong to them.
+    Children { name: &'static str, child: &'r DataEntry, link: &'static Parent },
+    /// The row they belong to.
+    Parent { name: &'static str, parent: &'r DataEntry, member: &'static str },
+}
+
+impl Include<'_> {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Children { name, .. } | Self::Parent { name, .. } => name,
+        }
+    }
+}
+
+fn check_action(domain: &str, action: &ActionEntry, wrong: &mut Vec<String>) {
+    let name = action.name;
+    if name.strip_prefix(domain).is_none_or(|rest| !rest.starts_with('.')) {
+        wrong.push(format!("{name} does not begin with its domain {domain}"));
+    }
+    if action.description.is_empty() {
+        wrong.push(format!("{name} has no doc comment"));
+    }
+    match &action.input {
+        Err(error) => wrong.push(format!("{name}: {error}")),
+        Ok(checker) => {
+            if let Err(error) = (action.parse)(checker, action.example.clone()) {
+                wrong.push(format!("the example of {name} is refused: {}", error.message()));
+            }
+        }
+    }
+}
+
+fn check_data(entry: &DataEntry, known: &BTreeMap<&'static str, (usize, usize)>, wrong: &mut Vec<String>) {
+    let name = entry.name;
+    match &entry.filters {
+        Err(error) => wrong.push(format!("{name}: {error}")),
+        Ok(filters) => {
+            for parent in entry.parents {
+                if parent.of != "*" && !known.contains_key(parent.of) {
+                    wrong.push(format!("{name} belongs to {}, which is not there", parent.of));
+                }
+                if filters.schema()["properties"].get(parent.filter).is_none() {
+                    wrong.push(format!("{name} has no filter {}", parent.filter));
+                }
+            }
+        }
+    }
+}

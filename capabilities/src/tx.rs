@@ -1,0 +1,223 @@
+//! A transaction on behalf of one organization and one call: the only way to the tables.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
+use uuid::Uuid;
+
+use crate::action::Action;
+use crate::call::{Caller, OrgFacts};
+use crate::errands::{Errand, Recorded};
+use crate::error::{Error, Result};
+use crate::gate::{Judgement, by_input};
+use crate::kinds::{Entity, Id};
+use crate::world::{Database, Ids};
+
+/// Something the caller should know although the call went through.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Warning {
+    /// Stable, snake_case.
+    pub code: String,
+    /// A sentence.
+    pub message: String,
+    /// What it is about: ids with names, or the fields.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub about: Option<Value>,
+}
+
+/// Rows of another table that refer to a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Referrer {
+    /// The table.
+    pub table: String,
+    /// Its column.
+    pub column: String,
+    /// Whether they would be deleted along.
+    pub cascades: bool,
+    /// How many.
+    pub rows: i64,
+}
+
+/// A running transaction: knows its organization, call, caller and time.
+pub struct Tx<'a> {
+    transaction: Transaction<'static, Postgres>,
+    caller: &'a Caller,
+    ids: &'a Ids,
+    call_id: Uuid,
+    now: DateTime<Utc>,
+    pub(crate) judgement: Judgement,
+    pub(crate) warnings: Vec<Warning>,
+    pub(crate) errands: Vec<Recorded>,
+}
+
+impl<'a> Tx<'a> {
+    /// Opens a transaction that may write, in one round trip.
+    pub(crate) async fn begin(
+        database: &Database,
+        ids: &'a Ids,
+        caller: &'a Caller,
+        call_id: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
+        Self::open(database, ids, caller, call_id, now, "begin").await
+    }
+
+    /// Opens one that cannot write, whatever runs in it.
+    pub(crate) async fn begin_reading(
+        database: &Database,
+        ids: &'a Ids,
+        caller: &'a Caller,
+        call_id: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
+        Self::open(database, ids, caller, call_id, now, "begin read only").await
+    }
+
+    async fn open(
+        database: &Database,
+        ids: &'a Ids,
+        caller: &'a Caller,
+        call_id: Uuid,
+        now: DateTime<Utc>,
+        begin: &str,
+    ) -> Result<Self> {
+        let org = caller.org().id;
+        let time = now.to_rfc3339();
+        let statement = format!("{begin}; select frontdesk.begin_call('{org}', '{call_id}', '{time}')");
+        Ok(Self {
+            transaction: database.begin(statement).await?,
+            caller,
+            ids,
+            call_id,
+            now,
+            judgement: Judgement::mild(),
+            warnings: Vec::new(),
+            errands: Vec::new(),
+        })
+    }
+
+    /// The connection, for `query_as!(…).fetch_one(tx.db())`. Every statement names `org_id = $1`.
+    pub fn db(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
+
+    /// The organization's id, `$1` of every statement.
+    #[must_use]
+    pub fn org_id(&self) -> Uuid {
+        self.caller.org().id
+    }
+
+    /// Time zone, currency and country of the organization.
+    #[must_use]
+    pub fn org(&self) -> &OrgFacts {
+        self.caller.org()
+    }
+
+    /// Who acts.
+    #[must_use]
+    pub fn caller(&self) -> &'a Caller {
+        self.caller
+    }
+
+    /// The call everything written here belongs to.
+    #[must_use]
+    pub fn call_id(&self) -> Uuid {
+        self.call_id
+    }
+
+    /// The time of the call; the same throughout.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// A new id.
+    pub fn new_id<T: Entity>(&self) -> Id<T> {
+        self.ids.next(self.now).into()
+    }
+
+    pub(crate) fn next_id(&self) -> Uuid {
+        self.ids.next(self.now)
+    }
+
+    /// Locks a row for the rest of the call and checks that it is the version the caller knows, so that two changes at
+    /// once never overwrite each other.
+    pub async fn lock<T: Entity>(&mut self, id: Id<T>, expected_version: Option<i32>) -> Result<()> {
+        let statement = format!("select version from {} where org_id = $1 and id = $2 for update", T::TABLE);
+        let current: Option<i32> = sqlx::query_scalar(AssertSqlSafe(statement))
+            .bind(self.org_id())
+            .bind(id.uuid())
+            .fetch_optional(self.db())
+            .await?;
+        let current = current.ok_or_else(|| Error::not_found::<T>(id))?;
+        match expected_version {
+            Some(expected) if expected != current => Err(Error::VersionConflict { current }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells the caller something although the call goes through.
+    pub fn warn(&mut self, code: &'static str, message: impl Into<String>, about: Option<Value>) {
+        self.warnings.push(Warning { code: code.into(), message: message.into(), about });
+    }
+
+    /// Carries out another action inside this call: same transaction, same preview, one decision for the whole.
+    pub async fn call<A: Action>(&mut self, action: A) -> Result<A::Output> {
+        if !self.caller.is_among(A::WHO) {
+            return Err(Error::Forbidden(format!("`{}` is for {}.", A::NAME, A::WHO.in_words())));
+        }
+        let holds = by_input(A::ESCALATIONS, &action);
+        let found = action.review(self).await?;
+        self.judgement.add(A::GATE, A::ESCALATIONS, &holds, &found);
+        action.run(self).await
+    }
+
+    /// Records something to be done outside after the commit.
+    pub async fn errand<E: Errand>(&mut self, errand: &E) -> Result<()> {
+        let recorded =
+            Recorded { id: self.next_id(), kind: E::KIND.into(), summary: errand.summary(), state: "recorded".into() };
+        let payload = serde_json::to_value(errand).map_err(|error| Error::Internal(error.to_string()))?;
+        let (org_id, call_id, now) = (self.org_id(), self.call_id, self.now);
+        sqlx::query!(
+            r#"
+            insert into errands (org_id, id, call_id, kind, summary, payload, created_at)
+            values ($1, $2, $3, $4, $5, $6, $7)
+            "#,
+            org_id,
+            recorded.id,
+            call_id,
+            recorded.kind,
+            recorded.summary,
+            payload,
+            now
+        )
+        .execute(self.db())
+        .await?;
+        self.errands.push(recorded);
+        Ok(())
+    }
+
+    /// Everything that refers to a row, by the foreign keys of the schema: also from domains this one does not know.
+    pub async fn referrers<T: Entity>(&mut self, id: Id<T>) -> Result<Vec<Referrer>> {
+        Ok(sqlx::query_as!(
+            Referrer,
+            r#"
+            select table_name as "table!", column_name as "column!", cascades as "cascades!", rows as "rows!"
+            from frontdesk.referrers($1, $2)
+            "#,
+            T::TABLE,
+            id.uuid()
+        )
+        .fetch_all(self.db())
+        .await?)
+    }
+
+    pub(crate) async fn commit(self) -> Result<()> {
+        Ok(self.transaction.commit().await?)
+    }
+
+    pub(crate) async fn roll_back(self) -> Result<()> {
+        Ok(self.transaction.rollback().await?)
+    }
+}

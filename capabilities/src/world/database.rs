@@ -1,0 +1,127 @@
+//! PostgreSQL as the service sees it: a pool of connections logged in as a role that row security binds.
+//!
+//! The pool is private to the kernel: a [`crate::Tx`] is the only way to the tables of an organization.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
+
+/// Why a database cannot be served from.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// Not reachable, or not migrated.
+    #[error("the database cannot be used: {0}")]
+    Sql(#[from] sqlx::Error),
+    /// Row security would not bind this login.
+    #[error(
+        "refusing to serve as `{role}`: it {why}, so row level security would not separate organizations. \
+         Give DATABASE_URL the login frontdesk_app and DATABASE_OWNER_URL the owner's"
+    )]
+    Unbound {
+        /// The login.
+        role: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+/// The service's connections.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pool: PgPool,
+}
+
+impl Database {
+    /// Connects and checks that row security binds the login.
+    pub async fn open(options: PgConnectOptions, connections: u32) -> Result<Self, DatabaseError> {
+        // Custom plans: `($2 is null or …)` folds away only when the value is known. The word similarity
+        // threshold is what still counts as a misspelling.
+        let options = options.options([
+            ("plan_cache_mode", "force_custom_plan"),
+            ("pg_trgm.word_similarity_threshold", "0.5"),
+            ("timezone", "UTC"),
+        ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(5))
+            .idle_timeout(Duration::from_secs(300))
+            .connect_with(options)
+            .await?;
+        refuse_unbound(&pool).await?;
+        read_constraint_texts(&pool).await?;
+        Ok(Self { pool })
+    }
+
+    /// Whether it answers, within a second or so.
+    pub async fn answers(&self) -> bool {
+        let ask = sqlx::query("select 1").execute(&self.pool);
+        matches!(tokio::time::timeout(Duration::from_secs(2), ask).await, Ok(Ok(_)))
+    }
+
+    /// Closes all connections, after the transactions in hand.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    pub(crate) async fn begin(&self, statement: String) -> Result<sqlx::Transaction<'static, Postgres>, sqlx::Error> {
+        self.pool.begin_with(AssertSqlSafe(statement)).await
+    }
+}
+
+async fn refuse_unbound(pool: &PgPool) -> Result<(), DatabaseError> {
+    let login = sqlx::query!(
+        r#"
+        select current_user::text as "role!",
+               r.rolsuper or r.rolbypassrls as "bypasses!",
+               exists (select 1 from pg_class c where c.relowner = r.oid) as "owns!",
+               exists (
+                 select 1 from pg_class c
+                 where c.relnamespace = 'public'::regnamespace and c.relrowsecurity
+                   and pg_has_role(r.oid, c.relowner, 'member')
+               ) as "member!"
+        from pg_roles r
+        where r.rolname = current_user
+        "#
+    )
+    .fetch_one(pool)
+    .await?;
+    let why = match (login.bypasses, login.owns, login.member) {
+        (true, _, _) => "bypasses row level security",
+        (_, true, _) => "owns tables",
+        (_, _, true) => "is a member of the owner",
+        _ => return Ok(()),
+    };
+    Err(DatabaseError::Unbound { role: login.role, why })
+}
+
+static CONSTRAINT_TEXTS: OnceLock<HashMap<String, String>> = OnceLock::new();
+
+/// What the migration says of a constraint, for people. A shard's constraint has a number behind its name.
+pub(crate) fn constraint_text(constraint: &str) -> Option<String> {
+    let texts = CONSTRAINT_TEXTS.get()?;
+    let unnumbered = constraint.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('_');
+    texts.get(constraint).or_else(|| texts.get(unnumbered)).cloned()
+}
+
+async fn read_constraint_texts(pool: &PgPool) -> Result<(), sqlx::Error> {
+    let comments = sqlx::query!(
+        r#"
+        select c.conname as "name!", d.description as "text!"
+        from pg_constraint c
+        join pg_description d on d.objoid = c.oid and d.classoid = 'pg_constraint'::regclass
+        where c.connamespace = 'public'::regnamespace
+        "#
+    )
+    .fetch_all(pool)
+    .await?;
+    // The same in every database of this version, so whoever comes first may set it.
+    CONSTRAINT_TEXTS.get_or_init(|| comments.into_iter().map(|comment| (comment.name, comment.text)).collect());
+    Ok(())
+}

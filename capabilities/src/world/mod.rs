@@ -1,0 +1,12 @@
+//! The things outside: each an enum or a struct of real code, so that tests swap a variant or an address and
+//! never the code under test.
+
+mod clock;
+mod database;
+mod ids;
+
+pub use clock::Clock;
+pub use database::{Database, DatabaseError};
+pub use ids::Ids;
+
+pub(crate) use database::constraint_text;

@@ -1,0 +1,297 @@
+//! Finding contacts by any word of their name, e-mail, phone, address, notes and tags, misspelt or not.
+//!
+//! First every word must stand in the contact's text as it is. If that finds nobody, words may be similar (trigrams) or
+//! have their letters swapped. Both go through the owner's search view and its indexes, and join their hits back to the
+//! table under row security; see the migration.
+
+use std::collections::HashMap;
+
+use capabilities::{Data, Key, Keyed, Listing, PhoneNumber, Query, Result, Text, Tx, Who};
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::listing::Narrowing;
+use super::{addresses, load_all};
+
+/// Digits in a row, however spaced, that are read as a phone number.
+const PHONE_DIGITS: usize = 7;
+const WORDS_AT_MOST: usize = 8;
+
+/// What is searched for, taken apart.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// Words as typed.
+    words: Vec<String>,
+    /// Phone numbers, digits only.
+    phones: Vec<String>,
+}
+
+impl Terms {
+    /// Takes a search text apart; phone numbers are read as of `country`.
+    pub fn read(text: &str, country: [u8; 2]) -> Self {
+        let mut terms = Self::default();
+        let mut rest = String::new();
+        let phonish = |c: char| c.is_ascii_digit() || " ()+-./".contains(c);
+        let mut chars = text.chars().peekable();
+        while chars.peek().is_some() {
+            let run: String = std::iter::from_fn(|| chars.next_if(|c| phonish(*c))).collect();
+            let digits: String = run.chars().filter(char::is_ascii_digit).collect();
+            if digits.len() >= PHONE_DIGITS && digits.len() <= 15 {
+                let e164 = run.trim().parse::<PhoneNumber>().ok().and_then(|phone| phone.e164(country));
+                terms.phones.push(e164.map_or(digits, |number| number.trim_start_matches('+').to_string()));
+                rest.push(' ');
+            } else {
+                rest.push_str(&run);
+            }
+            rest.extend(std::iter::from_fn(|| chars.next_if(|c| !phonish(*c))));
+        }
+        let words = rest.split_whitespace().map(|word| word.trim_matches(|c: char| ",;:!?\"()".contains(c)));
+        terms.words = words.filter(|word| !word.is_empty()).take(WORDS_AT_MOST).map(str::to_string).collect();
+        // The longest word is the most telling one, so it goes first, where the index is asked.
+        terms.words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
+        terms
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.phones.iter().chain(&self.words).cloned().collect()
+    }
+}
+
+/// `LIKE` takes these three characters specially.
+fn literally(term: &str) -> String {
+    term.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+/// The matching contacts with their scores, best first, and how many there are.
+pub(crate) async fn search(terms: &Terms, narrow: &Narrowing, query: &Query, tx: &mut Tx<'_>) -> Result<Listing<Uuid>> {
+    let exact: Vec<String> = terms.all().iter().map(|term| literally(term)).collect();
+    if exact.is_empty() {
+        return Ok(Listing { rows: Vec::new(), total: 0 });
+    }
+    let found = hits(terms, &exact, &[], narrow, query, tx).await?;
+    if found.total > 0 || query.after.is_some() && exact_page(query) {
+        return Ok(found);
+    }
+    let phones: Vec<String> = terms.phones.iter().map(|term| literally(term)).collect();
+    let fuzzy: Vec<String> = terms.words.iter().filter(|word| word.chars().count() > 2).cloned().collect();
+    match fuzzy.is_empty() {
+        true => Ok(found),
+        false => hits(terms, &phones, &fuzzy, narrow, query, tx).await,
+    }
+}
+
+/// A cursor of the exact search stays with it: its last page is not continued with similar words.
+fn exact_page(query: &Query) -> bool {
+    query.after().0.is_some_and(|score| score.starts_with('='))
+}
+
+async fn hits(
+    terms: &Terms,
+    exact: &[String],
+    fuzzy: &[String],
+    narrow: &Narrowing,
+    query: &Query,
+    tx: &mut Tx<'_>,
+) -> Result<Listing<Uuid>> {
+    let org_id = tx.org_id();
+    let mark = if fuzzy.is_empty() { "=" } else { "~" };
+    let (after_score, after_id) = query.after();
+    let after_score = after_score.and_then(|score| score.trim_start_matches(['=', '~']).parse::<i32>().ok());
+    let text = terms.all().join(" ");
+    let part = |list: &[String], n: usize| list.get(n).cloned();
+    let rows = sqlx::query!(
+        r#"
+        with hits as materialized (
+          select s.id, s.name, s.body
+          from frontdesk.contact_search s
+          where s.org_id = $1
+            and ($2::text is null or s.body like '%' || frontdesk.fold($2) || '%')
+            and ($3::text is null or s.body like '%' || frontdesk.fold($3) || '%')
+            and ($4::text is null or s.body like '%' || frontdesk.fold($4) || '%')
+            and ($5::text is null or frontdesk.fold($5) <% s.body
+                 or s.fuzzy like '%' || frontdesk.letters(frontdesk.fold($5)) || ' %')
+            and ($6::text is null or frontdesk.fold($6) <% s.body
+                 or s.fuzzy like '%' || frontdesk.letters(frontdesk.fold($6)) || ' %')
+            and ($7::text is null or frontdesk.fold($7) <% s.body
+                 or s.fuzzy like '%' || frontdesk.letters(frontdesk.fold($7)) || ' %')
+          limit 1001
+        ), ranked as (
+          select h.id,
+                 round(700 * word_similarity(frontdesk.fold($8), h.name)
+                     + 300 * word_similarity(frontdesk.fold($8), h.body))::int as score
+          from hits h
+          join contacts c on c.org_id = $1 and c.id = h.id
+          where ($9::text = 'any' or (c.archived_at is null) = ($9 = 'no'))
+            and ($10::text is null or $10 = any (c.tags))
+            and (($11::text is null and $12::text is null) or exists (
+              select 1
+              from addresses a
+              where a.org_id = $1 and a.contact_id = c.id
+                and ($11 is null or a.city_key = lower($11))
+                and ($12 is null or a.postal_code = $12)
+            ))
+        )
+        select r.id as "id!", r.score as "score!", (select count(*) from ranked) as "total!"
+        from ranked r
+        where $13::int is null or r.score < $13 or (r.score = $13 and r.id > $14)
+        order by r.score desc, r.id
+        limit $15
+        "#,
+        org_id,
+        part(exact, 0),
+        part(exact, 1),
+        part(exact, 2),
+        part(fuzzy, 0),
+        part(fuzzy, 1),
+        part(fuzzy, 2),
+        text,
+        narrow.archived,
+        narrow.tag,
+        narrow.city,
+        narrow.postal_code,
+        after_score,
+        after_id,
+        query.limit
+    )
+    .fetch_all(tx.db())
+    .await?;
+    let total = rows.first().map_or(0, |row| row.total);
+    let rows = rows.into_iter().map(|row| Keyed { key: Key(format!("{mark}{}", row.score), row.id), row: row.id });
+    Ok(Listing { rows: rows.collect(), total })
+}
+
+/// Find customers by whatever is known of them, misspelt or not: name, phone in any spelling, e-mail, street, city, tags,
+/// words of notes.
+///
+/// Best match first, each with why it matched. Several words narrow: all must match.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CustomerMatches {
+    /// What is known, such as "smith madison" or "256-555-0100".
+    pub search: Text<200>,
+    /// Look among archived contacts too.
+    #[serde(default)]
+    pub include_archived: bool,
+}
+
+/// Why a customer was found.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Match {
+    /// The word searched for.
+    word: String,
+    /// The closest word of the customer.
+    found: String,
+    /// Where that stands: name, email_or_phone, address, or tags_or_notes.
+    r#in: String,
+}
+
+/// A customer that matches.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct CustomerMatch {
+    /// The contact.
+    id: Uuid,
+    /// The name to show.
+    display_name: String,
+    /// E-mail addresses, the primary one first.
+    emails: Vec<String>,
+    /// Phone numbers, the primary one first.
+    phones: Vec<String>,
+    /// Addresses on one line each.
+    addresses: Vec<String>,
+    /// Since when the contact is archived, UTC.
+    archived_at: Option<DateTime<Utc>>,
+    /// Why it matched.
+    matched: Vec<Match>,
+}
+
+impl Data for CustomerMatches {
+    const NAME: &str = "customer_matches";
+    const ONE: &str = "contact";
+    const WHO: Who = Who::EVERYONE;
+    const SORTED_BY: &str = "best match first";
+    type Row = CustomerMatch;
+
+    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<CustomerMatch>> {
+        let terms = Terms::read(self.search.as_str(), tx.org().country);
+        let narrow = Narrowing { archived: if self.include_archived { "any" } else { "no" }, ..Narrowing::default() };
+        let found = search(&terms, &narrow, &query, tx).await?;
+        let ids: Vec<Uuid> = found.rows.iter().map(|hit| hit.row).collect();
+        let mut reasons = why(&ids, &terms, tx).await?;
+        let mut places = addresses::on_one_line(&ids, tx).await?;
+        let mut contacts: HashMap<Uuid, _> = load_all(&ids, tx).await?.into_iter().map(|row| (row.id, row)).collect();
+        let rows = found.rows.into_iter().filter_map(|hit| {
+            let contact = contacts.remove(&hit.row)?;
+            let row = CustomerMatch {
+                id: contact.id,
+                display_name: contact.display_name,
+                emails: contact.emails.0.into_iter().map(|email| email.email).collect(),
+                phones: contact.phones.0.into_iter().map(|phone| phone.phone).collect(),
+                addresses: places.remove(&contact.id).unwrap_or_default(),
+                archived_at: contact.archived_at,
+                matched: reasons.remove(&contact.id).unwrap_or_default(),
+            };
+            Some(Keyed { key: hit.key, row })
+        });
+        Ok(Listing { rows: rows.collect(), total: found.total })
+    }
+}
+
+/// For each contact and word, the closest word of the contact and where it stands.
+async fn why(ids: &[Uuid], terms: &Terms, tx: &mut Tx<'_>) -> Result<HashMap<Uuid, Vec<Match>>> {
+    let org_id = tx.org_id();
+    let rows = sqlx::query!(
+        r#"
+        select distinct on (s.id, t.place)
+               s.id as "id!", t.term as "term!", f.field as "field!", w.word as "word!"
+        from contact_search s
+        cross join unnest($3::text[]) with ordinality as t (term, place)
+        cross join lateral (select frontdesk.fold(t.term) as term) q
+        cross join lateral (
+          values (1, 'name', s.name), (2, 'email_or_phone', s.reach), (3, 'address', s.place), (4, 'tags_or_notes', s.words)
+        ) as f (rank, field, text)
+        cross join lateral regexp_split_to_table(f.text, '\s+') as w (word)
+        where s.org_id = $1 and s.id = any($2)
+        order by s.id, t.place, (position(q.term in w.word) > 0) desc,
+                 (frontdesk.letters(w.word) = frontdesk.letters(q.term)) desc nulls last,
+                 similarity(w.word, q.term) desc, f.rank
+        "#,
+        org_id,
+        ids,
+        &terms.all()
+    )
+    .fetch_all(tx.db())
+    .await?;
+    let mut reasons: HashMap<Uuid, Vec<Match>> = HashMap::new();
+    for row in rows {
+        reasons.entry(row.id).or_default().push(Match { word: row.term, found: row.word, r#in: row.field });
+    }
+    Ok(reasons)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms(words: &[&str], phones: &[&str]) -> Terms {
+        let owned = |list: &[&str]| list.iter().map(ToString::to_string).collect();
+        Terms { words: owned(words), phones: owned(phones) }
+    }
+
+    #[test]
+    fn a_search_is_words_and_phone_numbers() {
+        assert_eq!(Terms::read("Smith, Madison", *b"US"), terms(&["Madison", "Smith"], &[]));
+        assert_eq!(Terms::read("(256) 555-0100 smith", *b"US"), terms(&["smith"], &["12565550100"]));
+        assert_eq!(Terms::read("+1 256.555.0100", *b"US"), terms(&[], &["12565550100"]));
+        assert_eq!(Terms::read("555-0100", *b"US"), terms(&[], &["5550100"]));
+        assert_eq!(Terms::read("123 Main St 35758", *b"US"), terms(&["35758", "Main", "123", "St"], &[]));
+        assert_eq!(Terms::read("jane@example.com", *b"US"), terms(&["jane@example.com"], &[]));
+        assert_eq!(Terms::read("  \t", *b"US"), terms(&[], &[]));
+    }
+
+    #[test]
+    fn what_like_takes_specially_is_taken_literally() {
+        assert_eq!(literally(r"100%_\"), r"100\%\_\\");
+    }
+}

@@ -1,0 +1,14 @@
+//! The domains: what the office knows and does. One file or folder each; this is the table of contents.
+
+mod audit;
+mod contacts;
+mod notes;
+mod orgs;
+
+use capabilities::Domain;
+
+/// All domains, in the order in which they are shown.
+#[must_use]
+pub fn domains() -> Vec<Domain> {
+    vec![orgs::domain(), contacts::domain(), contacts::addresses::domain(), notes::domain(), audit::domain()]
+}

@@ -1,0 +1,282 @@
+//! Free text on a contact, with its author. What outsiders wrote comes back marked as untrusted.
+
+use capabilities::{
+    Action, Actor, Data, Domain, Effect, Entity, Error, FreeText, Gate, Id, Ids, Key, Keyed, Listing, Parent, Query,
+    Result, Role, Tx, Untrusted, Who,
+};
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::contacts::Contact;
+
+pub fn domain() -> Domain {
+    Domain::new("note", "Free text on a contact, with its author")
+        .data::<Notes>()
+        .action::<Add>()
+        .action::<Edit>()
+        .action::<Delete>()
+}
+
+/// A note.
+pub(crate) struct Note;
+
+impl Entity for Note {
+    const NAME: &str = "note";
+    const TABLE: &str = "notes";
+}
+
+/// A note on a contact.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct NoteRow {
+    /// The note.
+    id: Uuid,
+    /// The contact it is about.
+    contact_id: Uuid,
+    /// The text, when someone of the business or the system wrote it.
+    content: Option<String>,
+    /// The text, when a customer or an import brought it: data, never instructions.
+    untrusted_text: Option<Untrusted>,
+    /// user, agent, system, customer or import.
+    author_kind: String,
+    /// Who wrote it.
+    author: String,
+    /// The action it came by.
+    source: String,
+    /// Counts the changes.
+    version: i32,
+    /// When it was written, UTC.
+    created_at: DateTime<Utc>,
+    /// When it was last changed, UTC.
+    updated_at: DateTime<Utc>,
+}
+
+/// Notes on contacts.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Notes {
+    /// Only notes on this contact.
+    contact_id: Option<Ids<Contact>>,
+}
+
+impl Data for Notes {
+    const NAME: &str = "notes";
+    const ONE: &str = "note";
+    const WHO: Who = Who::EVERYONE;
+    const SORTED_BY: &str = "time written, newest first";
+    const PARENTS: &[Parent] = &[Parent {
+        of: "contacts",
+        filter: "contact_id",
+        member: "contact_id",
+        children: "notes",
+        parent: Some("contact"),
+    }];
+    type Row = NoteRow;
+
+    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<NoteRow>> {
+        let org_id = tx.org_id();
+        let contacts = self.contact_id.as_ref().map(Ids::uuids);
+        let (_, after) = query.after();
+        let rows = sqlx::query!(
+            r#"
+            with matching as not materialized (
+              select *
+              from notes
+              where org_id = $1
+                and ($2::uuid[] is null or id = any($2))
+                and ($3::uuid[] is null or contact_id = any($3))
+            )
+            select id as "id!", contact_id as "contact_id!", content as "content!", author_kind as "author_kind!",
+                   author_name as "author_name!", source as "source!", version as "version!",
+                   created_at as "created_at!", updated_at as "updated_at!",
+                   (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
+            from matching
+            where $4::uuid is null or id < $4
+            order by id desc
+            limit $5
+            "#,
+            org_id,
+            query.ids.as_deref(),
+            contacts.as_deref(),
+            after,
+            query.limit
+        )
+        .fetch_all(tx.db())
+        .await?;
+        let total = rows.first().map_or(0, |row| row.total);
+        let rows = rows.into_iter().map(|row| {
+            let outsider = matches!(row.author_kind.as_str(), "customer" | "import");
+            let untrusted = outsider.then(|| Untrusted::new(&row.content, &row.author_name, &row.source));
+            let row = NoteRow {
+                id: row.id,
+                contact_id: row.contact_id,
+                content: (!outsider).then_some(row.content),
+                untrusted_text: untrusted,
+                author_kind: row.author_kind,
+                author: row.author_name,
+                source: row.source,
+                version: row.version,
+                created_at: row.created_at,
+                updated_at: row.updated_at,
+            };
+            Keyed { key: Key(String::new(), row.id), row }
+        });
+        Ok(Listing { rows: rows.collect(), total })
+    }
+}
+
+async fn load(id: Id<Note>, tx: &mut Tx<'_>) -> Result<NoteRow> {
+    let query = Query { ids: Some(vec![id.uuid()]), after: None, limit: 1 };
+    let mut listing = Notes { contact_id: None }.list(query, tx).await?;
+    listing.rows.pop().map(|keyed| keyed.row).ok_or_else(|| Error::not_found::<Note>(id))
+}
+
+/// Add a note to a contact.
+///
+/// For what has no field of its own: the dog, the ladder, what was promised on the phone. Card and social security
+/// numbers are taken out.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Add {
+    /// The contact it is about.
+    pub contact_id: Id<Contact>,
+    /// The text, at most 10,000 characters.
+    pub content: FreeText,
+}
+
+impl Action for Add {
+    const NAME: &str = "note.add";
+    const EFFECT: Effect = Effect::Adds;
+    const GATE: Gate = Gate::Unrestricted;
+    const WHO: Who = Who::EVERYONE;
+    type Output = NoteRow;
+
+    fn example() -> Value {
+        json!({"contact_id": "01970000-0000-7000-8000-000000000001", "content": "Needs the long ladder for the skylight."})
+    }
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<NoteRow> {
+        let (org_id, id, now, caller) = (tx.org_id(), tx.new_id::<Note>(), tx.now(), tx.caller());
+        sqlx::query!(
+            r#"
+            insert into notes
+              (org_id, id, contact_id, content, author_kind, author_id, author_name, source, created_at, updated_at)
+            values ($1, $2, $3, $4, $5, $6, $7, 'note.add', $8, $8)
+            "#,
+            org_id,
+            id.uuid(),
+            self.contact_id.uuid(),
+            self.content.as_str(),
+            caller.kind(),
+            caller.id(),
+            caller.name(),
+            now
+        )
+        .execute(tx.db())
+        .await
+        .map_err(|error| of_contact(error, self.contact_id))?;
+        load(id, tx).await
+    }
+}
+
+/// A note that points nowhere names a contact that is not there.
+fn of_contact(error: sqlx::Error, contact: Id<Contact>) -> Error {
+    match error.as_database_error().and_then(|error| error.constraint()) {
+        Some("note_of_contact") => Error::not_found::<Contact>(contact),
+        _ => error.into(),
+    }
+}
+
+/// Replace the text of a note.
+///
+/// The old text stays in the audit trail. A technician may edit only notes of their own.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Edit {
+    /// The note to change.
+    pub note_id: Id<Note>,
+    /// The new text, at most 10,000 characters.
+    pub content: FreeText,
+    /// Refuse if the note is at another version by now.
+    pub expected_version: Option<i32>,
+}
+
+impl Action for Edit {
+    const NAME: &str = "note.edit";
+    const EFFECT: Effect = Effect::Updates;
+    const GATE: Gate = Gate::Unrestricted;
+    const WHO: Who = Who::EVERYONE;
+    type Output = NoteRow;
+
+    fn example() -> Value {
+        json!({"note_id": "01970000-0000-7000-8000-000000000001", "content": "Needs the short ladder only."})
+    }
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<NoteRow> {
+        tx.lock(self.note_id, self.expected_version).await?;
+        let org_id = tx.org_id();
+        let technician = match tx.caller().actor() {
+            Actor::User { id, role: Role::Technician, .. } => Some(*id),
+            _ => None,
+        };
+        let edited = sqlx::query!(
+            r#"
+            update notes
+            set content = $3
+            where org_id = $1 and id = $2 and ($4::uuid is null or author_id = $4)
+            "#,
+            org_id,
+            self.note_id.uuid(),
+            self.content.as_str(),
+            technician
+        )
+        .execute(tx.db())
+        .await?;
+        match edited.rows_affected() {
+            0 => Err(Error::Forbidden("A technician may edit only notes of their own.".into())),
+            _ => load(self.note_id, tx).await,
+        }
+    }
+}
+
+/// Delete a note.
+///
+/// For what was written by mistake; to correct a note use `note.edit`. The text stays in the audit trail.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Delete {
+    /// The note to delete.
+    pub note_id: Id<Note>,
+    /// Refuse if the note is at another version by now.
+    pub expected_version: Option<i32>,
+}
+
+/// What was deleted.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Deleted {
+    /// The note that is gone.
+    id: Uuid,
+}
+
+impl Action for Delete {
+    const NAME: &str = "note.delete";
+    const EFFECT: Effect = Effect::Destroys;
+    const GATE: Gate = Gate::SoftLimit;
+    const WHO: Who = Who::MANAGERS;
+    type Output = Deleted;
+
+    fn example() -> Value {
+        json!({"note_id": "01970000-0000-7000-8000-000000000001"})
+    }
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<Deleted> {
+        tx.lock(self.note_id, self.expected_version).await?;
+        let org_id = tx.org_id();
+        sqlx::query!("delete from notes where org_id = $1 and id = $2", org_id, self.note_id.uuid())
+            .execute(tx.db())
+            .await?;
+        Ok(Deleted { id: self.note_id.uuid() })
+    }
+}

@@ -1,0 +1,102 @@
+//! The business itself: its name, hours and terms. One row per organization, which is the tenant.
+
+use std::collections::BTreeMap;
+
+use capabilities::{Data, Domain, Key, Keyed, Listing, Query, Result, Tx, Who};
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+pub fn domain() -> Domain {
+    Domain::new("org", "The business: its name, hours, terms and defaults").data::<Orgs>()
+}
+
+/// The business you work for: name, time zone, currency, hours, terms.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Orgs {}
+
+/// The business.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Org {
+    /// The organization.
+    id: Uuid,
+    /// The business's name.
+    name: String,
+    /// IANA time zone in which local times are meant.
+    timezone: String,
+    /// ISO 4217 currency of all amounts.
+    currency: String,
+    /// ISO 3166-1 country; phone numbers without a country code are read as of there.
+    country: String,
+    /// Opening and closing time per weekday, mon to sun; a day that is missing is closed.
+    business_hours: BTreeMap<String, [String; 2]>,
+    /// Percent, as an exact decimal.
+    default_tax_rate: String,
+    /// What invoice numbers begin with.
+    invoice_prefix: String,
+    /// Days until an invoice is due.
+    payment_terms_days: i32,
+    /// Where customers' replies go.
+    reply_to_email: Option<String>,
+    /// Days before a visit at which its reminder goes out.
+    reminder_lead_days: i32,
+    /// Days after asking at which an unanswered confirmation is followed up.
+    follow_up_days: Vec<i32>,
+    /// Length of a visit in minutes when nothing else is known.
+    default_ticket_minutes: i32,
+    /// Counts the changes.
+    version: i32,
+    /// When it was set up, UTC.
+    created_at: DateTime<Utc>,
+}
+
+impl Data for Orgs {
+    const NAME: &str = "org";
+    const ONE: &str = "organization";
+    const WHO: Who = Who::EVERYONE;
+    const SORTED_BY: &str = "one row";
+    type Row = Org;
+
+    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<Org>> {
+        let org_id = tx.org_id();
+        let row = sqlx::query!(
+            r#"
+            select id, name, timezone, currency, country,
+                   business_hours as "business_hours: Json<BTreeMap<String, [String; 2]>>",
+                   trim_scale(default_tax_rate)::text as "default_tax_rate!", invoice_prefix, payment_terms_days,
+                   reply_to_email, reminder_lead_days, follow_up_days, default_ticket_minutes, version, created_at
+            from orgs
+            where org_id = $1 and ($2::uuid[] is null or id = any($2))
+            "#,
+            org_id,
+            query.ids.as_deref()
+        )
+        .fetch_optional(tx.db())
+        .await?;
+        let rows: Vec<Keyed<Org>> = row
+            .into_iter()
+            .map(|row| Org {
+                id: row.id,
+                name: row.name,
+                timezone: row.timezone,
+                currency: row.currency,
+                country: row.country,
+                business_hours: row.business_hours.0,
+                default_tax_rate: row.default_tax_rate,
+                invoice_prefix: row.invoice_prefix,
+                payment_terms_days: row.payment_terms_days,
+                reply_to_email: row.reply_to_email,
+                reminder_lead_days: row.reminder_lead_days,
+                follow_up_days: row.follow_up_days,
+                default_ticket_minutes: row.default_ticket_minutes,
+                version: row.version,
+                created_at: row.created_at,
+            })
+            .map(|row| Keyed { key: Key(String::new(), row.id), row })
+            .collect();
+        Ok(Listing { total: rows.len() as i64, rows })
+    }
+}

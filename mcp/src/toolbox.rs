@@ -1,0 +1,193 @@
+//! The tools: three generic ones and those that capabilities ask for, with their schemas compiled once.
+
+use std::sync::Arc;
+
+use capabilities::{ActionRequest, DataEntry, Error, Form, QueryRequest, Registry, Selection, ToolNames};
+use rmcp::model::{JsonObject, Tool, ToolAnnotations};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The registry, as a tool.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CapabilitiesRequest {
+    /// One domain with the full schemas of its actions and data types, such as `contact`.
+    domain: Option<String>,
+    /// One action with its full schema, such as `contact.create`.
+    action: Option<String>,
+}
+
+/// What a tool call asks for.
+pub(crate) enum Asked {
+    Capabilities { domain: Option<String>, action: Option<String> },
+    Query(Selection),
+    Action(ActionRequest),
+}
+
+/// How the arguments of a tool are read.
+pub(crate) enum ToolForm {
+    Capabilities(Form<CapabilitiesRequest>),
+    Query(Form<QueryRequest>),
+    Action(Form<ActionRequest>),
+    Reads(&'static str),
+}
+
+impl ToolForm {
+    pub fn read(&self, arguments: Value) -> Result<Asked, Error> {
+        match self {
+            Self::Capabilities(form) => {
+                form.parse(arguments).map(|asked| Asked::Capabilities { domain: asked.domain, action: asked.action })
+            }
+            Self::Query(form) => form.parse(arguments).map(|asked| Asked::Query(asked.into())),
+            Self::Action(form) => form.parse(arguments).map(Asked::Action),
+            Self::Reads(data_type) => own_tool_query(data_type, arguments).map(Asked::Query),
+        }
+    }
+}
+
+/// A data type's own tool takes its filters, and beside them how much and from where.
+fn own_tool_query(data_type: &str, arguments: Value) -> Result<Selection, Error> {
+    let Value::Object(mut filters) = arguments else {
+        return Err(Error::invalid("", "must be an object"));
+    };
+    let limit = match filters.remove("limit") {
+        None => None,
+        Some(limit) => Some(limit.as_i64().ok_or_else(|| Error::invalid("/limit", "must be a whole number"))?),
+    };
+    let cursor = match filters.remove("cursor") {
+        None => None,
+        Some(Value::String(cursor)) => Some(cursor),
+        Some(_) => return Err(Error::invalid("/cursor", "must be a string")),
+    };
+    Ok(Selection { data_type: data_type.into(), filters, limit, cursor, ..Selection::default() })
+}
+
+pub(crate) struct Toolbox {
+    tools: Vec<Tool>,
+    forms: Vec<ToolForm>,
+}
+
+impl Toolbox {
+    pub fn new(registry: &Registry) -> Result<Self, String> {
+        let mut toolbox = Self { tools: Vec::new(), forms: Vec::new() };
+        toolbox.add_generic()?;
+        for entry in registry.data_types() {
+            if let Some(names) = entry.tool {
+                toolbox.add_reading(entry, names);
+            }
+        }
+        Ok(toolbox)
+    }
+
+    pub fn tools(&self) -> &[Tool] {
+        &self.tools
+    }
+
+    pub fn form(&self, name: &str) -> Option<&ToolForm> {
+        let index = self.tools.iter().position(|tool| tool.name == name)?;
+        self.forms.get(index)
+    }
+
+    fn add_generic(&mut self) -> Result<(), String> {
+        let form = Form::new()?;
+        self.add(
+            ToolNames { name: "crm_capabilities", title: "What the office can do" },
+            "What you may do and read here. Without arguments: one line per action and data type, with the permission that \
+             holds for you. With `domain` or `action`: the full schemas, with an example. Look here before you guess.",
+            form.schema(),
+            reading(),
+            ToolForm::Capabilities(form),
+        );
+        let form = Form::new()?;
+        self.add(
+            ToolNames { name: "crm_query", title: "Read records" },
+            "Read records of any data type: filter, search, include what belongs to them, page by cursor. `data` is a list, \
+             or with `id` the record. Use `fields` to save tokens. crm_capabilities lists the types and their filters.",
+            form.schema(),
+            reading(),
+            ToolForm::Query(form),
+        );
+        let form = Form::new()?;
+        self.add(
+            ToolNames { name: "crm_action", title: "Carry out an action" },
+            "Carry out any action: {\"domain\": \"contact\", \"action\": \"create\", \"data\": {…}}. crm_capabilities shows the \
+             schema of `data`. A refusal changes nothing and says what to mend. With `dry_run` you see exactly what would change.",
+            form.schema(),
+            ToolAnnotations::new().read_only(false).destructive(true).idempotent(false).open_world(true),
+            ToolForm::Action(form),
+        );
+        Ok(())
+    }
+
+    fn add_reading(&mut self, entry: &DataEntry, names: ToolNames) {
+        let mut schema = entry.filters_schema();
+        schema["properties"]["limit"] =
+            json!({"type": "integer", "minimum": 1, "maximum": 200, "description": "Rows per page; 25 if left out."});
+        schema["properties"]["cursor"] = json!({"type": "string", "description": "`meta.next_cursor` of the page before."});
+        self.add(names, &entry.description, schema, reading(), ToolForm::Reads(entry.name));
+    }
+
+    fn add(&mut self, names: ToolNames, about: &str, input: Value, mut hints: ToolAnnotations, form: ToolForm) {
+        hints.title = Some(names.title.into());
+        let tool = Tool::new(names.name, about.to_string(), Arc::new(without_description(input)))
+            .with_title(names.title)
+            .with_raw_output_schema(Arc::new(envelope()))
+            .with_annotations(hints);
+        self.tools.push(tool);
+        self.forms.push(form);
+    }
+}
+
+fn reading() -> ToolAnnotations {
+    ToolAnnotations::new().read_only(true).destructive(false).idempotent(true).open_world(false)
+}
+
+fn without_description(schema: Value) -> JsonObject {
+    let Value::Object(mut members) = schema else { return JsonObject::new() };
+    members.remove("description");
+    members
+}
+
+/// Every tool answers with the same envelope. Its root is an object, which older clients insist on.
+fn envelope() -> JsonObject {
+    let schema = json!({
+        "type": "object",
+        "required": ["success", "meta"],
+        "properties": {
+            "success": {"type": "boolean", "description": "Whether it was done. Only true means done."},
+            "data": {"type": ["object", "array"], "description": "The record, the rows, or the preview of a dry run."},
+            "error": {
+                "type": "object",
+                "properties": {
+                    "code": {"type": "string", "description": "Stable."},
+                    "message": {"type": "string", "description": "What is so."},
+                    "hint": {"type": "string", "description": "What to do next."},
+                    "retry": {"type": "string", "enum": ["never", "after_fixing", "later"]},
+                    "problems": {
+                        "type": "array", "description": "Everything wrong with the input.",
+                        "items": {"type": "object", "properties": {
+                            "pointer": {"type": "string"}, "message": {"type": "string"},
+                            "did_you_mean": {"type": "array", "items": {"type": "string"}}
+                        }}
+                    }
+                }
+            },
+            "meta": {
+                "type": "object",
+                "properties": {
+                    "request_id": {"type": "string"},
+                    "timestamp": {"type": "string"},
+                    "warnings": {"type": "array", "items": {"type": "object"}, "description": "Worth telling the person."},
+                    "errands": {"type": "array", "items": {"type": "object"}, "description": "What will go out; not sent yet."},
+                    "next_cursor": {"type": "string", "description": "There is more: ask again with it as `cursor`."},
+                    "truncated": {"type": "string"}
+                }
+            }
+        }
+    });
+    match schema {
+        Value::Object(members) => members,
+        _ => JsonObject::new(),
+    }
+}
