@@ -160,11 +160,12 @@ create function frontdesk.enable_tenant(
 ) returns void language plpgsql set search_path = pg_catalog as $$
 declare
   unlogged text := array_to_string(array['org_id', 'id', 'version', 'updated_at'] || secret || derived, ',');
+  table_name text := (select relname from pg_class where oid = tbl);
 begin
   perform frontdesk.isolate(tbl, 'select, insert, update, delete');
   execute format('create trigger touch before update on %s for each row execute function frontdesk.touch()', tbl);
   execute format('create trigger log_row after insert or update or delete on %s for each row '
-                 'execute function frontdesk.log_row(%L, %L, %L)', tbl, tbl::text, unlogged, subject);
+                 'execute function frontdesk.log_row(%L, %L, %L)', tbl, table_name, unlogged, subject);
 end $$;
 
 select frontdesk.isolate('call_log', 'select, insert');

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::call::Caller;
 use crate::error::{Error, Result};
+use crate::gate::Gate;
 use crate::registry::{ActionEntry, DataEntry, Include, Registry};
 use crate::schema::{advertised, from_text};
 
@@ -28,7 +29,10 @@ impl Registry {
         }
         let domains = self.domains().iter().map(|domain| {
             let actions: Map<_, _> = allowed(&domain.actions, caller)
-                .map(|action| (action.name.to_string(), format!("[{}] {}", permission(action, caller), first_line(&action.description)).into()))
+                .map(|action| {
+                    let line = format!("[{}] {}", permission(action, caller).name(), first_line(&action.description));
+                    (action.name.to_string(), line.into())
+                })
                 .collect();
             let data: Map<_, _> = readable(&domain.data, caller)
                 .map(|entry| (entry.name.to_string(), first_line(&entry.description).into()))
@@ -202,10 +206,10 @@ fn readable<'a>(data: &'a [DataEntry], caller: &Caller) -> impl Iterator<Item = 
 }
 
 /// The permission class that holds for this caller: people are bound by their role alone.
-fn permission(action: &ActionEntry, caller: &Caller) -> Value {
+fn permission(action: &ActionEntry, caller: &Caller) -> Gate {
     match caller.is_agent() {
-        true => json!(action.gate),
-        false => "unrestricted".into(),
+        true => action.gate,
+        false => Gate::Unrestricted,
     }
 }
 

@@ -14,6 +14,17 @@ pub enum Gate {
     SoftLimit,
 }
 
+impl Gate {
+    /// As callers read it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unrestricted => "unrestricted",
+            Self::SoftLimit => "soft_limit",
+        }
+    }
+}
+
 /// Why a call was judged stricter than its action's class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {

@@ -200,7 +200,8 @@ async fn bring_along(include: &Include<'_>, rows: &mut [Keyed<Value>], tx: &mut 
             for keyed in rows.iter_mut() {
                 let id = keyed.row["id"].clone();
                 let belongs = |row: &Value| row[link.member] == id || row[link.member].as_array().is_some_and(|ids| ids.contains(&id));
-                let children: Vec<Value> = found.iter().filter(|child| belongs(&child.row)).map(|child| child.row.clone()).collect();
+                let own = found.iter().filter(|child| belongs(&child.row)).map(|child| without(&child.row, link.member));
+                let children: Vec<Value> = own.collect();
                 keyed.row[*name] = children.into();
             }
         }
@@ -217,6 +218,13 @@ async fn bring_along(include: &Include<'_>, rows: &mut [Keyed<Value>], tx: &mut 
         }
     }
     Ok(())
+}
+
+/// Beside its parent a row need not say whose it is.
+fn without(row: &Value, member: &str) -> Value {
+    let mut row = row.clone();
+    row.as_object_mut().map(|members| members.remove(member));
+    row
 }
 
 fn text(value: &Value) -> Option<String> {

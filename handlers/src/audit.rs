@@ -18,7 +18,9 @@ impl Entity for Record {
     const TABLE: &str = "records";
 }
 
-/// Calls with their changes, field by field. An agent sees its own calls, and with `record_id` the whole history of a record.
+/// Calls with what they changed, field by field.
+///
+/// An agent sees its own calls, and with `record_id` the whole history of a record.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Audit {

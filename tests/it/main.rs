@@ -1,1 +1,5 @@
-fn main(){}
+//! The one test binary: black box, by name and JSON, against a real PostgreSQL. `desk` is the fixture.
+
+mod desk;
+
+mod contacts;

@@ -162,10 +162,9 @@ async fn hits(
     Ok(Listing { rows: rows.collect(), total })
 }
 
-/// Find customers by whatever is known of them, misspelt or not: name, phone in any spelling, e-mail, street, city, tags,
-/// words of notes.
+/// Find customers by whatever is known of them: misspelt names and phones in any spelling too.
 ///
-/// Best match first, each with why it matched. Several words narrow: all must match.
+/// Searches name, e-mail, phone, street, city, postal code, tags and notes. Best match first, each with why it matched. Several words narrow: all must match.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CustomerMatches {

@@ -1,0 +1,114 @@
+//! Administration without a browser: joins the database of a running server, else holds its lock for the moment.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use capabilities::world::Clock;
+use capabilities::{CountryCode, Door, Error, NewOrg, Office, Source, TimeZone};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::assemble;
+use crate::config::{AgentCommand, Config, DatabaseConfig, OrgCommand};
+use crate::datadir::{DataDir, LockError};
+use crate::storage::Storage;
+
+const STOPPED_WITHIN: Duration = Duration::from_secs(40);
+
+/// Ends the running server and waits until it is gone.
+pub async fn stop(config: &Config) -> anyhow::Result<()> {
+    let data = DataDir::open(&config.data)?;
+    let Some(holder) = data.holder() else {
+        return say(&format!("No server uses {}.", data.path().display()));
+    };
+    let pid = i32::try_from(holder).ok().and_then(Pid::from_raw).context("the lock names no process")?;
+    kill_process(pid, Signal::TERM).with_context(|| format!("process {holder} cannot be ended"))?;
+    let gone = async {
+        let mut tick = tokio::time::interval(Duration::from_millis(20));
+        while data.holder() == Some(holder) {
+            tick.tick().await;
+        }
+    };
+    tokio::time::timeout(STOPPED_WITHIN, gone).await.with_context(|| format!("process {holder} does not end"))?;
+    say("Stopped.")
+}
+
+/// Brings the database to this version of the program.
+pub async fn migrate(config: &Config) -> anyhow::Result<()> {
+    with_office(config, async |_| Ok("The database is up to date.".into())).await
+}
+
+/// Makes an organization.
+pub async fn create_org(config: &Config, command: OrgCommand) -> anyhow::Result<()> {
+    let OrgCommand::Create(new) = command;
+    let mut wrong = Vec::new();
+    let timezone: Result<TimeZone, String> = new.timezone.parse();
+    let country: Result<CountryCode, String> = new.country.parse();
+    wrong.extend(timezone.err().map(|why| format!("--timezone {} {why}", new.timezone)));
+    wrong.extend(country.err().map(|why| format!("--country {} {why}", new.country)));
+    if iso_currency::Currency::from_code(&new.currency).is_none() {
+        wrong.push(format!("--currency {} is not an ISO 4217 code like USD", new.currency));
+    }
+    if new.name.trim().is_empty() {
+        wrong.push("--name must not be empty".into());
+    }
+    if !wrong.is_empty() {
+        bail!("{}", wrong.join("; "));
+    }
+    with_office(config, async |office| {
+        let new = NewOrg { name: new.name, timezone: new.timezone, currency: new.currency, country: new.country };
+        let org = office.create_org(&new, &Source::of(Door::Program)).await.map_err(in_words)?;
+        Ok(format!("Organization {} is made: {org}", new.name))
+    })
+    .await
+}
+
+/// Makes an agent and prints its token: the only time it is seen.
+pub async fn create_agent(config: &Config, command: AgentCommand) -> anyhow::Result<()> {
+    let AgentCommand::Create(new) = command;
+    if new.name.trim().is_empty() || new.name.chars().count() > 100 || new.name.chars().any(char::is_control) {
+        bail!("an agent's name has 1 to 100 characters in one line");
+    }
+    with_office(config, async |office| {
+        let org = match (new.org, office.org_ids().await.map_err(in_words)?.as_slice()) {
+            (Some(org), _) => org,
+            (None, [org]) => *org,
+            (None, []) => bail!("there is no organization yet: make one with `frontdesk org create`"),
+            (None, orgs) => {
+                let ids: Vec<String> = orgs.iter().map(ToString::to_string).collect();
+                bail!("there are several organizations: name one with --org ({})", ids.join(", "))
+            }
+        };
+        let agent = office.create_agent(org, new.name.trim(), new.expires, &Source::of(Door::Program)).await.map_err(in_words)?;
+        Ok(agent.token.reveal().to_string())
+    })
+    .await
+}
+
+/// An error for whoever administers the program, causes included.
+pub(crate) fn in_words(error: Error) -> anyhow::Error {
+    match error {
+        Error::Internal(cause) | Error::Unavailable { cause, .. } => anyhow::anyhow!(cause),
+        error => anyhow::anyhow!("{} {}", error.message(), error.hint()),
+    }
+}
+
+/// Runs something over the office and prints what it returns.
+async fn with_office(config: &Config, work: impl AsyncFnOnce(&Office) -> anyhow::Result<String>) -> anyhow::Result<()> {
+    let data = DataDir::open(&config.data)?;
+    let lock = match (&config.database, data.lock()) {
+        (_, Ok(lock)) => Some(lock),
+        (_, Err(LockError::Held { .. })) => None,
+        (DatabaseConfig::Embedded | DatabaseConfig::OwnerOnly(_) | DatabaseConfig::Both { .. }, Err(error)) => return Err(error.into()),
+    };
+    let storage = Storage::open(config, &data, lock.as_ref()).await?;
+    let office = assemble::office(storage.database.clone(), Clock::System)?;
+    let done = work(&office).await;
+    drop(office);
+    storage.close().await;
+    say(&done?)
+}
+
+fn say(line: &str) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stdout(), "{line}")?)
+}

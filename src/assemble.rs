@@ -1,0 +1,65 @@
+//! Puts the parts together: the registry of all domains, the office over the database, the doors over the office.
+
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use axum::Router;
+use capabilities::world::{Clock, Database};
+use capabilities::{Office, Registry};
+use mcp::OfficeServer;
+use rmcp::transport::streamable_http_server::StreamableHttpServerConfig;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Config;
+use crate::{mcp_http, rest};
+
+/// The program's version, as it is told to callers.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Logs go to standard error: standard output belongs to the protocol or to the person who started the program.
+pub fn start_logging(filter: &str) {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let quieter = filter.add_directive("rmcp=warn".parse().unwrap_or_default()).add_directive("sqlx=warn".parse().unwrap_or_default());
+    tracing_subscriber::fmt().with_env_filter(quieter).with_writer(std::io::stderr).with_ansi(false).init();
+}
+
+/// The office with all its domains.
+pub fn office(database: Database, clock: Clock) -> anyhow::Result<Arc<Office>> {
+    let registry = Registry::new(handlers::domains())?;
+    Ok(Arc::new(Office::new(database, registry, clock)))
+}
+
+/// The office as an MCP server.
+pub fn mcp_server(office: &Arc<Office>) -> anyhow::Result<OfficeServer> {
+    OfficeServer::new(office.clone(), VERSION).map_err(|error| anyhow!(error))
+}
+
+/// All doors that are reached over HTTP.
+pub fn doors(office: &Arc<Office>, config: &Config, stop: CancellationToken) -> anyhow::Result<Router> {
+    let server = mcp_server(office)?;
+    let settings = StreamableHttpServerConfig::default()
+        .with_allowed_hosts(allowed_hosts(config))
+        .with_allowed_origins(allowed_origins(config))
+        .with_legacy_session_mode(config.mcp_sessions)
+        .with_max_request_body_bytes(rest::BODY_LIMIT)
+        .with_cancellation_token(stop);
+    let mcp = mcp_http::door(office, server, settings);
+    Ok(rest::door(office, mcp)?)
+}
+
+fn allowed_hosts(config: &Config) -> Vec<String> {
+    let own = ["localhost", "127.0.0.1", "::1"].map(str::to_string);
+    let public = config.public_url.as_ref().and_then(|url| url.host()).map(str::to_string);
+    own.into_iter().chain(public).collect()
+}
+
+/// A page of another origin must not speak for whoever has it open, so only our own may call from a browser.
+fn allowed_origins(config: &Config) -> Vec<String> {
+    let own = ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"].map(str::to_string);
+    let public = config.public_url.as_ref().and_then(|url| {
+        let port = url.port_u16().unwrap_or(if url.scheme_str() == Some("https") { 443 } else { 80 });
+        Some(format!("{}://{}:{port}", url.scheme_str()?, url.host()?))
+    });
+    own.into_iter().chain(public).collect()
+}

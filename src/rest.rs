@@ -1,0 +1,225 @@
+//! The programs' door: capabilities, data and actions as JSON over HTTP. Every answer is the same envelope.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use capabilities::{ActionRequest, Answer, Door, Error, Form, Office, Read, Result, Selection, Source};
+use serde_json::{Map, Value, json};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::assemble::VERSION;
+use crate::identity;
+
+/// The largest body that is read.
+pub const BODY_LIMIT: usize = 1 << 20;
+/// What a client should wait before it repeats a call that met an outage.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
+
+struct Rest {
+    office: Arc<Office>,
+    action: Form<ActionRequest>,
+    openapi: Bytes,
+}
+
+type Shared = State<Arc<Rest>>;
+
+/// The routes, beside the given one for MCP.
+pub fn door(office: &Arc<Office>, mcp: Router) -> anyhow::Result<Router> {
+    let openapi = Bytes::from(office.registry().openapi(VERSION).to_string());
+    let action = Form::new().map_err(|error| anyhow::anyhow!(error))?;
+    let rest = Arc::new(Rest { office: office.clone(), action, openapi });
+    let panicked = rest.clone();
+    let routes = Router::new()
+        .route("/api/capabilities", get(capabilities))
+        .route("/api/data", get(data))
+        .route("/api/actions", post(actions))
+        .route("/openapi.json", get(openapi_document))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(rest);
+    let last_resort = CatchPanicLayer::custom(move |_| {
+        refuse(&panicked.office, &Error::Internal("a handler panicked".into()))
+    });
+    Ok(routes.merge(mcp).layer(last_resort))
+}
+
+/// An answer as HTTP: the only place that turns one into the other.
+pub(crate) fn respond(answer: &Answer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    let mut response = (status, json, answer.envelope().to_string()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    match status {
+        StatusCode::UNAUTHORIZED => {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        StatusCode::SERVICE_UNAVAILABLE => {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        _ => {}
+    }
+    response
+}
+
+pub(crate) fn refuse(office: &Office, error: &Error) -> Response {
+    let mut response = respond(&office.refuse(error));
+    if let Error::MethodNotAllowed { allowed } = error
+        && let Ok(allowed) = HeaderValue::from_str(allowed)
+    {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
+}
+
+fn answered(office: &Office, answer: Result<Answer>) -> Response {
+    match answer {
+        Ok(answer) => respond(&answer),
+        Err(error) => refuse(office, &error),
+    }
+}
+
+async fn capabilities(State(rest): Shared, headers: HeaderMap, uri: Uri) -> Response {
+    let asked = async {
+        let caller = identity::caller(&rest.office, &headers).await?;
+        let mut words = parameters(&uri)?;
+        let (domain, action) = (words.take("domain"), words.take("action"));
+        words.nothing_left(&["domain", "action"])?;
+        let data = rest.office.registry().capabilities(&caller, domain.as_deref(), action.as_deref())?;
+        Ok(rest.office.state(data))
+    };
+    answered(&rest.office, asked.await)
+}
+
+async fn data(State(rest): Shared, headers: HeaderMap, uri: Uri) -> Response {
+    let asked = async {
+        let caller = identity::caller(&rest.office, &headers).await?;
+        let selection = selection(&rest.office, parameters(&uri)?)?;
+        Ok(rest.office.read(&caller, Read { selection, room: None }).await)
+    };
+    answered(&rest.office, asked.await)
+}
+
+async fn actions(State(rest): Shared, request: Request) -> Response {
+    let asked = async {
+        let headers = request.headers().clone();
+        let caller = identity::caller(&rest.office, &headers).await?;
+        let body = body(request).await?;
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let source = Source::of(Door::Rest).client(text("user-agent")).traceparent(text("traceparent"));
+        let asked = rest.action.parse(json_of(&body)?)?.with_key(text("idempotency-key").map(str::to_string));
+        Ok(rest.office.call(&caller, asked.into_call(source)?).await)
+    };
+    answered(&rest.office, asked.await)
+}
+
+async fn openapi_document(State(rest): Shared) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], rest.openapi.clone()).into_response()
+}
+
+/// The process is alive.
+async fn healthz() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], r#"{"status":"ok"}"#).into_response()
+}
+
+/// The process can serve: its database answers.
+async fn readyz(State(rest): Shared) -> Response {
+    match rest.office.database().answers().await {
+        true => respond(&rest.office.state(json!({"database": "ok"}))),
+        false => refuse(&rest.office, &Error::Unavailable { part: "database", cause: "it does not answer".into() }),
+    }
+}
+
+async fn unknown_route(State(rest): Shared, uri: Uri) -> Response {
+    refuse(&rest.office, &Error::UnknownRoute(uri.path().chars().take(100).collect()))
+}
+
+async fn method_not_allowed(State(rest): Shared, method: Method, uri: Uri) -> Response {
+    let allowed = if uri.path() == "/api/actions" { "POST" } else { "GET" };
+    tracing::debug!(%method, path = uri.path(), "method not allowed");
+    refuse(&rest.office, &Error::MethodNotAllowed { allowed: allowed.into() })
+}
+
+/// The body, if it is no larger than the limit. What is left unread is not waited for.
+async fn body(request: Request<Body>) -> Result<Bytes> {
+    let too_large = || Error::TooLarge { limit: BODY_LIMIT };
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > BODY_LIMIT) {
+        return Err(too_large());
+    }
+    Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+        _ => Error::InvalidJson("the body ended early".into()),
+    })
+}
+
+/// A lone surrogate is text that no UTF-8 can hold: a matter of the input, not of JSON's grammar.
+fn json_of(body: &[u8]) -> Result<Value> {
+    serde_json::from_slice(body).map_err(|error| {
+        let text = error.to_string();
+        match text.contains("surrogate") || text.contains("hex escape") {
+            true => Error::invalid("", format!("contains half of a surrogate pair, which is no character ({text})")),
+            false => Error::InvalidJson(text),
+        }
+    })
+}
+
+/// The parameters of a query string, each once.
+struct Parameters(Map<String, Value>);
+
+fn parameters(uri: &Uri) -> Result<Parameters> {
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+        .map_err(|_| Error::invalid("", "the query string is not readable: use name=value pairs in percent encoding"))?;
+    let mut words = Map::new();
+    for (name, value) in pairs {
+        if words.insert(name.clone(), value.into()).is_some() {
+            return Err(Error::invalid(format!("/{name}"), "is given twice"));
+        }
+    }
+    Ok(Parameters(words))
+}
+
+impl Parameters {
+    fn take(&mut self, name: &str) -> Option<String> {
+        self.0.remove(name)?.as_str().map(str::to_string)
+    }
+
+    fn list(&mut self, name: &str) -> Vec<String> {
+        let text = self.take(name).unwrap_or_default();
+        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_string).collect()
+    }
+
+    fn nothing_left(&self, known: &[&str]) -> Result<()> {
+        match self.0.keys().next() {
+            Some(name) => Err(Error::invalid(format!("/{name}"), format!("is not known; known: {}", known.join(", ")))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn selection(office: &Office, mut words: Parameters) -> Result<Selection> {
+    let data_type = words.take("type").ok_or_else(|| Error::invalid("/type", "is required: the data type to read"))?;
+    let limit = words.take("limit").map(|limit| limit.parse().map_err(|_| Error::invalid("/limit", "must be a whole number")));
+    let mut selection = Selection {
+        id: words.take("id"),
+        include: words.list("include"),
+        fields: words.list("fields"),
+        limit: limit.transpose()?,
+        cursor: words.take("cursor"),
+        filters: Map::new(),
+        data_type,
+    };
+    for (name, value) in words.0 {
+        let typed = office.registry().filter_from_text(&selection.data_type, &name, value.as_str().unwrap_or_default());
+        selection.filters.insert(name, typed);
+    }
+    Ok(selection)
+}

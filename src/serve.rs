@@ -1,0 +1,106 @@
+//! `frontdesk serve`: brings everything up, says where it is, and takes it down in order.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use capabilities::Office;
+use capabilities::world::Clock;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, DatabaseConfig};
+use crate::datadir::DataDir;
+use crate::demo::{self, Demo};
+use crate::storage::Storage;
+use crate::{assemble, mcp_socket};
+
+/// How long calls in hand and open streams may take to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs the office until it is told to stop.
+pub async fn serve(config: &Config, with_demo: bool) -> anyhow::Result<()> {
+    let data = DataDir::open(&config.data)?;
+    let lock = data.lock()?;
+    let asked_to_stop = stop_signal()?;
+    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        format!("cannot listen on {}: end what does, or choose another address with --listen", config.listen)
+    })?;
+    let address = listener.local_addr()?;
+    let storage = Storage::open(config, &data, Some(&lock)).await?;
+    let clock = config.clock.map_or(Clock::System, Clock::shifted);
+    let office = assemble::office(storage.database.clone(), clock)?;
+    let demo = match with_demo {
+        true => demo::fill(&office, &data, &url(config, address)).await?,
+        false => None,
+    };
+    let stop = CancellationToken::new();
+    let router = assemble::doors(&office, config, stop.clone())?;
+    let embedded = matches!(config.database, DatabaseConfig::Embedded);
+    let socket = data.mcp_socket()?;
+    mcp_socket::listen(&socket, office.clone(), assemble::mcp_server(&office)?, embedded, stop.clone()).await?;
+    say_where(config, address, &data, demo.as_ref())?;
+    tokio::spawn(stop_when(asked_to_stop, stop.clone()));
+    run(listener, router, stop).await?;
+    let removed = std::fs::remove_file(&socket);
+    drop::<Arc<Office>>(office);
+    storage.close().await;
+    removed.or_else(|error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+    Ok(())
+}
+
+async fn run(listener: TcpListener, router: axum::Router, stop: CancellationToken) -> anyhow::Result<()> {
+    let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let overdue = async {
+        stop.cancelled().await;
+        tokio::time::timeout(GRACE, std::future::pending::<()>()).await.is_err()
+    };
+    tokio::select! {
+        served = serving => Ok(served?),
+        _ = overdue => Ok(()),
+    }
+}
+
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+async fn stop_when(asked: impl Future<Output = ()>, stop: CancellationToken) {
+    asked.await;
+    tracing::info!("stopping after the calls in hand");
+    stop.cancel();
+}
+
+fn url(config: &Config, address: SocketAddr) -> String {
+    config.public_url.as_ref().map_or_else(|| format!("http://{address}"), |url| url.to_string().trim_end_matches('/').into())
+}
+
+/// Ten lines for whoever started it.
+fn say_where(config: &Config, address: SocketAddr, data: &DataDir, demo: Option<&Demo>) -> anyhow::Result<()> {
+    let url = url(config, address);
+    let token = demo.map_or("fd_… (make one with: frontdesk agent create NAME)", |demo| demo.agent_token.as_str());
+    let stdio = demo::stdio(data)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "Frontdesk {} is ready at {url} (data in {}).", assemble::VERSION, data.path().display())?;
+    if let Some(demo) = demo {
+        writeln!(out, "Demo: {}, {} contacts. Token and addresses: {}", demo.business, demo.contacts, data.demo().display())?;
+    }
+    writeln!(out, "Capabilities  {url}/api/capabilities   OpenAPI  {url}/openapi.json   MCP  {url}/mcp")?;
+    writeln!(out, "Agent token   {token}")?;
+    writeln!(out, "MCP over stdio:")?;
+    writeln!(out, "  {}", serde_json::json!({"mcpServers": {"frontdesk": stdio}}))?;
+    writeln!(out, "MCP over HTTP:")?;
+    let http = serde_json::json!({"type": "http", "url": format!("{url}/mcp"), "headers": {"Authorization": format!("Bearer {token}")}});
+    writeln!(out, "  {}", serde_json::json!({"mcpServers": {"frontdesk": http}}))?;
+    writeln!(out, "Stop with Ctrl-C or: frontdesk stop --data {}", data.path().display())?;
+    Ok(out.flush()?)
+}

@@ -1,0 +1,310 @@
+//! The desk: an organization of its own in one shared database, with people and agents to act in it.
+//!
+//! The tenant is the fixture. The database is migrated once per state of the migrations; opening a desk is one insert, so
+//! tests run side by side, and each is also a test of isolation. Time stands at Monday 2030-01-07 09:00 UTC.
+
+use std::process::Command;
+use std::sync::Arc;
+
+use capabilities::world::{Clock, Database};
+use capabilities::{
+    Answer, Call, Caller, Door, Input, NewOrg, Office, Options, Read, Registry, Role, Selection, Source,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use uuid::Uuid;
+
+/// An organization and its office.
+pub struct Desk {
+    pub office: Arc<Office>,
+    pub org: Uuid,
+    database: PgConnectOptions,
+}
+
+/// Someone who acts at a desk.
+pub struct Actor {
+    pub office: Arc<Office>,
+    pub caller: Caller,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Reply(pub Answer);
+
+impl Desk {
+    /// A desk with the product's own domains.
+    pub async fn open() -> Self {
+        Self::with(handlers::domains()).await
+    }
+
+    /// A desk with other domains: for what the kernel does that no domain shows yet.
+    pub async fn with(domains: Vec<capabilities::Domain>) -> Self {
+        Self::at(shared_database().await, domains).await
+    }
+
+    /// A desk in a database of its own, for what concerns all organizations of one.
+    pub async fn alone() -> Self {
+        let name = format!("alone_{}", fresh());
+        let template = migrated().await;
+        let mut owner = PgConnection::connect_with(&server().database("postgres")).await.unwrap();
+        let create = format!("create database {name} template {template} strategy file_copy");
+        sqlx::query(AssertSqlSafe(create)).execute(&mut owner).await.unwrap();
+        Self::at(server().database(&name), handlers::domains()).await
+    }
+
+    async fn at(database: PgConnectOptions, domains: Vec<capabilities::Domain>) -> Self {
+        let app = database.clone().username(frontdesk::APP_ROLE);
+        let connections = Database::open(app, 8).await.unwrap();
+        let clock = Clock::hand("2030-01-07T09:00:00Z".parse().unwrap());
+        let office = Arc::new(Office::new(connections, Registry::new(domains).unwrap(), clock));
+        let new = NewOrg {
+            name: "Test Windows".into(),
+            timezone: "America/Chicago".into(),
+            currency: "USD".into(),
+            country: "US".into(),
+        };
+        let org = office.create_org(&new, &Source::of(Door::Program)).await.unwrap();
+        Self { office, org, database }
+    }
+
+    /// Another organization in the same database.
+    pub async fn neighbour(&self) -> Self {
+        Self::at(self.database.clone(), handlers::domains()).await
+    }
+
+    /// A token of a new agent.
+    pub async fn token(&self, name: &str) -> String {
+        let agent = self.office.create_agent(self.org, name, None, &Source::of(Door::Program)).await.unwrap();
+        agent.token.reveal().to_string()
+    }
+
+    /// The agent most tests act as.
+    pub async fn agent(&self) -> Actor {
+        let caller = self.office.agent_named(self.org, "Front Office", &Source::of(Door::Program)).await.unwrap();
+        self.actor(caller)
+    }
+
+    pub async fn owner(&self) -> Actor {
+        self.person("Olivia Owner", Role::Owner).await
+    }
+
+    pub async fn manager(&self) -> Actor {
+        self.person("Max Manager", Role::Manager).await
+    }
+
+    pub async fn technician(&self) -> Actor {
+        self.person("Tara Technician", Role::Technician).await
+    }
+
+    pub async fn system(&self) -> Actor {
+        self.actor(self.office.system(self.org, "test").await.unwrap())
+    }
+
+    async fn person(&self, name: &str, role: Role) -> Actor {
+        let id = Uuid::from_u128(u128::from_be_bytes(Sha256::digest(name)[..16].try_into().unwrap()));
+        self.actor(self.office.person(self.org, id, name, role).await.unwrap())
+    }
+
+    fn actor(&self, caller: Caller) -> Actor {
+        Actor { office: self.office.clone(), caller }
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, time: TimeDelta) {
+        self.office.clock().pass(time);
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.office.clock().now()
+    }
+
+    /// The owner's connection, for looking at what no action shows and for states no action can reach. Sees everything;
+    /// statements name the organization.
+    pub async fn sql(&self) -> PgConnection {
+        PgConnection::connect_with(&self.database).await.unwrap()
+    }
+
+    /// How many rows of this organization a table has.
+    pub async fn count(&self, table: &str) -> i64 {
+        let count = format!("select count(*) from {table} where org_id = $1");
+        sqlx::query_scalar(AssertSqlSafe(count)).bind(self.org).fetch_one(&mut self.sql().await).await.unwrap()
+    }
+
+    /// Everything this organization has in its tables, as one hash: equal before and after means nothing was changed. The
+    /// call log is left out, because refusals are written there.
+    pub async fn state(&self) -> String {
+        let mut owner = self.sql().await;
+        let tables: Vec<String> = sqlx::query_scalar(
+            "select c.relname::text from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' \
+             and c.relname not in ('_sqlx_migrations', 'call_log') order by 1",
+        )
+        .fetch_all(&mut owner)
+        .await
+        .unwrap();
+        let mut hash = Sha256::new();
+        for table in tables {
+            let rows = format!("select coalesce(string_agg(t::text, ';' order by t::text), '') from {table} t where org_id = $1");
+            let text: String = sqlx::query_scalar(AssertSqlSafe(rows)).bind(self.org).fetch_one(&mut owner).await.unwrap();
+            hash.update(format!("{table}: {text}\n"));
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl Actor {
+    pub async fn call(&self, action: &str, data: Value) -> Reply {
+        self.call_with(action, data, Options::default()).await
+    }
+
+    /// With the reasoning that soft-limited actions ask an agent for.
+    pub async fn call_because(&self, action: &str, data: Value) -> Reply {
+        let options = Options { reasoning: Some("The customer asked for it.".into()), ..Options::default() };
+        self.call_with(action, data, options).await
+    }
+
+    pub async fn dry_run(&self, action: &str, data: Value) -> Reply {
+        self.call_with(action, data, Options { dry_run: true, ..Options::default() }).await
+    }
+
+    pub async fn call_with(&self, action: &str, data: Value, options: Options) -> Reply {
+        self.send(action, Input::One(data), options).await
+    }
+
+    pub async fn call_items(&self, action: &str, items: Vec<Value>, options: Options) -> Reply {
+        self.send(action, Input::Items(items), options).await
+    }
+
+    async fn send(&self, action: &str, input: Input, options: Options) -> Reply {
+        let call = Call { action: action.into(), input, options, source: Source::of(Door::Rest) };
+        Reply(self.office.call(&self.caller, call).await)
+    }
+
+    /// Reads a data type; `filters` are its filters.
+    pub async fn read(&self, data_type: &str, filters: Value) -> Reply {
+        let selection = Selection { data_type: data_type.into(), filters: object(filters), ..Selection::default() };
+        self.select(selection).await
+    }
+
+    /// One record by its id.
+    pub async fn get(&self, data_type: &str, id: &str) -> Reply {
+        self.select(Selection { data_type: data_type.into(), id: Some(id.into()), ..Selection::default() }).await
+    }
+
+    pub async fn select(&self, selection: Selection) -> Reply {
+        Reply(self.office.read(&self.caller, Read { selection, room: None }).await)
+    }
+
+    /// A person's contact with these members besides, and its id.
+    pub async fn contact(&self, name: &str, more: Value) -> String {
+        let mut data = json!({"kind": "person", "given_name": name});
+        data.as_object_mut().unwrap().extend(object(more));
+        self.call("contact.create", data).await.id()
+    }
+}
+
+impl Reply {
+    /// The data of an answer that must be a success.
+    #[track_caller]
+    pub fn ok(self) -> Value {
+        assert!(self.0.success(), "must succeed: {:#}", self.0.envelope());
+        self.0.data.unwrap_or_default()
+    }
+
+    /// The id of what was made.
+    #[track_caller]
+    pub fn id(self) -> String {
+        self.ok()["id"].as_str().expect("an id").to_string()
+    }
+
+    /// The error of an answer that must be a refusal with this code.
+    #[track_caller]
+    pub fn refused(self, code: &str) -> Value {
+        assert_eq!(self.0.error_code(), Some(code), "{:#}", self.0.envelope());
+        self.0.error.unwrap_or_default()
+    }
+
+    /// The pointers of a refused input, sorted.
+    #[track_caller]
+    pub fn invalid_at(self) -> Vec<String> {
+        let error = self.refused("INVALID_INPUT");
+        let problems = error["problems"].as_array().expect("problems");
+        let mut pointers: Vec<String> = problems.iter().map(|p| p["pointer"].as_str().unwrap().to_string()).collect();
+        pointers.sort();
+        pointers
+    }
+
+    pub fn warning_codes(&self) -> Vec<&str> {
+        self.0.meta.warnings.iter().map(|warning| warning.code.as_str()).collect()
+    }
+}
+
+pub fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        Value::Null => Map::new(),
+        other => panic!("{other} is not an object"),
+    }
+}
+
+/// A name nothing else has.
+pub fn fresh() -> String {
+    let bytes: [u8; 8] = rand::random();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The owner's login to the test server, which `script/postgres` starts if none runs.
+pub fn server() -> PgConnectOptions {
+    let url = std::env::var("FRONTDESK_TEST_DATABASE").unwrap_or_else(|_| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/script/postgres");
+        let output = Command::new(script).arg("start").output().expect("script/postgres starts a PostgreSQL for tests");
+        assert!(output.status.success(), "script/postgres: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_string()
+    });
+    url.parse().expect("FRONTDESK_TEST_DATABASE is a postgres:// URL")
+}
+
+/// The name of a database with the present schema, made once; nobody connects to it, so that it can be cloned.
+async fn migrated() -> String {
+    let checksums = frontdesk::MIGRATIONS.iter().map(|step| step.checksum.as_ref());
+    let fingerprint: [u8; 32] = Sha256::digest(checksums.collect::<Vec<_>>().concat()).into();
+    let template = format!("tpl_{}", fingerprint[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let mut owner = PgConnection::connect_with(&server().database("postgres")).await.unwrap();
+    sqlx::query("select pg_advisory_lock(1)").execute(&mut owner).await.unwrap();
+    if !exists(&mut owner, &template).await {
+        let draft = format!("draft_{}", fresh());
+        sqlx::query(AssertSqlSafe(format!("create database {draft}"))).execute(&mut owner).await.unwrap();
+        let mut connection = PgConnection::connect_with(&server().database(&draft)).await.unwrap();
+        frontdesk::MIGRATIONS.run(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        let rename = format!("alter database {draft} rename to {template}");
+        sqlx::query(AssertSqlSafe(rename)).execute(&mut owner).await.unwrap();
+    }
+    owner.close().await.unwrap();
+    template
+}
+
+/// The database all desks share.
+async fn shared_database() -> PgConnectOptions {
+    let template = migrated().await;
+    let shared = template.replace("tpl_", "it_");
+    let mut owner = PgConnection::connect_with(&server().database("postgres")).await.unwrap();
+    sqlx::query("select pg_advisory_lock(1)").execute(&mut owner).await.unwrap();
+    if !exists(&mut owner, &shared).await {
+        let clone = format!("create database {shared} template {template} strategy file_copy");
+        sqlx::query(AssertSqlSafe(clone)).execute(&mut owner).await.unwrap();
+    }
+    owner.close().await.unwrap();
+    server().database(&shared)
+}
+
+async fn exists(owner: &mut PgConnection, database: &str) -> bool {
+    let known: Option<i32> = sqlx::query_scalar("select 1 from pg_database where datname = $1")
+        .bind(database)
+        .fetch_optional(owner)
+        .await
+        .unwrap();
+    known.is_some()
+}
