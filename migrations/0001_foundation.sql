@@ -127,10 +127,12 @@ begin
   return null;
 end $$;
 
--- Counts the version up and stamps the time when anything really changed; a repeated update changes nothing.
+-- Counts the version up and stamps the time when anything really changed; a repeated update changes nothing. A change of
+-- a part in another table is told by `version = version + 1`.
+-- Argument: the derived columns. Generated ones are not computed yet when this runs, so they are not compared.
 create function frontdesk.touch() returns trigger language plpgsql set search_path = pg_catalog as $$
 begin
-  if new is distinct from old then
+  if to_jsonb(new) - string_to_array(tg_argv[0], ',') is distinct from to_jsonb(old) - string_to_array(tg_argv[0], ',') then
     new.version := old.version + 1;
     new.updated_at := coalesce(frontdesk.call_time(), old.updated_at);
   end if;
@@ -163,7 +165,8 @@ declare
   table_name text := (select relname from pg_class where oid = tbl);
 begin
   perform frontdesk.isolate(tbl, 'select, insert, update, delete');
-  execute format('create trigger touch before update on %s for each row execute function frontdesk.touch()', tbl);
+  execute format('create trigger touch before update on %s for each row '
+                 'execute function frontdesk.touch(%L)', tbl, array_to_string(derived, ','));
   execute format('create trigger log_row after insert or update or delete on %s for each row '
                  'execute function frontdesk.log_row(%L, %L, %L)', tbl, table_name, unlogged, subject);
 end $$;

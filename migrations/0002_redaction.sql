@@ -46,8 +46,10 @@ begin
     chains := array(select hit[1] from regexp_matches(parts[part], '(' || chain || ')', 'g') as hit);
     for nth in 1 .. cardinality(chains) loop
       seen := right(seen || between_chains[nth], 40);
-      output := output || (between_chains[nth]
-        || frontdesk.redact_chain(seen, chains[nth], between_chains[nth + 1]));
+      output := output || (between_chains[nth] || case
+        when length(chains[nth]) < 9 then chains[nth]
+        else frontdesk.redact_chain(seen, chains[nth], between_chains[nth + 1])
+      end);
       seen := right(seen || chains[nth], 40);
     end loop;
     output := output || (between_chains[cardinality(between_chains)] || coalesce(ids[part], ''));
@@ -68,10 +70,17 @@ declare
   gaps constant text[] := regexp_split_to_array(chain, '[0-9０-９]+');
   groups constant text[] := regexp_split_to_array(
     translate(chain, '０１２３４５６７８９', '0123456789'), '[^0-9]+');
-  dash constant text := '[\u00ad\u2010-\u2015\u2212\uff0d-]';
+  dash constant text := '^[\u00ad\u2010-\u2015\u2212\uff0d-]+$';
   digits constant text := regexp_replace(
     translate(chain, '０１２３４５６７８９', '0123456789'), '[^0-9]+', '', 'g');
-  dialled_abroad boolean;
+  -- The most digits of a number dialled to another country, if the chain begins like one.
+  longest_phone constant int := case
+    when before like '%+' then 15
+    when digits ~ '^00[1-9]' then 17
+    when digits ~ '^011[1-9]' then 18
+    else 0
+  end;
+  dialled_abroad constant boolean := length(digits) between 11 and longest_phone;
   card_ends int[] := '{}';
   ssn text;
   seen text := before;
@@ -82,14 +91,15 @@ begin
   if before like '%+' and length(digits) <= 15 then
     return chain;
   end if;
-  dialled_abroad := digits ~ '^00[1-9]' and length(digits) between 11 and 17
-    or digits ~ '^011[1-9]' and length(digits) between 11 and 18;
   if not dialled_abroad then
-    card_ends := frontdesk.cards_in_usual_shape(groups, before ~ '[0-9]\.$');
+    card_ends := frontdesk.cards_in_usual_shape(
+      groups,
+      before ~ '[0-9]\.$' or length(groups[1]) <= longest_phone);
     if 0 = all (card_ends) then
       card_ends := frontdesk.cards_in_other_shape(
         groups,
-        frontdesk.familiar_numbers(groups, array(select gap ~ dash from unnest(gaps) as gap), before, after));
+        frontdesk.familiar_numbers(
+          groups, array(select gap ~ dash from unnest(gaps) as gap), longest_phone, before, after));
     end if;
   end if;
   while at <= cardinality(groups) loop
@@ -150,7 +160,7 @@ $$;
 comment on function frontdesk.is_card_number(text, boolean) is
   'Whether the digits pass Luhn and are neither a timestamp nor, written in groups, begin like a phone number or a year.';
 
-create function frontdesk.cards_in_usual_shape(groups text[], is_fraction boolean) returns int[]
+create function frontdesk.cards_in_usual_shape(groups text[], first_is_none boolean) returns int[]
   language plpgsql immutable strict parallel safe
   set search_path = pg_catalog, frontdesk
 as $$
@@ -159,12 +169,12 @@ declare
   shape text;
   shape_here text;
   digits text;
-  ends int[] := array_fill(0, array[cardinality(groups)]);
-  start int := 0;
-  last int;
+  candidates int[] := array_fill(0, array[cardinality(groups)]);
+  card_of int[] := candidates;
+  ends int[] := candidates;
+  free int := 1;
 begin
   for at in 1 .. cardinality(groups) loop
-    last := 0;
     if length(groups[at]) = 4 then
       shape_here := concat_ws('-', 4, length(groups[at + 1]), length(groups[at + 2]), length(groups[at + 3]),
         length(groups[at + 4]), '');
@@ -175,19 +185,31 @@ begin
             digits := digits || groups[nth];
           end loop;
           if frontdesk.is_card_number(digits, true) then
-            last := at + length(shape) / 2;
+            candidates[at] := at + length(shape) / 2;
             exit;
           end if;
         end if;
       end loop;
-    elsif frontdesk.is_card_number(groups[at], false) and not (at = 1 and is_fraction) then
-      last := at;
+    elsif frontdesk.is_card_number(groups[at], false) and not (at = 1 and first_is_none) then
+      candidates[at] := at;
     end if;
-    if last > 0 then
-      if start = 0 or ends[start] < at then
-        start := at;
+    if at >= free and candidates[at] > 0 then
+      free := candidates[at] + 1;
+      for nth in at .. candidates[at] loop
+        card_of[nth] := at;
+      end loop;
+    end if;
+  end loop;
+  for at in 1 .. cardinality(groups) loop
+    for nth in at .. candidates[at] loop
+      if card_of[nth] = 0 then
+        card_of[nth] := card_of[nth - 1];
       end if;
-      ends[start] := greatest(ends[start], last);
+    end loop;
+  end loop;
+  for at in 1 .. cardinality(groups) loop
+    if card_of[at] > 0 then
+      ends[card_of[at]] := at;
     end if;
   end loop;
   return ends;
@@ -196,14 +218,16 @@ $$;
 comment on function frontdesk.cards_in_usual_shape(text[], boolean) is
   'For each group of digits, the last group of the card that starts there, or 0.';
 
-create function frontdesk.familiar_numbers(groups text[], dashed boolean[], before text, after text) returns boolean[]
+create function frontdesk.familiar_numbers(
+  groups text[], dashed boolean[], longest_phone int, before text, after text
+) returns boolean[]
   language plpgsql immutable strict parallel safe
   set search_path = pg_catalog, frontdesk
 as $$
 declare
   day_of_year constant text := '^(?:19|20)[0-9]{2}-(?:0?[1-9]|1[0-2])-(?:0?[1-9]|[12][0-9]|3[01])$';
   familiar boolean[] := array_fill(false, array[cardinality(groups)]);
-  phone int := case when before like '%+' then 15 else 0 end;
+  phone int := longest_phone;
   at int := 1;
   step int;
   here text;
@@ -213,7 +237,6 @@ begin
     familiar[at] := true;
     at := at + 1;
   end loop;
-  at := 1;
   while at <= cardinality(groups) loop
     here := concat_ws('-', length(groups[at]), length(groups[at + 1]), length(groups[at + 2]), length(groups[at + 3]));
     step := case
@@ -229,8 +252,10 @@ begin
           concat_ws('-', groups[at + 2], groups[at + 1], groups[at]) ~ day_of_year
           or concat_ws('-', groups[at + 2], groups[at], groups[at + 1]) ~ day_of_year
         ) then 3
-      when starts_with(here || '-', '5-4-') and dashed[at + 1] then 2
-      when length(groups[at]) in (5, 9, 10) or length(groups[at]) >= 20 then 1
+      when starts_with(here || '-', '5-4-') and dashed[at + 1] and not dashed[at] and not dashed[at + 2] then 2
+      when length(groups[at]) > 19 then 1
+      when dashed[at] or dashed[at + 1] then 0
+      when length(groups[at]) in (5, 9, 10) then 1
       when length(groups[at]) = 11 and groups[at] like '1%' then 1
       when length(groups[at]) = 8
         and groups[at] ~ '^(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])$' then 1
@@ -250,7 +275,7 @@ begin
   return familiar;
 end
 $$;
-comment on function frontdesk.familiar_numbers(text[], boolean[], text, text) is
+comment on function frontdesk.familiar_numbers(text[], boolean[], int, text, text) is
   'For each group of digits, whether it belongs to a phone number, a date, a time or a ZIP code.';
 
 create function frontdesk.cards_in_other_shape(groups text[], familiar boolean[]) returns int[]
@@ -322,5 +347,6 @@ end
 $$;
 comment on function frontdesk.redact_columns() is
   'Trigger for insert and update: redacts the text columns named as its arguments.';
+
 
 create trigger redact before insert on call_log for each row execute function frontdesk.redact_columns('reasoning');

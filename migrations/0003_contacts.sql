@@ -202,9 +202,11 @@ create function frontdesk.fold(input text) returns text language sql stable para
   set search_path = pg_catalog, public
   as $$ select translate(lower(unaccent(input)), '''’`', '') $$;
 
--- One row per contact with every word it can be found by; kept by triggers, so no writer can forget it.
--- `fuzzy` holds the letters of each word of the name, sorted, behind a tilde: "jhon" and "john" are both ~hjno, which is
--- how swapped letters are found in names too short for trigrams.
+-- One row per contact with every word it can be found by; kept by a trigger at the end of each call.
+-- `misspellings` holds each word of names, places and tags, and what is left of it without one of its letters. Two words
+-- that are one slip apart (a letter wrong, missing, too many, or two swapped) have one of these in common, however short
+-- they are (the symmetric delete method, https://github.com/wolfgarbe/SymSpell); trigrams find such words only when they
+-- are long.
 create table contact_search (
   org_id uuid not null,
   id uuid not null,
@@ -213,12 +215,12 @@ create table contact_search (
   place text not null,
   words text not null,
   body text generated always as (name || ' ' || reach || ' ' || place || ' ' || words) stored,
-  fuzzy text not null,
+  misspellings text[] not null,
   primary key (org_id, id),
   constraint search_of_contact foreign key (org_id, id) references contacts (org_id, id) on delete cascade
 );
 create index contact_search_body on contact_search using gin (org_id, body gin_trgm_ops);
-create index contact_search_fuzzy on contact_search using gin (org_id, fuzzy gin_trgm_ops);
+create index contact_search_misspellings on contact_search using gin (org_id, misspellings);
 comment on constraint search_of_contact on contact_search is 'Search text belongs to a contact.';
 select frontdesk.isolate('contact_search', 'select, insert, update, delete');
 
@@ -226,7 +228,7 @@ select frontdesk.isolate('contact_search', 'select, insert, update, delete');
 -- view carries the same condition without that barrier; it shows ids and search text only, and every search
 -- joins its hits back to tables under row security.
 create view frontdesk.contact_search as
-  select org_id, id, name, reach, place, words, body, fuzzy from public.contact_search where org_id = frontdesk.org_id();
+  select org_id, id, name, reach, place, words, body, misspellings from public.contact_search where org_id = frontdesk.org_id();
 grant select on frontdesk.contact_search to frontdesk_app;
 
 create table contact_tags (
@@ -240,17 +242,22 @@ create index contact_tags_of_contact on contact_tags (org_id, contact_id);
 comment on constraint tag_of_contact on contact_tags is 'A tag belongs to a contact.';
 select frontdesk.isolate('contact_tags', 'select, insert, update, delete');
 
-create function frontdesk.letters(word text) returns text language sql immutable parallel safe
-  set search_path = pg_catalog
-  as $$ select '~' || string_agg(letter, '' order by letter) from regexp_split_to_table(word, '') letter $$;
+create function frontdesk.misspellings(folded text) returns text[] language sql immutable parallel safe
+  set search_path = pg_catalog as $$
+  select coalesce(array_agg(distinct spelling), '{}')
+    from (select distinct word from regexp_split_to_table(folded, '[^[:alnum:]]+') word where word ~ '[[:alpha:]]') words
+   cross join lateral (
+     select word
+     union all
+     select overlay(word placing '' from nth for 1) from generate_series(1, length(word)) nth where length(word) > 3
+   ) as spellings (spelling)
+$$;
 
 create function frontdesk.index_contact(org uuid, contact uuid) returns void
   language sql set search_path = pg_catalog, public as $$
-  insert into contact_search (org_id, id, name, reach, place, words, fuzzy)
-  select org, contact, t.name, t.reach, t.place, t.words,
-         coalesce((
-           select ' ' || string_agg(frontdesk.letters(word), ' ') || ' '
-             from regexp_split_to_table(t.name, '[^[:alnum:]]+') word where length(word) > 2), '')
+  insert into contact_search (org_id, id, name, reach, place, words, misspellings)
+  select org, contact, t.name, t.reach, t.place, t.tags || t.notes,
+         frontdesk.misspellings(t.name || ' ' || t.place || ' ' || t.tags)
     from (
       select frontdesk.fold(c.display_name) as name,
              coalesce((select string_agg(e.email_key, ' ' order by e.position)
@@ -262,49 +269,42 @@ create function frontdesk.index_contact(org uuid, contact uuid) returns void
              coalesce((select string_agg(frontdesk.fold(concat_ws(' ', a.label, a.street, a.street2, a.city, a.postal_code)),
                                 ' ' order by a.id)
                          from addresses a where a.org_id = org and a.contact_id = contact), '') as place,
-             frontdesk.fold(array_to_string(c.tags, ' '))
-               || coalesce((select ' ' || string_agg(frontdesk.fold(n.content), ' ' order by n.id)
-                         from notes n where n.org_id = org and n.contact_id = contact), '') as words
+             frontdesk.fold(array_to_string(c.tags, ' ')) as tags,
+             coalesce((select ' ' || string_agg(frontdesk.fold(n.content), ' ' order by n.id)
+                         from notes n where n.org_id = org and n.contact_id = contact), '') as notes
         from contacts c
        where c.org_id = org and c.id = contact
     ) t
   on conflict (org_id, id) do update
     set name = excluded.name, reach = excluded.reach, place = excluded.place, words = excluded.words,
-        fuzzy = excluded.fuzzy
+        misspellings = excluded.misspellings
 $$;
 
-create function frontdesk.index_part_of_contact() returns trigger language plpgsql set search_path = pg_catalog as $$
+create function frontdesk.index_tags() returns trigger language plpgsql set search_path = pg_catalog, public as $$
 begin
-  if tg_op = 'DELETE' then
-    perform frontdesk.index_contact(old.org_id, old.contact_id);
-  else
-    perform frontdesk.index_contact(new.org_id, new.contact_id);
-  end if;
+  delete from contact_tags where org_id = new.org_id and contact_id = new.id and not tag = any (new.tags);
+  insert into contact_tags (org_id, contact_id, tag)
+    select new.org_id, new.id, tag from unnest(new.tags) tag on conflict do nothing;
   return null;
 end $$;
 
-create function frontdesk.index_whole_contact() returns trigger language plpgsql set search_path = pg_catalog, public as $$
+create trigger tags after insert or update of tags on contacts for each row execute function frontdesk.index_tags();
+
+-- Every call ends with its line in the call log. The row log then knows which contacts it changed, in whatever table, so
+-- each is indexed once per call, and no writer can forget it.
+create function frontdesk.index_changed_contacts() returns trigger language plpgsql set search_path = pg_catalog, public as $$
 begin
-  if tg_op = 'INSERT' or new.tags is distinct from old.tags then
-    delete from contact_tags where org_id = new.org_id and contact_id = new.id and not tag = any (new.tags);
-    insert into contact_tags (org_id, contact_id, tag)
-      select new.org_id, new.id, tag from unnest(new.tags) tag on conflict do nothing;
-  end if;
-  if tg_op = 'INSERT' or new.display_name is distinct from old.display_name or new.tags is distinct from old.tags then
-    perform frontdesk.index_contact(new.org_id, new.id);
-  end if;
+  perform frontdesk.index_contact(new.org_id, changed.contact)
+     from (
+       select distinct subject_contact_id as contact
+         from row_log
+        where org_id = new.org_id and call_id = new.id and subject_contact_id is not null
+     ) changed;
   return null;
 end $$;
 
-create trigger search after insert or update on contacts for each row execute function frontdesk.index_whole_contact();
-create trigger search after insert or update or delete on contact_emails for each row
-  execute function frontdesk.index_part_of_contact();
-create trigger search after insert or update or delete on contact_phones for each row
-  execute function frontdesk.index_part_of_contact();
-create trigger search after insert or update or delete on addresses for each row
-  execute function frontdesk.index_part_of_contact();
-create trigger search after insert or update or delete on notes for each row
-  execute function frontdesk.index_part_of_contact();
+create trigger search after insert on call_log for each row when (new.outcome = 'done')
+  execute function frontdesk.index_changed_contacts();
 
 -- Questions asked before the organization is known
 

@@ -79,7 +79,10 @@ pub async fn create_agent(config: &Config, command: AgentCommand) -> anyhow::Res
                 bail!("there are several organizations: name one with --org ({})", ids.join(", "))
             }
         };
-        let agent = office.create_agent(org, new.name.trim(), new.expires, &Source::of(Door::Program)).await.map_err(in_words)?;
+        let agent = office
+            .create_agent(org, new.name.trim(), new.expires, &Source::of(Door::Program))
+            .await
+            .map_err(in_words)?;
         Ok(agent.token.reveal().to_string())
     })
     .await
@@ -99,7 +102,9 @@ async fn with_office(config: &Config, work: impl AsyncFnOnce(&Office) -> anyhow:
     let lock = match (&config.database, data.lock()) {
         (_, Ok(lock)) => Some(lock),
         (_, Err(LockError::Held { .. })) => None,
-        (DatabaseConfig::Embedded | DatabaseConfig::OwnerOnly(_) | DatabaseConfig::Both { .. }, Err(error)) => return Err(error.into()),
+        (DatabaseConfig::Embedded | DatabaseConfig::OwnerOnly(_) | DatabaseConfig::Both { .. }, Err(error)) => {
+            return Err(error.into());
+        }
     };
     let storage = Storage::open(config, &data, lock.as_ref()).await?;
     let office = assemble::office(storage.database.clone(), Clock::System)?;

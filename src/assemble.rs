@@ -20,7 +20,9 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Logs go to standard error: standard output belongs to the protocol or to the person who started the program.
 pub fn start_logging(filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let quieter = filter.add_directive("rmcp=warn".parse().unwrap_or_default()).add_directive("sqlx=warn".parse().unwrap_or_default());
+    let quieter = filter
+        .add_directive("rmcp=warn".parse().unwrap_or_default())
+        .add_directive("sqlx=warn".parse().unwrap_or_default());
     tracing_subscriber::fmt().with_env_filter(quieter).with_writer(std::io::stderr).with_ansi(false).init();
 }
 
@@ -45,7 +47,7 @@ pub fn doors(office: &Arc<Office>, config: &Config, stop: CancellationToken) -> 
         .with_max_request_body_bytes(rest::BODY_LIMIT)
         .with_cancellation_token(stop);
     let mcp = mcp_http::door(office, server, settings);
-    Ok(rest::door(office, mcp)?)
+    rest::door(office, mcp)
 }
 
 fn allowed_hosts(config: &Config) -> Vec<String> {

@@ -178,11 +178,26 @@ impl Config {
             }),
             database: wrong.database(arguments),
             pg_bin: arguments.pg_bin.clone(),
-            secret_key: wrong.parsed("FRONTDESK_SECRET_KEY", arguments.secret_key.as_deref(), "64 hexadecimal digits", key),
-            public_url: wrong.parsed("FRONTDESK_PUBLIC_URL", arguments.public_url.as_deref(), "a URL like https://office.example.com", web_address),
+            secret_key: wrong.parsed(
+                "FRONTDESK_SECRET_KEY",
+                arguments.secret_key.as_deref(),
+                "64 hexadecimal digits",
+                key,
+            ),
+            public_url: wrong.parsed(
+                "FRONTDESK_PUBLIC_URL",
+                arguments.public_url.as_deref(),
+                "a URL like https://office.example.com",
+                web_address,
+            ),
             agent_token: arguments.agent_token.clone().filter(|token| !token.is_empty()),
             mcp_sessions: wrong.one_of("FRONTDESK_MCP_SESSIONS", &arguments.mcp_sessions, "on", "off"),
-            clock: wrong.parsed("FRONTDESK_CLOCK", arguments.clock.as_deref(), "a time like 2030-01-07T09:00:00Z", |text| text.parse().ok()),
+            clock: wrong.parsed(
+                "FRONTDESK_CLOCK",
+                arguments.clock.as_deref(),
+                "a time like 2030-01-07T09:00:00Z",
+                |text| text.parse().ok(),
+            ),
             listen: wrong
                 .parsed("FRONTDESK_LISTEN", Some(listen), "an address like 127.0.0.1:8480", |text| text.parse().ok())
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8480))),
@@ -203,7 +218,13 @@ impl Problems {
     }
 
     /// The value is left out of the message: it may be a secret.
-    fn parsed<T>(&mut self, name: &str, text: Option<&str>, like: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    fn parsed<T>(
+        &mut self,
+        name: &str,
+        text: Option<&str>,
+        like: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
         let text = text.filter(|text| !text.is_empty())?;
         let parsed = parse(text);
         if parsed.is_none() {
@@ -214,7 +235,8 @@ impl Problems {
 
     fn database(&mut self, arguments: &Arguments) -> DatabaseConfig {
         let like = "a URL like postgres://user:password@host/database";
-        let parse = |text: &str| PgConnectOptions::from_str(text).ok().filter(|_| text.starts_with("postgres")).map(Box::new);
+        let parse =
+            |text: &str| PgConnectOptions::from_str(text).ok().filter(|_| text.starts_with("postgres")).map(Box::new);
         let app = self.parsed("DATABASE_URL", arguments.database_url.as_deref(), like, parse);
         let owner = self.parsed("DATABASE_OWNER_URL", arguments.database_owner_url.as_deref(), like, parse);
         match (app, owner) {
@@ -227,7 +249,9 @@ impl Problems {
     fn about_mode(&mut self, production: bool, config: &Config) {
         if production {
             if config.public_url.as_ref().is_none_or(|url| url.scheme_str() != Some("https")) {
-                self.0.push("FRONTDESK_PUBLIC_URL: production mode needs the https URL others reach this server at".into());
+                self.0.push(
+                    "FRONTDESK_PUBLIC_URL: production mode needs the https URL others reach this server at".into(),
+                );
             }
             if config.secret_key.is_none() {
                 self.0.push("FRONTDESK_SECRET_KEY: production mode needs a key of 64 hexadecimal digits".into());
@@ -249,7 +273,8 @@ impl Problems {
 }
 
 fn key(text: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u8> = text.chars().map(|c| c.to_digit(16)).map(|d| d.and_then(|d| d.try_into().ok())).collect::<Option<_>>()?;
+    let digits: Vec<u8> =
+        text.chars().map(|c| c.to_digit(16)).map(|d| d.and_then(|d| d.try_into().ok())).collect::<Option<_>>()?;
     let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] * 16 + pair[1]).collect();
     (digits.len() == 64).then(|| bytes.try_into().ok()).flatten()
 }
@@ -284,8 +309,21 @@ mod tests {
     #[test]
     fn everything_wrong_is_said_at_once() {
         let error = read(&[
-            "serve", "--listen", "nowhere", "--mode", "prod", "--secret-key", "abc", "--public-url", "office", "--clock", "noon",
-            "--database-url", "mysql://x", "--mcp-sessions", "maybe",
+            "serve",
+            "--listen",
+            "nowhere",
+            "--mode",
+            "prod",
+            "--secret-key",
+            "abc",
+            "--public-url",
+            "office",
+            "--clock",
+            "noon",
+            "--database-url",
+            "mysql://x",
+            "--mcp-sessions",
+            "maybe",
         ])
         .unwrap_err()
         .to_string();
@@ -297,7 +335,9 @@ mod tests {
 
     #[test]
     fn what_others_can_reach_is_for_production() {
-        assert!(read(&["serve", "--listen", "0.0.0.0:80"]).unwrap_err().to_string().contains("FRONTDESK_MODE=production"));
+        assert!(
+            read(&["serve", "--listen", "0.0.0.0:80"]).unwrap_err().to_string().contains("FRONTDESK_MODE=production")
+        );
         let key = "ab".repeat(32);
         let production = ["serve", "--listen", "0.0.0.0:80", "--mode", "production", "--secret-key", &key];
         assert!(read(&production).unwrap_err().to_string().contains("FRONTDESK_PUBLIC_URL"));

@@ -27,11 +27,7 @@ const EVERYBODY_WRITES: u32 = 0o002;
 #[derive(Debug, Error)]
 pub(crate) enum DataDirError {
     #[error("cannot {doing} {}: {source}{}", path.display(), way_out(source))]
-    Io {
-        doing: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
     #[error(
         "{} is not a directory: name another place with --data or FRONTDESK_DATA",
         path.display()
@@ -48,11 +44,7 @@ pub(crate) enum DataDirError {
          to, or have root give it over with `chown -R {expected} {}`",
         path.display(), shell_word(path)
     )]
-    Foreign {
-        path: PathBuf,
-        owner: u32,
-        expected: u32,
-    },
+    Foreign { path: PathBuf, owner: u32, expected: u32 },
     #[error(
         "{} is not a key of 64 hexadecimal digits: restore it from a backup; without it, what was \
          signed or encrypted with it is lost, so remove it only to start afresh",
@@ -65,11 +57,7 @@ impl DataDirError {
     /// For `map_err`: names what was being done, and to what.
     pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io {
-            doing,
-            path,
-            source,
-        }
+        move |source| Self::Io { doing, path, source }
     }
 }
 
@@ -97,9 +85,7 @@ pub(crate) struct Lock {
 impl Lock {
     /// A second handle on the same lock, which is given up when the last handle is dropped.
     pub(crate) fn share(&self) -> io::Result<Self> {
-        Ok(Self {
-            file: self.file.try_clone()?,
-        })
+        Ok(Self { file: self.file.try_clone()? })
     }
 }
 
@@ -116,9 +102,7 @@ impl DataDir {
             fs::create_dir_all(parent).map_err(DataDirError::io("create", parent))?;
         }
         make_private_dir(path)?;
-        let path = path
-            .canonicalize()
-            .map_err(DataDirError::io("open", path))?;
+        let path = path.canonicalize().map_err(DataDirError::io("open", path))?;
         let about = about(&path)?;
         if !about.is_dir() {
             return Err(DataDirError::NotADirectory { path });
@@ -162,11 +146,7 @@ impl DataDir {
         let ours = rustix::process::geteuid().as_raw();
         let trusted = [0, ours, about(&self.path)?.uid()].contains(&found.uid());
         if !(found.is_dir() && trusted) {
-            return Err(DataDirError::Foreign {
-                path: dir,
-                owner: found.uid(),
-                expected: ours,
-            });
+            return Err(DataDirError::Foreign { path: dir, owner: found.uid(), expected: ours });
         }
         Ok(dir.join(NAME))
     }
@@ -207,10 +187,7 @@ impl DataDir {
             .open(&path)
             .map_err(DataDirError::io("open", &path))?;
         if !take(&file).map_err(DataDirError::io("lock", &path))? {
-            return Err(LockError::Held {
-                pid: self.holder(),
-                data: self.path.clone(),
-            });
+            return Err(LockError::Held { pid: self.holder(), data: self.path.clone() });
         }
         file.set_len(0)
             .and_then(|()| writeln!(file, "{}", std::process::id()))
@@ -271,9 +248,7 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), DataDirErro
 /// Makes sure that what was renamed or created at `path` outlives a power cut.
 pub(crate) fn sync_parent(path: &Path) -> Result<(), DataDirError> {
     let parent = path.parent().unwrap_or(Path::new("/"));
-    File::open(parent)
-        .and_then(|dir| dir.sync_all())
-        .map_err(DataDirError::io("sync", parent))
+    File::open(parent).and_then(|dir| dir.sync_all()).map_err(DataDirError::io("sync", parent))
 }
 
 /// Whether a socket of that name in `dir` has a path the kernel accepts.
@@ -284,9 +259,7 @@ pub(crate) fn socket_fits(dir: &Path, name: &str) -> bool {
 /// Makes a directory for its owner only; one that is already there keeps its permissions.
 pub(crate) fn make_private_dir(path: &Path) -> Result<(), DataDirError> {
     match DirBuilder::new().mode(OWNER_ONLY).create(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(DataDirError::io("create", path)(error))
-        }
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(DataDirError::io("create", path)(error)),
         _ => Ok(()),
     }
 }
@@ -295,11 +268,7 @@ pub(crate) fn make_private_dir(path: &Path) -> Result<(), DataDirError> {
 pub(crate) fn shell_word(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+@%:,=".contains(c);
-    if text.chars().all(plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 fn stand_in_for(device: u64, inode: u64, purpose: &str) -> PathBuf {
@@ -355,11 +324,7 @@ fn write_draft(draft: &Path, bytes: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(OWNER_READS)
-        .open(draft)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(OWNER_READS).open(draft)?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     if written.is_err() {
         let _ = fs::remove_file(draft);
@@ -370,16 +335,12 @@ fn write_draft(draft: &Path, bytes: &[u8]) -> io::Result<()> {
 fn random_key() -> Result<[u8; 32], DataDirError> {
     let source = Path::new("/dev/urandom");
     let mut key = [0; 32];
-    File::open(source)
-        .and_then(|mut file| file.read_exact(&mut key))
-        .map_err(DataDirError::io("read", source))?;
+    File::open(source).and_then(|mut file| file.read_exact(&mut key)).map_err(DataDirError::io("read", source))?;
     Ok(key)
 }
 
 fn hex(key: &[u8; 32]) -> String {
-    key.iter().fold(String::with_capacity(64), |text, byte| {
-        format!("{text}{byte:02x}")
-    })
+    key.iter().fold(String::with_capacity(64), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {
@@ -403,9 +364,7 @@ fn way_out(error: &io::Error) -> &'static str {
             "; run this as the user it belongs to, or name another data directory with --data or \
              FRONTDESK_DATA"
         }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; free some space there, then start again"
-        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; free some space there, then start again",
         io::ErrorKind::ReadOnlyFilesystem => {
             "; name a data directory that can be written with --data or FRONTDESK_DATA"
         }
@@ -418,8 +377,7 @@ mod tests {
     use super::*;
 
     fn scratch(name: &str) -> PathBuf {
-        let dir =
-            std::env::temp_dir().join(format!("frontdesk-datadir-{}-{name}", std::process::id()));
+        let dir = std::env::temp_dir().join(format!("frontdesk-datadir-{}-{name}", std::process::id()));
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir(&dir).unwrap();
         dir
@@ -452,10 +410,7 @@ mod tests {
         let lock = data.lock().unwrap();
         assert_eq!(data.holder(), Some(std::process::id()));
         let refused = data.lock().unwrap_err().to_string();
-        assert!(
-            refused.contains(&format!("(pid {})", std::process::id())),
-            "{refused}"
-        );
+        assert!(refused.contains(&format!("(pid {})", std::process::id())), "{refused}");
         assert!(refused.contains("frontdesk stop --data"), "{refused}");
         let shared = lock.share().unwrap();
         drop(lock);
@@ -487,10 +442,7 @@ mod tests {
         assert_eq!(about(&file).unwrap().mode() & 0o777, 0o600);
         assert_eq!(fs::read_to_string(&file).unwrap(), hex(&key));
         fs::write(&file, "short").unwrap();
-        assert!(matches!(
-            data.secret_key(),
-            Err(DataDirError::BadKey { .. })
-        ));
+        assert!(matches!(data.secret_key(), Err(DataDirError::BadKey { .. })));
         fs::remove_dir_all(parent).unwrap();
     }
 
@@ -517,10 +469,7 @@ mod tests {
         let parent = scratch("socket");
         let data = DataDir::open(&parent.join("long".repeat(30))).unwrap();
         let socket = data.mcp_socket().unwrap();
-        assert!(
-            socket.starts_with("/tmp") && socket.ends_with("mcp.sock"),
-            "{socket:?}"
-        );
+        assert!(socket.starts_with("/tmp") && socket.ends_with("mcp.sock"), "{socket:?}");
         assert_eq!(data.mcp_socket().unwrap(), socket);
         fs::remove_dir(socket.parent().unwrap()).unwrap();
         fs::remove_dir_all(parent).unwrap();
@@ -528,13 +477,7 @@ mod tests {
 
     #[test]
     fn a_path_with_a_space_stays_one_word() {
-        assert_eq!(
-            shell_word(Path::new("/var/lib/frontdesk")),
-            "/var/lib/frontdesk"
-        );
-        assert_eq!(
-            shell_word(Path::new("/Users/o'b/My Data")),
-            r"'/Users/o'\''b/My Data'"
-        );
+        assert_eq!(shell_word(Path::new("/var/lib/frontdesk")), "/var/lib/frontdesk");
+        assert_eq!(shell_word(Path::new("/Users/o'b/My Data")), r"'/Users/o'\''b/My Data'");
     }
 }

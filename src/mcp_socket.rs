@@ -97,7 +97,8 @@ async fn identify(hello: Hello, office: &Office, embedded: bool) -> Result<Ident
             Ok(Identity::Local { org: *org, name: LOCAL_AGENT.into() })
         }
         [] => Err(Error::Unauthenticated(
-            "There is no organization yet: make one with `frontdesk org create`, or try `frontdesk serve --demo`.".into(),
+            "There is no organization yet: make one with `frontdesk org create`, or try `frontdesk serve --demo`."
+                .into(),
         )),
         _ => Err(Error::Unauthenticated("Set FRONTDESK_AGENT_TOKEN to say whose agent this is.".into())),
     }

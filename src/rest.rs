@@ -45,9 +45,8 @@ pub fn door(office: &Arc<Office>, mcp: Router) -> anyhow::Result<Router> {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(rest);
-    let last_resort = CatchPanicLayer::custom(move |_| {
-        refuse(&panicked.office, &Error::Internal("a handler panicked".into()))
-    });
+    let last_resort =
+        CatchPanicLayer::custom(move |_| refuse(&panicked.office, &Error::Internal("a handler panicked".into())));
     Ok(routes.merge(mcp).layer(last_resort))
 }
 
@@ -151,7 +150,8 @@ async fn method_not_allowed(State(rest): Shared, method: Method, uri: Uri) -> Re
 /// The body, if it is no larger than the limit. What is left unread is not waited for.
 async fn body(request: Request<Body>) -> Result<Bytes> {
     let too_large = || Error::TooLarge { limit: BODY_LIMIT };
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let announced =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > BODY_LIMIT) {
         return Err(too_large());
     }
@@ -176,8 +176,9 @@ fn json_of(body: &[u8]) -> Result<Value> {
 struct Parameters(Map<String, Value>);
 
 fn parameters(uri: &Uri) -> Result<Parameters> {
-    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
-        .map_err(|_| Error::invalid("", "the query string is not readable: use name=value pairs in percent encoding"))?;
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri).map_err(|_| {
+        Error::invalid("", "the query string is not readable: use name=value pairs in percent encoding")
+    })?;
     let mut words = Map::new();
     for (name, value) in pairs {
         if words.insert(name.clone(), value.into()).is_some() {
@@ -207,7 +208,8 @@ impl Parameters {
 
 fn selection(office: &Office, mut words: Parameters) -> Result<Selection> {
     let data_type = words.take("type").ok_or_else(|| Error::invalid("/type", "is required: the data type to read"))?;
-    let limit = words.take("limit").map(|limit| limit.parse().map_err(|_| Error::invalid("/limit", "must be a whole number")));
+    let limit =
+        words.take("limit").map(|limit| limit.parse().map_err(|_| Error::invalid("/limit", "must be a whole number")));
     let mut selection = Selection {
         id: words.take("id"),
         include: words.list("include"),

@@ -81,7 +81,10 @@ async fn stop_when(asked: impl Future<Output = ()>, stop: CancellationToken) {
 }
 
 fn url(config: &Config, address: SocketAddr) -> String {
-    config.public_url.as_ref().map_or_else(|| format!("http://{address}"), |url| url.to_string().trim_end_matches('/').into())
+    config
+        .public_url
+        .as_ref()
+        .map_or_else(|| format!("http://{address}"), |url| url.to_string().trim_end_matches('/').into())
 }
 
 /// Ten lines for whoever started it.
@@ -92,7 +95,13 @@ fn say_where(config: &Config, address: SocketAddr, data: &DataDir, demo: Option<
     let mut out = std::io::stdout().lock();
     writeln!(out, "Frontdesk {} is ready at {url} (data in {}).", assemble::VERSION, data.path().display())?;
     if let Some(demo) = demo {
-        writeln!(out, "Demo: {}, {} contacts. Token and addresses: {}", demo.business, demo.contacts, data.demo().display())?;
+        writeln!(
+            out,
+            "Demo: {}, {} contacts. Token and addresses: {}",
+            demo.business,
+            demo.contacts,
+            data.demo().display()
+        )?;
     }
     writeln!(out, "Capabilities  {url}/api/capabilities   OpenAPI  {url}/openapi.json   MCP  {url}/mcp")?;
     writeln!(out, "Agent token   {token}")?;

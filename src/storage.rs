@@ -49,7 +49,9 @@ impl Storage {
             DatabaseConfig::Both { app, owner } => (None, (**owner).clone(), (**app).clone()),
         };
         let password = match &config.database {
-            DatabaseConfig::OwnerOnly(_) => Some(derived_password(&config.secret_key.map_or_else(|| data.secret_key(), Ok)?)?),
+            DatabaseConfig::OwnerOnly(_) => {
+                Some(derived_password(&config.secret_key.map_or_else(|| data.secret_key(), Ok)?)?)
+            }
             DatabaseConfig::Embedded | DatabaseConfig::Both { .. } => None,
         };
         migrate(&owner, password.as_deref()).await?;
@@ -76,8 +78,9 @@ async fn reach_cluster(
     pg_bin: Option<&Path>,
 ) -> anyhow::Result<(Option<Cluster>, std::path::PathBuf)> {
     let Some(lock) = lock else {
-        let sockets = Cluster::running_socket(data)
-            .with_context(|| format!("the server that uses {} is not ready; try again in a moment", data.path().display()))?;
+        let sockets = Cluster::running_socket(data).with_context(|| {
+            format!("the server that uses {} is not ready; try again in a moment", data.path().display())
+        })?;
         return Ok((None, sockets));
     };
     // Blocks for a second when the database is new, so the thread it blocks is told.
@@ -100,8 +103,10 @@ fn local(sockets: &Path, user: &str) -> PgConnectOptions {
 
 async fn make_database(maintenance: &PgConnectOptions) -> anyhow::Result<()> {
     let mut connection = PgConnection::connect_with(maintenance).await?;
-    let known: Option<i32> =
-        sqlx::query_scalar("select 1 from pg_database where datname = $1").bind(DATABASE).fetch_optional(&mut connection).await?;
+    let known: Option<i32> = sqlx::query_scalar("select 1 from pg_database where datname = $1")
+        .bind(DATABASE)
+        .fetch_optional(&mut connection)
+        .await?;
     if known.is_none() {
         sqlx::query(AssertSqlSafe(format!("create database {DATABASE}"))).execute(&mut connection).await?;
     }
@@ -117,7 +122,8 @@ fn derived_password(key: &[u8; 32]) -> anyhow::Result<String> {
 
 /// Makes the service's login and brings the schema to this version.
 pub(crate) async fn migrate(owner: &PgConnectOptions, app_password: Option<&str>) -> anyhow::Result<()> {
-    let mut connection = PgConnection::connect_with(owner).await.context("the database cannot be reached as its owner")?;
+    let mut connection =
+        PgConnection::connect_with(owner).await.context("the database cannot be reached as its owner")?;
     let version: i32 =
         sqlx::query_scalar("select current_setting('server_version_num')::int").fetch_one(&mut connection).await?;
     if version < 150_000 {
@@ -130,8 +136,10 @@ pub(crate) async fn migrate(owner: &PgConnectOptions, app_password: Option<&str>
 }
 
 async fn make_app_role(owner: &mut PgConnection, password: Option<&str>) -> anyhow::Result<()> {
-    let known: Option<i32> =
-        sqlx::query_scalar("select 1 from pg_roles where rolname = $1").bind(APP_ROLE).fetch_optional(&mut *owner).await?;
+    let known: Option<i32> = sqlx::query_scalar("select 1 from pg_roles where rolname = $1")
+        .bind(APP_ROLE)
+        .fetch_optional(&mut *owner)
+        .await?;
     if known.is_none() {
         let create = format!("create role {APP_ROLE} login noinherit nosuperuser nobypassrls");
         sqlx::query(AssertSqlSafe(create)).execute(&mut *owner).await.with_context(|| {

@@ -139,7 +139,8 @@ impl Office {
 
     /// The caller of automations in an organization, by what it does: `demo`, `reminders`.
     pub async fn system(&self, org: Uuid, name: &str) -> Result<Caller> {
-        let stranger = system_of(OrgFacts { id: org, timezone: chrono_tz::UTC, currency: *b"XXX", country: *b"ZZ" }, name);
+        let stranger =
+            system_of(OrgFacts { id: org, timezone: chrono_tz::UTC, currency: *b"XXX", country: *b"ZZ" }, name);
         let now = self.clock.now();
         let mut tx = Tx::begin_reading(&self.database, &self.ids, &stranger, self.ids.next(now), now).await?;
         let facts = sqlx::query!("select timezone, currency, country from orgs where org_id = $1 and id = $1", org)
@@ -208,7 +209,8 @@ impl Office {
         )
         .execute(tx.db())
         .await?;
-        write_log(&mut tx, source, LogEntry::done("agent.create", json!({"name": name, "expires_at": expires_at}))).await?;
+        write_log(&mut tx, source, LogEntry::done("agent.create", json!({"name": name, "expires_at": expires_at})))
+            .await?;
         tx.commit().await?;
         Ok(agent)
     }
@@ -268,7 +270,14 @@ mod tests {
 
     #[test]
     fn what_is_not_a_token_is_not_read() {
-        for wrong in ["", "fd_", "sk_live_abc", "fd_tooshort", &format!("fd_{}", "é".repeat(40)), &format!("fd_{}", "!".repeat(65))] {
+        for wrong in [
+            "",
+            "fd_",
+            "sk_live_abc",
+            "fd_tooshort",
+            &format!("fd_{}", "é".repeat(40)),
+            &format!("fd_{}", "!".repeat(65)),
+        ] {
             assert!(AgentToken::parse(wrong).is_none(), "{wrong}");
         }
     }

@@ -132,7 +132,8 @@ mod tests {
 
     #[test]
     fn times_get_a_local_twin_across_the_clock_change() {
-        let row = json!({"starts_at": "2026-03-08T08:30:00Z", "ends_at": null, "note": {"at": "2026-03-08T07:30:00.120Z"}});
+        let row =
+            json!({"starts_at": "2026-03-08T08:30:00Z", "ends_at": null, "note": {"at": "2026-03-08T07:30:00.120Z"}});
         assert_eq!(
             presentable(row, chrono_tz::America::Chicago),
             json!({

@@ -29,7 +29,11 @@ pub(crate) async fn write_log(tx: &mut Tx<'_>, source: &Source, entry: LogEntry<
     let (org_id, call_id, now, caller) = (tx.org_id(), tx.call_id(), tx.now(), tx.caller());
     // A pointer names members as the caller spelled them, so it is cleaned like any other text.
     let pointers = |error: &Error| {
-        error.problems().iter().map(|problem| Value::from(redact(&problem.pointer).text.replace('\0', "\u{fffd}"))).collect::<Value>()
+        error
+            .problems()
+            .iter()
+            .map(|problem| Value::from(redact(&problem.pointer).text.replace('\0', "\u{fffd}")))
+            .collect::<Value>()
     };
     let reasons = Some(entry.reasons).filter(|reasons| reasons.as_array().is_some_and(|list| !list.is_empty()));
     sqlx::query!(

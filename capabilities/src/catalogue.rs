@@ -19,7 +19,8 @@ impl Registry {
             return self.action(&full).map(|action| json!({"actions": [in_full(action, caller)]}));
         }
         if let Some(name) = domain {
-            let domain = self.domains().iter().find(|domain| domain.name == name).ok_or_else(|| self.no_domain(name))?;
+            let domain =
+                self.domains().iter().find(|domain| domain.name == name).ok_or_else(|| self.no_domain(name))?;
             return Ok(json!({
                 "domain": domain.name,
                 "about": domain.about,
@@ -51,7 +52,8 @@ impl Registry {
 
     fn no_domain(&self, name: &str) -> Error {
         let names: Vec<&str> = self.domains().iter().map(|domain| domain.name).collect();
-        let problem = crate::error::Problem::at("/domain", format!("there is no domain `{name}`; known: {}", names.join(", ")));
+        let problem =
+            crate::error::Problem::at("/domain", format!("there is no domain `{name}`; known: {}", names.join(", ")));
         Error::InvalidInput(vec![problem.did_you_mean(crate::schema::nearest(name, names))])
     }
 
@@ -69,7 +71,8 @@ impl Registry {
     /// A filter of a data type from the text of a query parameter, typed as its schema says.
     #[must_use]
     pub fn filter_from_text(&self, data_type: &str, name: &str, text: &str) -> Value {
-        let schema = self.data_type(data_type).and_then(DataEntry::filters).map(|filters| &filters.schema()["properties"][name]);
+        let schema =
+            self.data_type(data_type).and_then(DataEntry::filters).map(|filters| &filters.schema()["properties"][name]);
         schema.map_or_else(|_| text.into(), |schema| from_text(schema, text))
     }
 
@@ -80,10 +83,18 @@ impl Registry {
         let names: Vec<&str> = self.data_types().map(|entry| entry.name).collect();
         let mut parameters = vec![
             parameter("type", "What to read.", &json!({"type": "string", "enum": names})),
-            parameter("id", "One record by its id: `data` is the record itself.", &json!({"type": "string", "format": "uuid"})),
+            parameter(
+                "id",
+                "One record by its id: `data` is the record itself.",
+                &json!({"type": "string", "format": "uuid"}),
+            ),
             parameter("include", "What the rows bring along, separated by commas.", &json!({"type": "string"})),
             parameter("fields", "The members to show, separated by commas.", &json!({"type": "string"})),
-            parameter("limit", "Rows per page.", &json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 25})),
+            parameter(
+                "limit",
+                "Rows per page.",
+                &json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 25}),
+            ),
             parameter("cursor", "`meta.next_cursor` of the page before.", &json!({"type": "string"})),
         ];
         parameters[0]["required"] = true.into();
@@ -224,7 +235,10 @@ fn in_full(action: &ActionEntry, caller: &Caller) -> Value {
         "example": action.example,
     });
     if caller.is_agent() && !action.escalations.is_empty() {
-        let raised = action.escalations.iter().map(|(code, gate, message)| json!({"code": code, "permission": gate, "when": message}));
+        let raised = action
+            .escalations
+            .iter()
+            .map(|(code, gate, message)| json!({"code": code, "permission": gate, "when": message}));
         full["stricter_when"] = raised.collect();
     }
     full

@@ -212,7 +212,8 @@ impl Error {
             Self::InvalidJson(_) => "Send one JSON object, UTF-8.".into(),
             Self::InvalidInput(_) => "Mend what `problems` names and send the call again.".into(),
             Self::Unauthenticated(_) => {
-                "Send `Authorization: Bearer fd_…` with an agent's token; `frontdesk agent create NAME` makes one.".into()
+                "Send `Authorization: Bearer fd_…` with an agent's token; `frontdesk agent create NAME` makes one."
+                    .into()
             }
             Self::Forbidden(_) => "Ask a person with that role.".into(),
             Self::NotFound { .. } => {
@@ -308,7 +309,12 @@ impl From<sqlx::Error> for Error {
         use sqlx::Error as Sql;
         let unavailable = |cause: String| Self::Unavailable { part: "database", cause };
         match &error {
-            Sql::Io(_) | Sql::Tls(_) | Sql::PoolTimedOut | Sql::PoolClosed | Sql::WorkerCrashed | Sql::Protocol(_)
+            Sql::Io(_)
+            | Sql::Tls(_)
+            | Sql::PoolTimedOut
+            | Sql::PoolClosed
+            | Sql::WorkerCrashed
+            | Sql::Protocol(_)
             | Sql::BeginFailed => unavailable(error.to_string()),
             Sql::Database(database) => {
                 let state = database.code().unwrap_or_default().to_string();

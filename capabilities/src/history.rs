@@ -61,7 +61,7 @@ pub(crate) async fn changes_of_call(tx: &mut Tx<'_>) -> Result<Vec<Change>> {
                subject_contact_id as subject
         from row_log
         where org_id = $1 and call_id = $2
-        order by id
+        order by row_log.id
         "#,
         org_id,
         call_id
@@ -145,6 +145,45 @@ pub struct Trail {
     pub record_ids: Vec<Uuid>,
 }
 
+/// A line of the call log, and how many lines match.
+struct LoggedCall {
+    id: Uuid,
+    at: DateTime<Utc>,
+    caller_kind: String,
+    caller_name: String,
+    door: String,
+    client: Option<String>,
+    action: String,
+    outcome: String,
+    error_code: Option<String>,
+    reasoning: Option<String>,
+    total: i64,
+}
+
+impl Trail {
+    fn of(call: LoggedCall, logged: &[Logged]) -> Self {
+        let mut record_ids: Vec<Uuid> = logged.iter().flat_map(|row| [Some(row.id), row.subject]).flatten().collect();
+        record_ids.sort_unstable();
+        record_ids.dedup();
+        let all = net(logged.iter().map(Logged::change));
+        Self {
+            id: call.id,
+            at: call.at,
+            actor_kind: call.caller_kind,
+            actor: call.caller_name,
+            door: call.door,
+            client: call.client,
+            action: call.action,
+            outcome: call.outcome,
+            error_code: call.error_code,
+            reasoning: call.reasoning,
+            more_changes: (all.len() > SHOWN).then(|| all.len() - SHOWN),
+            changes: all.into_iter().take(SHOWN).collect(),
+            record_ids,
+        }
+    }
+}
+
 /// Which calls to show.
 #[derive(Debug, Default)]
 pub struct TrailQuery {
@@ -164,7 +203,8 @@ pub struct TrailQuery {
 pub async fn trail(question: TrailQuery, query: Query, tx: &mut Tx<'_>) -> Result<Listing<Trail>> {
     let org_id = tx.org_id();
     let (_, after) = query.after();
-    let calls = sqlx::query!(
+    let calls = sqlx::query_as!(
+        LoggedCall,
         r#"
         with matching as not materialized (
           select c.*
@@ -206,26 +246,7 @@ pub async fn trail(question: TrailQuery, query: Query, tx: &mut Tx<'_>) -> Resul
     let mut changes = changes_by_call(&ids, question.record_ids.as_deref(), tx).await?;
     let rows = calls.into_iter().map(|call| {
         let logged = changes.remove(&call.id).unwrap_or_default();
-        let mut record_ids: Vec<Uuid> = logged.iter().flat_map(|row| [Some(row.id), row.subject]).flatten().collect();
-        record_ids.sort_unstable();
-        record_ids.dedup();
-        let all = net(logged.iter().map(Logged::change));
-        let row = Trail {
-            id: call.id,
-            at: call.at,
-            actor_kind: call.caller_kind,
-            actor: call.caller_name,
-            door: call.door,
-            client: call.client,
-            action: call.action,
-            outcome: call.outcome,
-            error_code: call.error_code,
-            reasoning: call.reasoning,
-            more_changes: (all.len() > SHOWN).then(|| all.len() - SHOWN),
-            changes: all.into_iter().take(SHOWN).collect(),
-            record_ids,
-        };
-        Keyed { key: Key(String::new(), row.id), row }
+        Keyed { key: Key(String::new(), call.id), row: Trail::of(call, &logged) }
     });
     Ok(Listing { rows: rows.collect(), total })
 }
@@ -244,7 +265,7 @@ async fn changes_by_call(
         from row_log
         where org_id = $1 and call_id = any($2)
           and ($3::uuid[] is null or row_id = any($3) or subject_contact_id = any($3))
-        order by id
+        order by row_log.id
         limit 5000
         "#,
         org_id,
@@ -273,17 +294,24 @@ mod tests {
     fn several_changes_of_a_row_are_one() {
         let changes = [
             change("updated", json!({"city": {"from": "Athens", "to": "Madison"}})),
-            change("updated", json!({"city": {"from": "Madison", "to": "Decatur"}, "label": {"from": null, "to": "Home"}})),
+            change(
+                "updated",
+                json!({"city": {"from": "Madison", "to": "Decatur"}, "label": {"from": null, "to": "Home"}}),
+            ),
         ];
-        let expected =
-            change("updated", json!({"city": {"from": "Athens", "to": "Decatur"}, "label": {"from": null, "to": "Home"}}));
+        let expected = change(
+            "updated",
+            json!({"city": {"from": "Athens", "to": "Decatur"}, "label": {"from": null, "to": "Home"}}),
+        );
         assert_eq!(net(changes.into_iter()), [expected]);
     }
 
     #[test]
     fn what_comes_and_goes_within_a_call_is_no_change() {
-        let changes =
-            [change("created", json!({"city": {"to": "Athens"}})), change("deleted", json!({"city": {"from": "Athens"}}))];
+        let changes = [
+            change("created", json!({"city": {"to": "Athens"}})),
+            change("deleted", json!({"city": {"from": "Athens"}})),
+        ];
         assert_eq!(net(changes.into_iter()), []);
         let back = [
             change("updated", json!({"city": {"from": "Athens", "to": "Madison"}})),

@@ -18,7 +18,11 @@ fn input_hash(action: &ActionEntry, prepared: &Prepared) -> Vec<u8> {
 
 /// Claims the idempotency key, or answers with what the first call with it got. Two calls at once queue here: the
 /// second waits for the first to commit. A key older than 30 days is free again.
-pub(crate) async fn earlier_outcome(tx: &mut Tx<'_>, action: &ActionEntry, prepared: &Prepared) -> Result<Option<Outcome>> {
+pub(crate) async fn earlier_outcome(
+    tx: &mut Tx<'_>,
+    action: &ActionEntry,
+    prepared: &Prepared,
+) -> Result<Option<Outcome>> {
     let Some(key) = &prepared.key else { return Ok(None) };
     let (org_id, call_id, now, caller) = (tx.org_id(), tx.call_id(), tx.now(), tx.caller().key());
     let hash = input_hash(action, prepared);
@@ -57,7 +61,8 @@ pub(crate) async fn earlier_outcome(tx: &mut Tx<'_>, action: &ActionEntry, prepa
         return Err(Error::IdempotencyKeyReused);
     }
     let mut stored = earlier.outcome.unwrap_or_default();
-    let meta: Meta = serde_json::from_value(stored["meta"].take()).map_err(|error| Error::Internal(error.to_string()))?;
+    let meta: Meta =
+        serde_json::from_value(stored["meta"].take()).map_err(|error| Error::Internal(error.to_string()))?;
     Ok(Some(Outcome { data: stored["data"].take(), meta: Meta { repeated: true, ..meta } }))
 }
 

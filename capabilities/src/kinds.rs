@@ -259,7 +259,8 @@ pub struct EmailAddress(String);
 impl FromStr for EmailAddress {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let options = email_address::Options::default().with_required_tld().without_display_text().without_domain_literal();
+        let options =
+            email_address::Options::default().with_required_tld().without_display_text().without_domain_literal();
         let text = text.trim();
         match email_address::EmailAddress::parse_with_options(text, options) {
             Ok(_) => Ok(Self(text.into())),

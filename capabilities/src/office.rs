@@ -322,7 +322,10 @@ async fn preview(mut tx: Tx<'_>, data: &Value, meta: Meta, prepared: &Prepared) 
 fn outcome(tx: &Tx<'_>, data: Value, meta: Meta, prepared: &Prepared) -> Outcome {
     let redacted = prepared.redactions.iter().map(|(pointer, kind)| Warning {
         code: "redacted".into(),
-        message: format!("{pointer} held a {} number, which is never stored; it was replaced by [REDACTED].", kind.name()),
+        message: format!(
+            "{pointer} held a {} number, which is never stored; it was replaced by [REDACTED].",
+            kind.name()
+        ),
         about: None,
     });
     let warnings = tx.warnings.iter().cloned().chain(redacted).collect();

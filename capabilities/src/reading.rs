@@ -123,10 +123,11 @@ impl Office {
         if !(1..=PAGE_AT_MOST).contains(&limit) {
             problems.push(Problem::at("/limit", format!("must be 1 to {PAGE_AT_MOST}")));
         }
-        let ids = selection.id.as_deref().map(|id| id.parse::<Uuid>().map(|id| vec![id])).transpose().unwrap_or_else(|_| {
-            problems.push(Problem::at("/id", "is not a UUID"));
-            None
-        });
+        let ids =
+            selection.id.as_deref().map(|id| id.parse::<Uuid>().map(|id| vec![id])).transpose().unwrap_or_else(|_| {
+                problems.push(Problem::at("/id", "is not a UUID"));
+                None
+            });
         let fingerprint = fingerprint(entry.name, &filters);
         let after = selection.cursor.as_deref().and_then(|cursor| {
             let place = decode(&fingerprint, cursor);
@@ -193,14 +194,20 @@ async fn bring_along(include: &Include<'_>, rows: &mut [Keyed<Value>], tx: &mut 
                 found.pop();
                 meta.warnings.push(Warning {
                     code: "include_cut".into(),
-                    message: format!("Only the first {INCLUDED_AT_MOST} {name} are here; ask for fewer rows or query {}.", child.name),
+                    message: format!(
+                        "Only the first {INCLUDED_AT_MOST} {name} are here; ask for fewer rows or query {}.",
+                        child.name
+                    ),
                     about: None,
                 });
             }
             for keyed in rows.iter_mut() {
                 let id = keyed.row["id"].clone();
-                let belongs = |row: &Value| row[link.member] == id || row[link.member].as_array().is_some_and(|ids| ids.contains(&id));
-                let own = found.iter().filter(|child| belongs(&child.row)).map(|child| without(&child.row, link.member));
+                let belongs = |row: &Value| {
+                    row[link.member] == id || row[link.member].as_array().is_some_and(|ids| ids.contains(&id))
+                };
+                let own =
+                    found.iter().filter(|child| belongs(&child.row)).map(|child| without(&child.row, link.member));
                 let children: Vec<Value> = own.collect();
                 keyed.row[*name] = children.into();
             }
@@ -247,7 +254,13 @@ fn only_fields(row: Value, fields: &[String], include: &[Include<'_>]) -> Value 
 /// Keeps the rows that fit into `room` bytes of JSON, at least one; says so if some do not.
 fn fit(rows: &mut Vec<Keyed<Value>>, room: usize, meta: &mut Meta) -> bool {
     let mut used = 0;
-    let count = rows.iter().take_while(|keyed| { used += keyed.row.to_string().len(); used <= room }).count();
+    let count = rows
+        .iter()
+        .take_while(|keyed| {
+            used += keyed.row.to_string().len();
+            used <= room
+        })
+        .count();
     let all = rows.len();
     if count == all {
         return false;
@@ -272,7 +285,8 @@ fn shrink(mut row: Value, room: usize, meta: &mut Meta) -> Value {
         });
         let Some((name, list)) = longest.filter(|(_, list)| !list.is_empty()) else { break };
         list.truncate(list.len() / 2);
-        meta.truncated = Some(format!("The list `{name}` is cut: query it as a data type of its own, or narrow by `fields`."));
+        meta.truncated =
+            Some(format!("The list `{name}` is cut: query it as a data type of its own, or narrow by `fields`."));
     }
     row
 }
@@ -306,7 +320,10 @@ mod tests {
 
     #[test]
     fn a_page_that_is_too_large_says_how_to_get_the_rest() {
-        let row = |n: u128| Keyed { key: Key(String::new(), Uuid::from_u128(n)), row: json!({"id": n as u64, "text": "x".repeat(90)}) };
+        let row = |n: u128| Keyed {
+            key: Key(String::new(), Uuid::from_u128(n)),
+            row: json!({"id": n as u64, "text": "x".repeat(90)}),
+        };
         let mut rows: Vec<_> = (0..10).map(row).collect();
         let mut meta = Meta::default();
         assert!(fit(&mut rows, 350, &mut meta));

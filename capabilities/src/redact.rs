@@ -266,7 +266,7 @@ impl Chain<'_> {
                 free = card.end;
             }
         }
-        // Of two cards that share a group only one is real, and nobody can tell which: so the rest of the other goes too.
+        // Of two cards that share a group only one is real. Nobody can tell which, so the rest of the other goes too.
         for group in candidates.into_iter().flatten() {
             card_of[group] = card_of[group].or_else(|| card_of[group - 1]);
         }
@@ -558,7 +558,7 @@ mod tests {
     #[test]
     fn long_texts_of_digits_take_linear_time() {
         for (unit, found) in [("4", 0), ("4 ", 0), ("4112 ", 0), ("4111-1111-1111-1111 ", 1), ("ssn 123456789 ", 1)] {
-            let count = 1_000_000 / unit.len();
+            let count = 250_000 / unit.len();
             assert_eq!(redact(&unit.repeat(count)).found.len(), found * count, "{unit}");
         }
     }

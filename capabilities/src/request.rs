@@ -71,7 +71,11 @@ impl ActionRequest {
         Ok(Call {
             action: format!("{}.{verb}", self.domain),
             input,
-            options: Options { dry_run: self.dry_run, idempotency_key: self.idempotency_key, reasoning: self.reasoning },
+            options: Options {
+                dry_run: self.dry_run,
+                idempotency_key: self.idempotency_key,
+                reasoning: self.reasoning,
+            },
             source,
         })
     }

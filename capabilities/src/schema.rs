@@ -68,7 +68,10 @@ fn make_portable(schema: &mut Value) {
     drop_null_branch(members);
     name_the_variants(members);
     members.remove("default");
-    if members.get("format").and_then(Value::as_str).is_some_and(|format| format.starts_with(['u', 'i']) && format != "uuid")
+    if members
+        .get("format")
+        .and_then(Value::as_str)
+        .is_some_and(|format| format.starts_with(['u', 'i']) && format != "uuid")
     {
         members.remove("format");
     }
@@ -246,7 +249,8 @@ fn describe(schema: &Value, error: &ValidationError<'_>, problems: &mut Vec<Prob
     let problem = |message: String| Problem::at(pointer, message);
     problems.push(match error.kind() {
         Kind::AdditionalProperties { unexpected } => {
-            let known: Vec<&str> = here["properties"].as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
+            let known: Vec<&str> =
+                here["properties"].as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
             problems.extend(unexpected.iter().map(|name| {
                 let message = match known.is_empty() {
                     true => "is not known; nothing is expected here".to_string(),
@@ -264,9 +268,7 @@ fn describe(schema: &Value, error: &ValidationError<'_>, problems: &mut Vec<Prob
             problem(format!("must be one of {}", allowed.join(", ")))
                 .did_you_mean(nearest(error.instance().as_str().unwrap_or_default(), allowed.iter().copied()))
         }
-        Kind::Type { .. } => {
-            problem(format!("must be {}, not {}", wanted(&here["type"]), kind_of(error.instance())))
-        }
+        Kind::Type { .. } => problem(format!("must be {}, not {}", wanted(&here["type"]), kind_of(error.instance()))),
         Kind::MaxLength { limit } => problem(format!("has more than {limit} characters")),
         Kind::MinLength { limit: 1 } => problem("must not be empty".into()),
         Kind::MinLength { limit } => problem(format!("has fewer than {limit} characters")),

@@ -1,6 +1,8 @@
 //! What happened: every call with the rows it changed. Written by the kernel; here it is only read.
 
-use capabilities::{Data, Domain, Entity, Ids, Listing, Name, Parent, Query, Result, Trail, TrailQuery, Tx, Who, trail};
+use capabilities::{
+    Data, Domain, Entity, Ids, Listing, Name, Parent, Query, Result, Trail, TrailQuery, Tx, Who, trail,
+};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -9,12 +9,12 @@ mod toolbox;
 use std::sync::Arc;
 
 use capabilities::{Answer, Caller, Door, Error, Office, Read, Selection, Source};
+use rmcp::ServerHandler;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, Implementation, ListToolsResult,
     PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::{RequestContext, RoleServer};
-use rmcp::ServerHandler;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -93,7 +93,7 @@ impl OfficeServer {
             Identity::Token(_) | Identity::Local { .. } => Door::McpStdio,
         };
         let client = cx.client_info().map(|client| format!("{} {}", client.name, client.version));
-        Source::of(door).client(client.as_deref()).traceparent(cx.meta.get_traceparent().as_deref())
+        Source::of(door).client(client.as_deref()).traceparent(cx.meta.get_traceparent())
     }
 
     async fn answer(&self, asked: Asked, caller: &Caller, source: Source) -> Result<Answer, Error> {

@@ -124,7 +124,8 @@ impl Toolbox {
         let mut schema = entry.filters_schema();
         schema["properties"]["limit"] =
             json!({"type": "integer", "minimum": 1, "maximum": 200, "description": "Rows per page; 25 if left out."});
-        schema["properties"]["cursor"] = json!({"type": "string", "description": "`meta.next_cursor` of the page before."});
+        schema["properties"]["cursor"] =
+            json!({"type": "string", "description": "`meta.next_cursor` of the page before."});
         self.add(names, &entry.description, schema, reading(), ToolForm::Reads(entry.name));
     }
 

@@ -27,10 +27,7 @@ pub(super) fn to_become() -> Result<Option<Account>, ClusterError> {
     }
     let path = Path::new("/etc/passwd");
     let passwd = fs::read_to_string(path).map_err(DataDirError::io("read", path))?;
-    let account = CANDIDATES
-        .iter()
-        .find_map(|name| find(&passwd, name))
-        .ok_or(ClusterError::NoAccount)?;
+    let account = CANDIDATES.iter().find_map(|name| find(&passwd, name)).ok_or(ClusterError::NoAccount)?;
     Ok(Some(account))
 }
 
@@ -40,50 +37,29 @@ fn find(passwd: &str, name: &str) -> Option<Account> {
         let called = fields.next()? == name;
         let uid = number(fields.nth(1)?)?;
         let gid = number(fields.next()?)?;
-        (called && uid != 0).then(|| Account {
-            name: name.to_owned(),
-            uid,
-            gid,
-        })
+        (called && uid != 0).then(|| Account { name: name.to_owned(), uid, gid })
     })
 }
 
 /// macOS writes `nobody` as -2, which means the number with the same bits.
 fn number(field: &str) -> Option<u32> {
-    field
-        .parse::<u32>()
-        .ok()
-        .or_else(|| field.parse::<i32>().ok().map(i32::cast_unsigned))
+    field.parse::<u32>().ok().or_else(|| field.parse::<i32>().ok().map(i32::cast_unsigned))
 }
 
 /// Tells a refusal to run `program` in `cwd` from the directory that causes it, if one does.
 ///
 /// Asked only after a refusal, because the mode bits do not tell everything: an access list may
 /// open a directory that they close.
-pub(super) fn explain(
-    source: io::Error,
-    program: &Path,
-    cwd: &Path,
-    account: Option<&Account>,
-) -> ClusterError {
+pub(super) fn explain(source: io::Error, program: &Path, cwd: &Path, account: Option<&Account>) -> ClusterError {
     if let Some(account) = account
         && source.kind() == io::ErrorKind::PermissionDenied
-        && let Some((wanted, closed)) = [cwd, program]
-            .into_iter()
-            .find_map(|wanted| Some((wanted, closed_ancestor(wanted, account)?)))
+        && let Some((wanted, closed)) =
+            [cwd, program].into_iter().find_map(|wanted| Some((wanted, closed_ancestor(wanted, account)?)))
     {
-        return ClusterError::Closed {
-            account: account.name.clone(),
-            wanted: wanted.to_path_buf(),
-            closed,
-        };
+        return ClusterError::Closed { account: account.name.clone(), wanted: wanted.to_path_buf(), closed };
     }
     let account = account.map(|account| account.name.clone());
-    ClusterError::CannotRun {
-        program: program.to_path_buf(),
-        account,
-        source,
-    }
+    ClusterError::CannotRun { program: program.to_path_buf(), account, source }
 }
 
 /// The topmost directory on the way to `path` that the account may not pass through.
@@ -93,10 +69,7 @@ fn closed_ancestor(path: &Path, account: &Account) -> Option<PathBuf> {
     ancestors.reverse();
     ancestors
         .into_iter()
-        .find(|dir| {
-            fs::metadata(dir)
-                .is_ok_and(|about| !may_pass(about.mode(), about.uid(), about.gid(), account))
-        })
+        .find(|dir| fs::metadata(dir).is_ok_and(|about| !may_pass(about.mode(), about.uid(), about.gid(), account)))
         .map(Path::to_path_buf)
 }
 
@@ -135,8 +108,7 @@ fn give_entry(path: &Path, account: &Account) -> Result<(), DataDirError> {
             give_entry(&entry.path(), account)?;
         }
     }
-    lchown(path, Some(account.uid), Some(account.gid))
-        .map_err(DataDirError::io("change the owner of", path))
+    lchown(path, Some(account.uid), Some(account.gid)).map_err(DataDirError::io("change the owner of", path))
 }
 
 #[cfg(test)]
@@ -151,23 +123,12 @@ mod tests {
         fake:x:0:0::/:/bin/sh\n";
 
     fn account(uid: u32, gid: u32) -> Account {
-        Account {
-            name: "someone".to_owned(),
-            uid,
-            gid,
-        }
+        Account { name: "someone".to_owned(), uid, gid }
     }
 
     #[test]
     fn an_account_is_found_by_its_whole_name() {
-        assert_eq!(
-            find(PASSWD, "postgres"),
-            Some(Account {
-                name: "postgres".to_owned(),
-                uid: 101,
-                gid: 104
-            })
-        );
+        assert_eq!(find(PASSWD, "postgres"), Some(Account { name: "postgres".to_owned(), uid: 101, gid: 104 }));
         assert_eq!(find(PASSWD, "post"), None);
     }
 
@@ -196,19 +157,12 @@ mod tests {
         let top = std::env::temp_dir().join(format!("frontdesk-account-{}", std::process::id()));
         let deep = top.join("closed/open");
         fs::create_dir_all(&deep).unwrap();
-        for (dir, mode) in [
-            (top.clone(), 0o755),
-            (top.join("closed"), 0o700),
-            (deep.clone(), 0o755),
-        ] {
+        for (dir, mode) in [(top.clone(), 0o755), (top.join("closed"), 0o700), (deep.clone(), 0o755)] {
             fs::set_permissions(dir, fs::Permissions::from_mode(mode)).unwrap();
         }
         let stranger = account(54_321, 54_321);
         let closed = closed_ancestor(&deep, &stranger).unwrap();
-        assert!(
-            closed.ends_with("closed") || !closed.starts_with(&top),
-            "{closed:?}"
-        );
+        assert!(closed.ends_with("closed") || !closed.starts_with(&top), "{closed:?}");
         fs::remove_dir_all(top).unwrap();
     }
 }

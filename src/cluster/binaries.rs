@@ -57,20 +57,12 @@ pub(super) fn find(
     existing: Option<u32>,
     account: Option<&Account>,
 ) -> Result<Programs, ClusterError> {
-    let other_major = |made_by, found| ClusterError::OtherMajor {
-        pgdata: places.pgdata(),
-        made_by,
-        found,
-    };
+    let other_major = |made_by, found| ClusterError::OtherMajor { pgdata: places.pgdata(), made_by, found };
     if let Some(dir) = configured {
-        let programs = look(dir, account).map_err(|reason| ClusterError::Configured {
-            dir: dir.to_path_buf(),
-            reason: reason.to_string(),
-        })?;
+        let programs = look(dir, account)
+            .map_err(|reason| ClusterError::Configured { dir: dir.to_path_buf(), reason: reason.to_string() })?;
         return match existing {
-            Some(made_by) if made_by != programs.major => {
-                Err(other_major(made_by, vec![described(&programs)]))
-            }
+            Some(made_by) if made_by != programs.major => Err(other_major(made_by, vec![described(&programs)])),
             _ => Ok(programs),
         };
     }
@@ -92,11 +84,7 @@ pub(super) fn find(
 
 /// For the end of a sentence.
 pub(super) fn listed(passed_over: &[String]) -> String {
-    if passed_over.is_empty() {
-        String::new()
-    } else {
-        format!(" (passed over: {})", passed_over.join("; "))
-    }
+    if passed_over.is_empty() { String::new() } else { format!(" (passed over: {})", passed_over.join("; ")) }
 }
 
 fn described(programs: &Programs) -> String {
@@ -133,10 +121,7 @@ fn look(dir: &Path, account: Option<&Account>) -> Result<Programs, Unfit> {
     match major(&answer) {
         None => Err(Unfit::NoVersion(answer)),
         Some(old) if old < OLDEST_MAJOR => Err(Unfit::TooOld(old)),
-        Some(major) => Ok(Programs {
-            dir: dir.to_path_buf(),
-            major,
-        }),
+        Some(major) => Ok(Programs { dir: dir.to_path_buf(), major }),
     }
 }
 
@@ -147,9 +132,7 @@ fn major(answer: &str) -> Option<u32> {
 }
 
 fn leading_number(text: &str) -> Option<u32> {
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit())
-        .map_or(text, |end| &text[..end]);
+    let digits = text.find(|c: char| !c.is_ascii_digit()).map_or(text, |end| &text[..end]);
     digits.parse().ok()
 }
 
@@ -157,12 +140,8 @@ fn leading_number(text: &str) -> Option<u32> {
 fn candidates(data: &Path) -> Vec<PathBuf> {
     let own = matching(&data.join("pg-*/bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let path: Vec<PathBuf> = std::env::split_paths(&path)
-        .filter(|dir| dir.is_absolute())
-        .collect();
-    let usual = PATTERNS
-        .iter()
-        .flat_map(|pattern| matching(Path::new(pattern)));
+    let path: Vec<PathBuf> = std::env::split_paths(&path).filter(|dir| dir.is_absolute()).collect();
+    let usual = PATTERNS.iter().flat_map(|pattern| matching(Path::new(pattern)));
     let mut seen = Vec::new();
     own.into_iter()
         .chain(path)
@@ -182,9 +161,7 @@ fn candidates(data: &Path) -> Vec<PathBuf> {
 /// first.
 fn matching(pattern: &Path) -> Vec<PathBuf> {
     let parts: Vec<_> = pattern.components().collect();
-    let starred = parts
-        .iter()
-        .position(|part| part.as_os_str().to_string_lossy().contains('*'));
+    let starred = parts.iter().position(|part| part.as_os_str().to_string_lossy().contains('*'));
     let Some(starred) = starred else {
         return Vec::new();
     };
@@ -208,10 +185,7 @@ fn matching(pattern: &Path) -> Vec<PathBuf> {
 
 /// So that 9.6 comes before 15.
 fn numbers(version: &str) -> Vec<u32> {
-    version
-        .split(|c: char| !c.is_ascii_digit())
-        .filter_map(|number| number.parse().ok())
-        .collect()
+    version.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
 }
 
 #[cfg(test)]
@@ -220,10 +194,7 @@ mod tests {
 
     #[test]
     fn the_major_version_is_read_from_what_postgres_says() {
-        assert_eq!(
-            major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"),
-            Some(15)
-        );
+        assert_eq!(major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"), Some(15));
         assert_eq!(major("postgres (PostgreSQL) 18beta1"), Some(18));
         assert_eq!(major("postgres (PostgreSQL) 17devel"), Some(17));
         assert_eq!(major("postgres (PostgreSQL) 9.6.24"), Some(9));
@@ -234,34 +205,19 @@ mod tests {
     #[test]
     fn the_highest_version_comes_first() {
         let top = std::env::temp_dir().join(format!("frontdesk-binaries-{}", std::process::id()));
-        for name in [
-            "postgresql@9.6",
-            "postgresql@15",
-            "postgresql@17",
-            "postgresql",
-            "mysql@99",
-        ] {
+        for name in ["postgresql@9.6", "postgresql@15", "postgresql@17", "postgresql", "mysql@99"] {
             fs::create_dir_all(top.join(name).join("bin")).unwrap();
         }
         let found = matching(&top.join("postgresql@*/bin"));
-        let expected = [
-            "postgresql@17/bin",
-            "postgresql@15/bin",
-            "postgresql@9.6/bin",
-        ];
+        let expected = ["postgresql@17/bin", "postgresql@15/bin", "postgresql@9.6/bin"];
         assert_eq!(found, expected.map(|dir| top.join(dir)));
-        assert_eq!(
-            matching(&top.join("absent/pg-*/bin")),
-            Vec::<PathBuf>::new()
-        );
+        assert_eq!(matching(&top.join("absent/pg-*/bin")), Vec::<PathBuf>::new());
         fs::remove_dir_all(top).unwrap();
     }
 
     #[test]
     fn a_directory_without_the_programs_says_so() {
-        let reason = look(Path::new("/nonexistent"), None)
-            .unwrap_err()
-            .to_string();
+        let reason = look(Path::new("/nonexistent"), None).unwrap_err().to_string();
         assert_eq!(reason, "it has no program `postgres`");
     }
 }

@@ -26,30 +26,17 @@ pub(super) fn existing_major(places: &Places) -> Result<Option<u32>, ClusterErro
     let pgdata = places.pgdata();
     let path = pgdata.join("PG_VERSION");
     match fs::read_to_string(&path) {
-        Ok(text) => text
-            .trim()
-            .parse()
-            .map(Some)
-            .map_err(|_| ClusterError::NotACluster { pgdata }),
+        Ok(text) => text.trim().parse().map(Some).map_err(|_| ClusterError::NotACluster { pgdata }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let holds_files =
-                fs::read_dir(&pgdata).is_ok_and(|mut entries| entries.next().is_some());
-            if holds_files {
-                Err(ClusterError::NotACluster { pgdata })
-            } else {
-                Ok(None)
-            }
+            let holds_files = fs::read_dir(&pgdata).is_ok_and(|mut entries| entries.next().is_some());
+            if holds_files { Err(ClusterError::NotACluster { pgdata }) } else { Ok(None) }
         }
         Err(error) => Err(DataDirError::io("read", &path)(error).into()),
     }
 }
 
 /// Makes the cluster, complete before it gets its name.
-pub(super) fn create(
-    places: &Places,
-    programs: &Programs,
-    account: Option<&Account>,
-) -> Result<(), ClusterError> {
+pub(super) fn create(places: &Places, programs: &Programs, account: Option<&Account>) -> Result<(), ClusterError> {
     let made = initdb(places, programs, account, Locale::best(programs.major));
     match made {
         // macOS before 14 and some small systems have no C.UTF-8; this one sorts the same way.
@@ -59,9 +46,7 @@ pub(super) fn create(
         made => made?,
     }
     let note = places.unsynced();
-    File::create(&note)
-        .and_then(|file| file.sync_all())
-        .map_err(DataDirError::io("create", &note))?;
+    File::create(&note).and_then(|file| file.sync_all()).map_err(DataDirError::io("create", &note))?;
     let pgdata = places.pgdata();
     fs::rename(places.draft(), &pgdata).map_err(DataDirError::io("create", &pgdata))?;
     sync_parent(&pgdata)?;
@@ -77,11 +62,7 @@ enum Locale {
 
 impl Locale {
     fn best(major: u32) -> Self {
-        if major >= BUILTIN_LOCALE_SINCE {
-            Self::Builtin
-        } else {
-            Self::System
-        }
+        if major >= BUILTIN_LOCALE_SINCE { Self::Builtin } else { Self::System }
     }
 
     fn arguments(self) -> &'static [&'static str] {
@@ -94,26 +75,11 @@ impl Locale {
 }
 
 /// Without waiting for the disk, which `Settling` does while the server starts.
-fn initdb(
-    places: &Places,
-    programs: &Programs,
-    account: Option<&Account>,
-    locale: Locale,
-) -> Result<(), ClusterError> {
+fn initdb(places: &Places, programs: &Programs, account: Option<&Account>, locale: Locale) -> Result<(), ClusterError> {
     remove_draft(&places.draft())?;
     let initdb = programs.initdb();
     let answer = process::command(&initdb, places.root(), account, Signal::TERM)
-        .args([
-            "-U",
-            OWNER,
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--data-checksums",
-            "--no-instructions",
-            "-N",
-        ])
+        .args(["-U", OWNER, "-A", "trust", "-E", "UTF8", "--data-checksums", "--no-instructions", "-N"])
         .args(locale.arguments())
         .arg("-D")
         .arg(places.draft())
@@ -123,16 +89,12 @@ fn initdb(
         return Ok(());
     }
     let said = [answer.stdout, answer.stderr].concat();
-    Err(ClusterError::InitFailed {
-        said: last_lines(&String::from_utf8_lossy(&said)),
-    })
+    Err(ClusterError::InitFailed { said: last_lines(&String::from_utf8_lossy(&said)) })
 }
 
 fn remove_draft(draft: &Path) -> Result<(), DataDirError> {
     match fs::remove_dir_all(draft) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(DataDirError::io("remove", draft)(error))
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DataDirError::io("remove", draft)(error)),
         _ => Ok(()),
     }
 }
@@ -174,9 +136,7 @@ impl Settling {
             Ok(None) => return false,
             Ok(Some(status)) if status.success() => {
                 let note = places.unsynced();
-                if let Err(error) =
-                    fs::remove_file(&note).map_err(DataDirError::io("remove", &note))
-                {
+                if let Err(error) = fs::remove_file(&note).map_err(DataDirError::io("remove", &note)) {
                     tracing::warn!(
                         %error,
                         "the next start will write the database to disk once more"

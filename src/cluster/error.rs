@@ -32,11 +32,7 @@ pub(crate) enum ClusterError {
          is stopped",
         pgdata.display(), only(found)
     )]
-    OtherMajor {
-        pgdata: PathBuf,
-        made_by: u32,
-        found: Vec<String>,
-    },
+    OtherMajor { pgdata: PathBuf, made_by: u32, found: Vec<String> },
 
     #[error(
         "FRONTDESK_PG_BIN names {}, which cannot be used: {reason}. Set it to the directory that \
@@ -65,37 +61,22 @@ pub(crate) enum ClusterError {
          --data /var/lib/frontdesk), or open that directory with `chmod o+x {}`",
         wanted.display(), closed.display(), shell_word(closed)
     )]
-    Closed {
-        account: String,
-        wanted: PathBuf,
-        closed: PathBuf,
-    },
+    Closed { account: String, wanted: PathBuf, closed: PathBuf },
 
     #[error(
         "cannot run {}{}: {source}; check that it may be executed there",
         program.display(), as_user(account.as_ref())
     )]
-    CannotRun {
-        program: PathBuf,
-        account: Option<String>,
-        source: io::Error,
-    },
+    CannotRun { program: PathBuf, account: Option<String>, source: io::Error },
 
-    #[error(
-        "the new database could not be made{}; initdb said:\n{said}",
-        remedy(said)
-    )]
+    #[error("the new database could not be made{}; initdb said:\n{said}", remedy(said))]
     InitFailed { said: String },
 
     #[error(
         "PostgreSQL ended before it was ready ({status}){}; the end of {}:\n{said}",
         remedy(said), log.display()
     )]
-    StartFailed {
-        status: ExitStatus,
-        log: PathBuf,
-        said: String,
-    },
+    StartFailed { status: ExitStatus, log: PathBuf, said: String },
 
     #[error(
         "processes of an earlier PostgreSQL server still work in {} (pid {}): if they are ending, \
@@ -120,49 +101,26 @@ fn as_user(account: Option<&String>) -> String {
 }
 
 fn only(found: &[String]) -> String {
-    if found.is_empty() {
-        "no PostgreSQL".to_owned()
-    } else {
-        format!("only {}", found.join(", "))
-    }
+    if found.is_empty() { "no PostgreSQL".to_owned() } else { format!("only {}", found.join(", ")) }
 }
 
 fn pids(workers: &[u32]) -> String {
-    workers
-        .iter()
-        .map(u32::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    workers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// What to do about the failures that PostgreSQL states without saying how to help it.
 fn remedy(said: &str) -> &'static str {
     const REMEDIES: [(&str, &str); 8] = [
-        (
-            "Check free disk space",
-            ": the disk is full, so free some space and start again",
-        ),
-        (
-            "No space left on device",
-            ": the disk is full, so free some space and start again",
-        ),
-        (
-            "Disk quota exceeded",
-            ": the disk quota is used up, so free some space and start again",
-        ),
+        ("Check free disk space", ": the disk is full, so free some space and start again"),
+        ("No space left on device", ": the disk is full, so free some space and start again"),
+        ("Disk quota exceeded", ": the disk quota is used up, so free some space and start again"),
         (
             "could not look up effective user ID",
             ": the user this runs as has no name on this machine, so give it an entry in \
              /etc/passwd or run this as a user that has one",
         ),
-        (
-            "Cannot allocate memory",
-            ": memory is short, so give the machine or container more and start again",
-        ),
-        (
-            "Read-only file system",
-            ": the data directory cannot be written, so name another one with --data",
-        ),
+        ("Cannot allocate memory", ": memory is short, so give the machine or container more and start again"),
+        ("Read-only file system", ": the data directory cannot be written, so name another one with --data"),
         (
             "has wrong ownership",
             ": the database belongs to another user, so run this as that user or give it the \
@@ -174,10 +132,7 @@ fn remedy(said: &str) -> &'static str {
              before a power cut holds nothing yet and can be moved away",
         ),
     ];
-    REMEDIES
-        .iter()
-        .find(|(sign, _)| said.contains(sign))
-        .map_or("", |(_, remedy)| remedy)
+    REMEDIES.iter().find(|(sign, _)| said.contains(sign)).map_or("", |(_, remedy)| remedy)
 }
 
 #[cfg(test)]
@@ -186,29 +141,17 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_named_before_the_log() {
-        let said =
-            "FATAL:  could not write to file \"pg_wal/xlogtemp.29\": No space left on device"
-                .to_owned();
+        let said = "FATAL:  could not write to file \"pg_wal/xlogtemp.29\": No space left on device".to_owned();
         let error = ClusterError::InitFailed { said }.to_string();
-        assert!(
-            error.starts_with("the new database could not be made: the disk is full, so free"),
-            "{error}"
-        );
+        assert!(error.starts_with("the new database could not be made: the disk is full, so free"), "{error}");
         assert!(error.ends_with("No space left on device"), "{error}");
     }
 
     #[test]
     fn nothing_found_names_three_ways_out() {
-        let error = ClusterError::NoPostgres {
-            passed_over: vec!["/opt/pg/bin (PostgreSQL 14)".to_owned()],
-        }
-        .to_string();
-        for way in [
-            "apt-get install postgresql",
-            "FRONTDESK_PG_BIN",
-            "DATABASE_URL",
-            "/opt/pg/bin (PostgreSQL 14)",
-        ] {
+        let error =
+            ClusterError::NoPostgres { passed_over: vec!["/opt/pg/bin (PostgreSQL 14)".to_owned()] }.to_string();
+        for way in ["apt-get install postgresql", "FRONTDESK_PG_BIN", "DATABASE_URL", "/opt/pg/bin (PostgreSQL 14)"] {
             assert!(error.contains(way), "{error}");
         }
     }

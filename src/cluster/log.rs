@@ -31,11 +31,7 @@ impl Log {
             _ => {}
         }
         let file = create(path).map_err(DataDirError::io("create", path))?;
-        Ok(Self {
-            path: path.to_path_buf(),
-            file,
-            mark: 0,
-        })
+        Ok(Self { path: path.to_path_buf(), file, mark: 0 })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -80,21 +76,13 @@ impl Log {
 
 /// The last lines of what a program printed.
 pub(super) fn last_lines(text: &str) -> String {
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }
 
 /// Never follows a link: as root we write here in a directory that belongs to a less trusted user.
 fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
+    OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(path)
 }
 
 fn former(path: &Path) -> PathBuf {
@@ -121,24 +109,14 @@ mod tests {
 
         let log = Log::open(&path).unwrap();
         assert_eq!(log.tail(), "");
-        assert!(
-            fs::read_to_string(former(&path))
-                .unwrap()
-                .starts_with("an earlier start")
-        );
+        assert!(fs::read_to_string(former(&path)).unwrap().starts_with("an earlier start"));
         fs::remove_dir_all(dir).unwrap();
     }
 
     #[test]
     fn only_the_last_lines_are_shown() {
-        let text = (1..=40)
-            .map(|line| format!("line {line}"))
-            .collect::<Vec<_>>()
-            .join("\n");
+        let text = (1..=40).map(|line| format!("line {line}")).collect::<Vec<_>>().join("\n");
         let shown = last_lines(&text);
-        assert!(
-            shown.starts_with("line 29\n") && shown.ends_with("line 40"),
-            "{shown}"
-        );
+        assert!(shown.starts_with("line 29\n") && shown.ends_with("line 40"), "{shown}");
     }
 }

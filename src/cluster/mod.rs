@@ -52,18 +52,12 @@ impl Cluster {
     /// Blocks for tens of milliseconds, for a second when the database is new, and after a crash
     /// for as long as recovery takes. `pg_bin` names the directory of PostgreSQL's programs instead
     /// of a search. The cluster keeps a share of the lock.
-    pub(crate) fn start(
-        data: &DataDir,
-        lock: &Lock,
-        pg_bin: Option<&Path>,
-    ) -> Result<Self, ClusterError> {
+    pub(crate) fn start(data: &DataDir, lock: &Lock, pg_bin: Option<&Path>) -> Result<Self, ClusterError> {
         let account = account::to_become()?;
         let places = Places::prepare(data, account.as_ref())?;
         let existing = creation::existing_major(&places)?;
         let programs = binaries::find(pg_bin, data.path(), &places, existing, account.as_ref())?;
-        let shared_lock = lock
-            .share()
-            .map_err(DataDirError::io("lock", data.path()))?;
+        let shared_lock = lock.share().map_err(DataDirError::io("lock", data.path()))?;
 
         let sockets = places.sockets().to_path_buf();
         let stop = StopRequest::default();
@@ -76,11 +70,7 @@ impl Cluster {
                 drop(shared_lock);
             })
             .map_err(ClusterError::NoThread)?;
-        let cluster = Self {
-            sockets,
-            stop,
-            thread: Some(thread),
-        };
+        let cluster = Self { sockets, stop, thread: Some(thread) };
         // A thread that reports nothing has panicked, which its own message explains.
         first_start.recv().unwrap_or(Err(ClusterError::Stopped))?;
         Ok(cluster)
@@ -104,8 +94,7 @@ impl Cluster {
         let server = PidFile::read(&pgdata.join(places::PID_FILE))?;
         let sockets = server.sockets.filter(|_| server.ready)?;
         // One with a short path stands where anybody could have made it.
-        let theirs =
-            fs::symlink_metadata(&sockets).ok()?.uid() == fs::metadata(&pgdata).ok()?.uid();
+        let theirs = fs::symlink_metadata(&sockets).ok()?.uid() == fs::metadata(&pgdata).ok()?.uid();
         (theirs && UnixStream::connect(sockets.join(SOCKET)).is_ok()).then_some(sockets)
     }
 }
@@ -116,9 +105,7 @@ impl Drop for Cluster {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!(
-                "the thread that watched PostgreSQL had panicked; the kernel has stopped the server"
-            );
+            tracing::error!("the thread that watched PostgreSQL had panicked; the kernel has stopped the server");
         }
     }
 }

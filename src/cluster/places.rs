@@ -27,15 +27,10 @@ impl Places {
         }
         let root = data.postgres_dir();
         // An image or a package may have given the account another number since the last start.
-        let former = account
-            .and_then(|_| fs::symlink_metadata(&root).ok())
-            .map(|about| about.uid());
+        let former = account.and_then(|_| fs::symlink_metadata(&root).ok()).map(|about| about.uid());
         make_own(&root, account, former)?;
         if socket_fits(&root, SOCKET) {
-            return Ok(Self {
-                sockets: root.clone(),
-                root,
-            });
+            return Ok(Self { sockets: root.clone(), root });
         }
         let sockets = data.stand_in("postgres")?;
         make_own(&sockets, account, None)?;
@@ -91,19 +86,14 @@ fn make_own(path: &Path, account: Option<&Account>, also: Option<u32>) -> Result
     let expected = account.map_or(ours, |account| account.uid);
     let owned = [Some(ours), Some(expected), also].contains(&Some(about.uid()));
     if !(about.is_dir() && owned) {
-        return Err(DataDirError::Foreign {
-            path: path.to_path_buf(),
-            owner: about.uid(),
-            expected,
-        });
+        return Err(DataDirError::Foreign { path: path.to_path_buf(), owner: about.uid(), expected });
     }
     if about.mode() & 0o077 != 0 {
         fs::set_permissions(path, Permissions::from_mode(0o700))
             .map_err(DataDirError::io("change the permissions of", path))?;
     }
     if let Some(account) = account {
-        lchown(path, Some(account.uid), Some(account.gid))
-            .map_err(DataDirError::io("change the owner of", path))?;
+        lchown(path, Some(account.uid), Some(account.gid)).map_err(DataDirError::io("change the owner of", path))?;
     }
     Ok(())
 }

@@ -11,12 +11,7 @@ use super::account::Account;
 
 /// `cwd` must be open to the account, because the programs find their other files by way of it.
 /// `last` is what the kernel sends the program when the thread that starts it ends.
-pub(super) fn command(
-    program: &Path,
-    cwd: &Path,
-    account: Option<&Account>,
-    last: Signal,
-) -> Command {
+pub(super) fn command(program: &Path, cwd: &Path, account: Option<&Account>, last: Signal) -> Command {
     let mut command = Command::new(program);
     command
         .env_clear()
@@ -45,10 +40,7 @@ pub(super) fn send(pid: u32, signal: Signal) {
 }
 
 #[cfg(target_os = "linux")]
-#[expect(
-    unsafe_code,
-    reason = "what a child does between fork and exec can be said in no other way"
-)]
+#[expect(unsafe_code, reason = "what a child does between fork and exec can be said in no other way")]
 fn end_with_us(command: &mut Command, last: Signal) {
     use rustix::process::{getpid, getppid, set_parent_process_death_signal};
 
@@ -57,11 +49,7 @@ fn end_with_us(command: &mut Command, last: Signal) {
     let wish = move || {
         set_parent_process_death_signal(Some(last))?;
         // We may have ended before the wish was heard, and then nobody would send the signal.
-        if getppid() == Some(us) {
-            Ok(())
-        } else {
-            Err(rustix::io::Errno::SRCH.into())
-        }
+        if getppid() == Some(us) { Ok(()) } else { Err(rustix::io::Errno::SRCH.into()) }
     };
     // SAFETY: the closure makes two system calls and touches neither memory of ours nor any lock.
     unsafe {

@@ -35,29 +35,19 @@ impl Server {
         account: Option<&Account>,
         log: &mut Log,
     ) -> Result<Self, ClusterError> {
-        let (out, err) = log
-            .outlet()
-            .map_err(DataDirError::io("write", log.path()))?;
+        let (out, err) = log.outlet().map_err(DataDirError::io("write", log.path()))?;
         let postgres = programs.postgres();
-        let child = arguments(
-            process::command(&postgres, places.root(), account, Signal::INT),
-            places,
-        )
-        .stdout(out)
-        .stderr(err)
-        .spawn()
-        .map_err(|error| explain(error, &postgres, places.root(), account))?;
+        let child = arguments(process::command(&postgres, places.root(), account, Signal::INT), places)
+            .stdout(out)
+            .stderr(err)
+            .spawn()
+            .map_err(|error| explain(error, &postgres, places.root(), account))?;
         Ok(Self { child })
     }
 
     /// Waits as long as the server lives, because recovery after a crash takes the time it takes;
     /// to end it would mean to begin again.
-    pub(super) fn until_ready(
-        &mut self,
-        places: &Places,
-        log: &Log,
-        stop: &StopRequest,
-    ) -> Result<(), ClusterError> {
+    pub(super) fn until_ready(&mut self, places: &Places, log: &Log, stop: &StopRequest) -> Result<(), ClusterError> {
         let mut begun = Instant::now();
         loop {
             let said = PidFile::read(&places.pid_file());
@@ -66,11 +56,7 @@ impl Server {
             }
             if let Some(status) = self.ended() {
                 let said = log.tail() + &shortage(places.root());
-                return Err(ClusterError::StartFailed {
-                    status,
-                    log: log.path().to_path_buf(),
-                    said,
-                });
+                return Err(ClusterError::StartFailed { status, log: log.path().to_path_buf(), said });
             }
             if stop.made_within(POLL) {
                 return Err(ClusterError::Stopped);
@@ -100,15 +86,10 @@ impl Server {
         if self.ends_within(GENTLE) {
             return;
         }
-        tracing::warn!(
-            "PostgreSQL takes too long to stop; telling it to leave the rest to its next start"
-        );
+        tracing::warn!("PostgreSQL takes too long to stop; telling it to leave the rest to its next start");
         process::send(self.child.id(), Signal::QUIT);
         if !self.ends_within(QUICK) {
-            tracing::error!(
-                pid = self.child.id(),
-                "PostgreSQL does not stop; its disk may be failing"
-            );
+            tracing::error!(pid = self.child.id(), "PostgreSQL does not stop; its disk may be failing");
         }
     }
 
@@ -147,11 +128,7 @@ fn shortage(dir: &Path) -> String {
     const LITTLE: u64 = 32 * 1024 * 1024;
     match rustix::fs::statvfs(dir).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)) {
         Ok(free) if free < LITTLE => {
-            format!(
-                "\n(No space left on device, or little: {} kB where {} is)",
-                free / 1024,
-                dir.display()
-            )
+            format!("\n(No space left on device, or little: {} kB where {} is)", free / 1024, dir.display())
         }
         _ => String::new(),
     }
@@ -168,9 +145,6 @@ mod tests {
 
     #[test]
     fn a_comma_in_the_path_is_part_of_the_path() {
-        assert_eq!(
-            socket_setting("/a, \"b\""),
-            "unix_socket_directories=\"/a, \"\"b\"\"\""
-        );
+        assert_eq!(socket_setting("/a, \"b\""), "unix_socket_directories=\"/a, \"\"b\"\"\"");
     }
 }

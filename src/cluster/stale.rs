@@ -42,17 +42,9 @@ impl PidFile {
     fn parse(text: &str) -> Option<Self> {
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
         let pid = lines.first()?.parse().ok()?;
-        let sockets = lines
-            .get(4)
-            .filter(|dir| !dir.is_empty())
-            .map(PathBuf::from);
+        let sockets = lines.get(4).filter(|dir| !dir.is_empty()).map(PathBuf::from);
         let state = lines.get(7).copied().unwrap_or_default();
-        Some(Self {
-            pid,
-            sockets,
-            ready: state == "ready",
-            stopping: state == "stopping",
-        })
+        Some(Self { pid, sockets, ready: state == "ready", stopping: state == "stopping" })
     }
 }
 
@@ -62,8 +54,7 @@ impl PidFile {
 /// Only for the holder of the data directory's lock.
 pub(super) fn clear(places: &Places, stop: &StopRequest) -> Result<(), ClusterError> {
     let leftovers = [places.pid_file(), places.socket(), places.socket_lock()];
-    let traces =
-        leftovers.iter().any(|path| path.symlink_metadata().is_ok()) || places.draft().exists();
+    let traces = leftovers.iter().any(|path| path.symlink_metadata().is_ok()) || places.draft().exists();
     if !traces {
         return Ok(());
     }
@@ -93,12 +84,8 @@ fn wait_for_the_last(places: &Places, stop: &StopRequest) -> Result<(), ClusterE
         }
         let main = PidFile::read(&places.pid_file()).filter(|main| workers.contains(&main.pid));
         let waited = begun.elapsed();
-        if waited > PATIENCE || waited > POLITE && main.as_ref().is_some_and(|main| !main.stopping)
-        {
-            return Err(ClusterError::StillAtWork {
-                pgdata: places.pgdata(),
-                workers,
-            });
+        if waited > PATIENCE || waited > POLITE && main.as_ref().is_some_and(|main| !main.stopping) {
+            return Err(ClusterError::StillAtWork { pgdata: places.pgdata(), workers });
         }
         let pressure = pressure(main.as_ref(), waited);
         if pressure != pressed {
@@ -144,9 +131,7 @@ fn is_orphaned(_main: u32) -> bool {
 
 #[cfg(not(target_os = "linux"))]
 fn is_orphaned(main: u32) -> bool {
-    let parent = std::process::Command::new("ps")
-        .args(["-o", "ppid=", "-p", &main.to_string()])
-        .output();
+    let parent = std::process::Command::new("ps").args(["-o", "ppid=", "-p", &main.to_string()]).output();
     parent.is_ok_and(|answer| answer.stdout.trim_ascii() == b"1")
 }
 
@@ -174,17 +159,13 @@ fn workers(root: &Path) -> Vec<u32> {
 fn is_ours(program: &Path) -> bool {
     let name = program.file_name().unwrap_or_default().to_string_lossy();
     // The kernel adds this when a package update has replaced the file.
-    matches!(
-        name.trim_end_matches(" (deleted)"),
-        "postgres" | "initdb" | ""
-    )
+    matches!(name.trim_end_matches(" (deleted)"), "postgres" | "initdb" | "")
 }
 
 #[cfg(not(target_os = "linux"))]
 fn workers(root: &Path) -> Vec<u32> {
-    let listing = std::process::Command::new("lsof")
-        .args(["-a", "-c", "/^(postgres|initdb)$/", "-d", "cwd", "-Fpn"])
-        .output();
+    let listing =
+        std::process::Command::new("lsof").args(["-a", "-c", "/^(postgres|initdb)$/", "-d", "cwd", "-Fpn"]).output();
     match listing {
         Ok(listing) => listed_workers(&String::from_utf8_lossy(&listing.stdout), root),
         Err(error) => {
@@ -218,16 +199,13 @@ fn listed_workers(listing: &str, root: &Path) -> Vec<u32> {
 mod tests {
     use super::*;
 
-    const PID_FILE: &str = "4242\n/data/postgres/pgdata\n1900000000\n5432\n/data/postgres\n\n  123456    789\nready   \n";
+    const PID_FILE: &str =
+        "4242\n/data/postgres/pgdata\n1900000000\n5432\n/data/postgres\n\n  123456    789\nready   \n";
 
     #[test]
     fn a_ready_server_says_where_it_listens() {
-        let expected = PidFile {
-            pid: 4242,
-            sockets: Some(PathBuf::from("/data/postgres")),
-            ready: true,
-            stopping: false,
-        };
+        let expected =
+            PidFile { pid: 4242, sockets: Some(PathBuf::from("/data/postgres")), ready: true, stopping: false };
         assert_eq!(PidFile::parse(PID_FILE), Some(expected));
     }
 
@@ -238,15 +216,7 @@ mod tests {
         let file = PidFile::parse(&PID_FILE.replace("ready   ", "starting")).unwrap();
         assert!(!file.ready);
         let half: String = PID_FILE.lines().take(2).collect::<Vec<_>>().join("\n");
-        assert_eq!(
-            PidFile::parse(&half),
-            Some(PidFile {
-                pid: 4242,
-                sockets: None,
-                ready: false,
-                stopping: false
-            })
-        );
+        assert_eq!(PidFile::parse(&half), Some(PidFile { pid: 4242, sockets: None, ready: false, stopping: false }));
         assert_eq!(PidFile::parse(""), None);
     }
 
@@ -254,31 +224,21 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn processes_without_a_server_are_asked_more_firmly_with_time() {
         let after = |seconds| pressure(None, Duration::from_secs(seconds));
-        assert_eq!(
-            [after(1), after(6), after(21)],
-            [None, Some(Signal::TERM), Some(Signal::QUIT)]
-        );
-        assert_eq!(
-            pressure(PidFile::parse(PID_FILE).as_ref(), Duration::from_secs(21)),
-            None
-        );
+        assert_eq!([after(1), after(6), after(21)], [None, Some(Signal::TERM), Some(Signal::QUIT)]);
+        assert_eq!(pressure(PidFile::parse(PID_FILE).as_ref(), Duration::from_secs(21)), None);
     }
 
     #[test]
     fn a_listing_gives_the_processes_below_the_directory() {
-        let listing = "p10\nfcwd\nn/data/postgres/pgdata\np11\nfcwd\nn/data/postgres2/pgdata\np12\nfcwd\nn/data/postgres\n";
-        assert_eq!(
-            listed_workers(listing, Path::new("/data/postgres")),
-            [10, 12]
-        );
+        let listing =
+            "p10\nfcwd\nn/data/postgres/pgdata\np11\nfcwd\nn/data/postgres2/pgdata\np12\nfcwd\nn/data/postgres\n";
+        assert_eq!(listed_workers(listing, Path::new("/data/postgres")), [10, 12]);
     }
 
     #[test]
     #[cfg(target_os = "linux")]
     fn a_shell_in_the_directory_is_no_worker() {
-        assert!(is_ours(Path::new(
-            "/usr/lib/postgresql/15/bin/postgres (deleted)"
-        )));
+        assert!(is_ours(Path::new("/usr/lib/postgresql/15/bin/postgres (deleted)")));
         assert!(!is_ours(Path::new("/usr/bin/bash")));
         let here = std::env::current_dir().unwrap();
         assert!(!workers(&here).contains(&std::process::id()));

@@ -62,14 +62,7 @@ impl Supervisor {
         stop: StopRequest,
     ) -> Result<Self, ClusterError> {
         let log = Log::open(&places.log())?;
-        Ok(Self {
-            places,
-            programs,
-            account,
-            stop,
-            log,
-            settling: None,
-        })
+        Ok(Self { places, programs, account, stop, log, settling: None })
     }
 
     /// Reports the first start, then returns only when told to stop.
@@ -104,12 +97,7 @@ impl Supervisor {
 
     fn start(&mut self) -> Result<Server, ClusterError> {
         stale::clear(&self.places, &self.stop)?;
-        let mut server = Server::spawn(
-            &self.places,
-            &self.programs,
-            self.account.as_ref(),
-            &mut self.log,
-        )?;
+        let mut server = Server::spawn(&self.places, &self.programs, self.account.as_ref(), &mut self.log)?;
         match server.until_ready(&self.places, &self.log, &self.stop) {
             Ok(()) => Ok(server),
             Err(ClusterError::Stopped) => {
@@ -140,11 +128,7 @@ impl Supervisor {
                 server = next;
                 started = Instant::now();
             }
-            if self
-                .settling
-                .as_mut()
-                .is_some_and(|settling| settling.is_over(&self.places))
-            {
+            if self.settling.as_mut().is_some_and(|settling| settling.is_over(&self.places)) {
                 self.settling = None;
             }
             if trimmed.elapsed() > TRIM_EVERY {

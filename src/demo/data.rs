@@ -20,12 +20,8 @@ use serde_json::{Value, json};
 const AREA_CODES: [(&str, usize); 4] = [("256", 100), ("938", 100), ("205", 25), ("931", 25)];
 
 /// What is said in a note and should be found by its tag as well.
-const TAGGED_WORDS: [(&str, &str); 4] = [
-    ("screens", "screens"),
-    ("gutter", "gutter"),
-    ("storm windows", "storm-windows"),
-    ("skylight", "skylights"),
-];
+const TAGGED_WORDS: [(&str, &str); 4] =
+    [("screens", "screens"), ("gutter", "gutter"), ("storm windows", "storm-windows"), ("skylight", "skylights")];
 
 /// The 200 contacts of the demo, each the input of `contact.create`; the same at every call.
 #[must_use]
@@ -33,20 +29,10 @@ pub fn contacts() -> Vec<Value> {
     let people: Vec<&str> = PEOPLE.split(',').map(str::trim).collect();
     let organizations: Vec<(&Trade, usize, &str)> = TRADES
         .iter()
-        .flat_map(|trade| {
-            trade
-                .names
-                .split(", ")
-                .enumerate()
-                .map(move |(place, name)| (trade, place, name))
-        })
+        .flat_map(|trade| trade.names.split(", ").enumerate().map(move |(place, name)| (trade, place, name)))
         .collect();
     // Seven has no factor in common with fifty: each comes once, and neighbors differ in trade.
-    let mixed = organizations
-        .iter()
-        .cycle()
-        .step_by(7)
-        .take(organizations.len());
+    let mixed = organizations.iter().cycle().step_by(7).take(organizations.len());
 
     let mut directory = Directory::default();
     let mut contacts = Vec::new();
@@ -99,11 +85,7 @@ impl Directory {
         self.addresses += 1;
         let round = AREAS.len() + BUSY_AREAS;
         let area = &AREAS[count % round % AREAS.len()];
-        let streets = if on_a_main_road {
-            area.roads
-        } else {
-            area.lanes
-        };
+        let streets = if on_a_main_road { area.roads } else { area.lanes };
         let number = area.lowest_number + count * 137 % (area.highest_number - area.lowest_number);
         let street = pick(streets, count / 5);
         let mut address = json!({
@@ -126,18 +108,8 @@ impl Directory {
 fn person(index: usize, name: &str, directory: &mut Directory) -> Value {
     let (given_name, family_name) = name.split_once(' ').unwrap_or((name, ""));
     let has_notes = matches!(index % 10, 1 | 4 | 7);
-    let notes = if has_notes {
-        home_notes(directory)
-    } else {
-        Vec::new()
-    };
-    let frequency = [
-        "twice-a-year",
-        "quarterly",
-        "twice-a-year",
-        "monthly",
-        "once-a-year",
-    ][index % 5];
+    let notes = if has_notes { home_notes(directory) } else { Vec::new() };
+    let frequency = ["twice-a-year", "quarterly", "twice-a-year", "monthly", "once-a-year"][index % 5];
     let preferred_time = ["any", "morning", "any", "afternoon", "morning"][index / 2 % 5];
     let mut tags = vec!["residential", frequency];
     if index % 19 == 4 {
@@ -152,16 +124,8 @@ fn person(index: usize, name: &str, directory: &mut Directory) -> Value {
         "family_name": family_name,
         "preferred_time": preferred_time,
     });
-    put_list(
-        &mut contact,
-        "emails",
-        home_emails(index, given_name, family_name),
-    );
-    put_list(
-        &mut contact,
-        "phones",
-        home_phones(index, has_notes, directory),
-    );
+    put_list(&mut contact, "emails", home_emails(index, given_name, family_name));
+    put_list(&mut contact, "phones", home_phones(index, has_notes, directory));
     put_list(&mut contact, "addresses", home_addresses(index, directory));
     put_words(&mut contact, tags, &notes);
     contact
@@ -189,18 +153,10 @@ fn home_emails(index: usize, given_name: &str, family_name: &str) -> Vec<Value> 
         2 => format!("{family}.{given}"),
         _ => format!("{given}{family}"),
     };
-    let domain = [
-        "example.com",
-        "example.net",
-        "example.com",
-        "example.org",
-        "example.com",
-    ][index % 5];
+    let domain = ["example.com", "example.net", "example.com", "example.org", "example.com"][index % 5];
     let mut emails = vec![json!({ "email": format!("{mailbox}@{domain}"), "type": "home" })];
     if index % 14 == 8 {
-        emails.push(
-            json!({ "email": format!("{initial}.{family}.work@example.org"), "type": "work" }),
-        );
+        emails.push(json!({ "email": format!("{initial}.{family}.work@example.org"), "type": "work" }));
     }
     emails
 }
@@ -239,11 +195,7 @@ fn home_addresses(index: usize, directory: &mut Directory) -> Vec<Value> {
     vec![home, second]
 }
 
-fn business(
-    index: usize,
-    organization: &(&Trade, usize, &'static str),
-    directory: &mut Directory,
-) -> Value {
+fn business(index: usize, organization: &(&Trade, usize, &'static str), directory: &mut Directory) -> Value {
     let &(trade, place, name) = organization;
     let notes: Vec<&str> = trade.notes.get(place).copied().into_iter().collect();
     let mut tags = vec!["commercial"];
@@ -262,11 +214,7 @@ fn business(
     }
     put_list(&mut contact, "emails", business_emails(index, name));
     put_list(&mut contact, "phones", phones);
-    put_list(
-        &mut contact,
-        "addresses",
-        business_addresses(index, trade, place, directory),
-    );
+    put_list(&mut contact, "addresses", business_addresses(index, trade, place, directory));
     put_words(&mut contact, tags, &notes);
     contact
 }
@@ -284,18 +232,9 @@ fn business_emails(index: usize, name: &str) -> Vec<Value> {
     emails
 }
 
-fn business_addresses(
-    index: usize,
-    trade: &Trade,
-    place: usize,
-    directory: &mut Directory,
-) -> Vec<Value> {
+fn business_addresses(index: usize, trade: &Trade, place: usize, directory: &mut Directory) -> Vec<Value> {
     let manages_buildings = trade.sites.len() > 1;
-    let sites = if !manages_buildings && index % 15 == 8 {
-        2
-    } else {
-        trade.sites.start + place % trade.sites.len()
-    };
+    let sites = if !manages_buildings && index % 15 == 8 { 2 } else { trade.sites.start + place % trade.sites.len() };
     let mut addresses: Vec<Value> = (0..sites).map(|_| directory.address(true)).collect();
     if sites > 1 {
         label_sites(&mut addresses, manages_buildings, directory);
@@ -305,8 +244,7 @@ fn business_addresses(
             first["street2"] = json!(format!("Suite {}", 100 + index * 10 % 290));
         }
         if index % 5 == 2 {
-            first["access_notes"] =
-                json!(BUSINESS_ACCESS[directory.business_access % BUSINESS_ACCESS.len()]);
+            first["access_notes"] = json!(BUSINESS_ACCESS[directory.business_access % BUSINESS_ACCESS.len()]);
             directory.business_access += 1;
         }
     }
@@ -379,11 +317,7 @@ fn plain_letters(name: &str) -> String {
         'đ' => 'd',
         other => other,
     };
-    name.to_lowercase()
-        .chars()
-        .map(plain)
-        .filter(char::is_ascii_alphanumeric)
-        .collect()
+    name.to_lowercase().chars().map(plain).filter(char::is_ascii_alphanumeric).collect()
 }
 
 #[cfg(test)]
@@ -398,10 +332,7 @@ mod tests {
 
     fn all_of(member: &str, key: &str) -> Vec<String> {
         let text = |entry: &Value| entry[key].as_str().unwrap().to_owned();
-        contacts()
-            .iter()
-            .flat_map(|contact| list(contact, member).iter().map(text).collect::<Vec<_>>())
-            .collect()
+        contacts().iter().flat_map(|contact| list(contact, member).iter().map(text).collect::<Vec<_>>()).collect()
     }
 
     fn assert_distinct(values: &[String]) {
@@ -412,18 +343,13 @@ mod tests {
     }
 
     fn has_mobile(contact: &Value) -> bool {
-        list(contact, "phones")
-            .iter()
-            .any(|phone| phone["type"] == "mobile")
+        list(contact, "phones").iter().any(|phone| phone["type"] == "mobile")
     }
 
     #[test]
     fn the_demo_has_150_people_and_50_organizations() {
         let contacts = contacts();
-        let people = contacts
-            .iter()
-            .filter(|contact| contact["kind"] == "person")
-            .count();
+        let people = contacts.iter().filter(|contact| contact["kind"] == "person").count();
         assert_eq!((contacts.len(), people), (200, 150));
     }
 
@@ -436,25 +362,16 @@ mod tests {
     fn no_two_contacts_share_a_name() {
         let name = |contact: &Value| {
             let parts = ["given_name", "family_name", "organization_name"];
-            parts
-                .map(|part| contact[part].as_str().unwrap_or(""))
-                .join(" ")
+            parts.map(|part| contact[part].as_str().unwrap_or("")).join(" ")
         };
         assert_distinct(&contacts().iter().map(name).collect::<Vec<_>>());
     }
 
     #[test]
     fn no_two_contacts_share_a_phone_and_all_are_fictional() {
-        let digits = |phone: &String| {
-            phone
-                .chars()
-                .filter(char::is_ascii_digit)
-                .collect::<String>()
-        };
-        let numbers: Vec<String> = all_of("phones", "phone")
-            .iter()
-            .map(|phone| digits(phone).chars().rev().take(10).collect())
-            .collect();
+        let digits = |phone: &String| phone.chars().filter(char::is_ascii_digit).collect::<String>();
+        let numbers: Vec<String> =
+            all_of("phones", "phone").iter().map(|phone| digits(phone).chars().rev().take(10).collect()).collect();
         assert_distinct(&numbers);
         let fictional = |number: &String| number.len() == 10 && number[2..].starts_with("10555");
         assert!(numbers.iter().all(fictional));
@@ -466,10 +383,7 @@ mod tests {
         assert_distinct(&emails);
         for email in emails {
             let (mailbox, domain) = email.split_once('@').unwrap();
-            assert!(
-                ["example.com", "example.org", "example.net"].contains(&domain),
-                "{email}"
-            );
+            assert!(["example.com", "example.org", "example.net"].contains(&domain), "{email}");
             assert!(mailbox.len() > 3 && mailbox.is_ascii(), "{email}");
         }
     }
@@ -482,29 +396,19 @@ mod tests {
     #[test]
     fn everyone_can_be_reached_and_most_by_email() {
         let contacts = contacts();
-        let with = |member| {
-            contacts
-                .iter()
-                .filter(|contact| !list(contact, member).is_empty())
-                .count()
-        };
+        let with = |member| contacts.iter().filter(|contact| !list(contact, member).is_empty()).count();
         assert!((165..=175).contains(&with("emails")), "{}", with("emails"));
         assert!(with("phones") >= 195);
         assert!((65..=75).contains(&with("notes")), "{}", with("notes"));
         for contact in &contacts {
-            assert!(
-                !list(contact, "emails").is_empty() || !list(contact, "phones").is_empty(),
-                "{contact}"
-            );
+            assert!(!list(contact, "emails").is_empty() || !list(contact, "phones").is_empty(), "{contact}");
         }
     }
 
     #[test]
     fn who_wants_a_text_has_a_mobile_phone() {
         for contact in contacts() {
-            let wants_text = list(&contact, "notes")
-                .iter()
-                .any(|note| note.as_str().unwrap().contains(" text"));
+            let wants_text = list(&contact, "notes").iter().any(|note| note.as_str().unwrap().contains(" text"));
             assert!(!wants_text || has_mobile(&contact), "{contact}");
         }
     }
@@ -514,19 +418,9 @@ mod tests {
         for contact in contacts() {
             for member in ["emails", "phones", "addresses"] {
                 let entries = list(&contact, member);
-                let marked = entries
-                    .iter()
-                    .filter(|entry| entry.get("is_primary").is_some())
-                    .count();
-                let primary = entries
-                    .iter()
-                    .filter(|entry| entry["is_primary"] == true)
-                    .count();
-                let expected = if entries.len() > 1 {
-                    (entries.len(), 1)
-                } else {
-                    (0, 0)
-                };
+                let marked = entries.iter().filter(|entry| entry.get("is_primary").is_some()).count();
+                let primary = entries.iter().filter(|entry| entry["is_primary"] == true).count();
+                let expected = if entries.len() > 1 { (entries.len(), 1) } else { (0, 0) };
                 assert_eq!((marked, primary), expected, "{contact}");
             }
         }

@@ -51,7 +51,8 @@ pub(crate) async fn fill(office: &Arc<Office>, data: &DataDir, url: &str) -> any
         create(office, &system, number, batch).await?;
     }
     let agent_token = token(office, data, org, &source).await?;
-    let demo = json!({"url": url, "mcp_url": format!("{url}/mcp"), "agent_token": agent_token, "mcp_stdio": stdio(data)?});
+    let demo =
+        json!({"url": url, "mcp_url": format!("{url}/mcp"), "agent_token": agent_token, "mcp_stdio": stdio(data)?});
     write_private(&data.demo(), format!("{demo:#}\n").as_bytes())?;
     Ok(Some(Demo { business: BUSINESS, contacts: contacts.len(), agent_token }))
 }
@@ -64,7 +65,9 @@ fn not_ours() -> Option<Demo> {
 async fn org_name(office: &Office, system: &Caller) -> anyhow::Result<String> {
     let selection = capabilities::Selection { data_type: "org".into(), ..Default::default() };
     let answer = office.read(system, capabilities::Read { selection, room: None }).await;
-    let Some(data) = answer.data else { bail!("the organization cannot be read: {}", answer.error.unwrap_or_default()) };
+    let Some(data) = answer.data else {
+        bail!("the organization cannot be read: {}", answer.error.unwrap_or_default())
+    };
     Ok(data[0]["name"].as_str().unwrap_or_default().to_string())
 }
 

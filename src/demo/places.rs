@@ -22,16 +22,7 @@ const fn area(
     lanes: &'static str,
     roads: &'static str,
 ) -> Area {
-    Area {
-        city,
-        postal_code,
-        latitude,
-        longitude,
-        lowest_number,
-        highest_number,
-        lanes,
-        roads,
-    }
+    Area { city, postal_code, latitude, longitude, lowest_number, highest_number, lanes, roads }
 }
 
 /// The first are the busiest, see `BUSY_AREAS`.

@@ -146,8 +146,11 @@ impl Desk {
         .unwrap();
         let mut hash = Sha256::new();
         for table in tables {
-            let rows = format!("select coalesce(string_agg(t::text, ';' order by t::text), '') from {table} t where org_id = $1");
-            let text: String = sqlx::query_scalar(AssertSqlSafe(rows)).bind(self.org).fetch_one(&mut owner).await.unwrap();
+            let rows = format!(
+                "select coalesce(string_agg(t::text, ';' order by t::text), '') from {table} t where org_id = $1"
+            );
+            let text: String =
+                sqlx::query_scalar(AssertSqlSafe(rows)).bind(self.org).fetch_one(&mut owner).await.unwrap();
             hash.update(format!("{table}: {text}\n"));
         }
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()

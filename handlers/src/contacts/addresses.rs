@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use capabilities::{
-    Action, CountryCode, Data, Domain, Effect, Entity, Error, FreeText, Gate, Id, Ids, Key, Keyed, Listing, Name, Parent,
-    Patch, Query, Result, Text, TimeZone, Tx, Who,
+    Action, CountryCode, Data, Domain, Effect, Entity, Error, FreeText, Gate, Id, Ids, Key, Keyed, Listing, Name,
+    Parent, Patch, Query, Result, Text, TimeZone, Tx, Who,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -456,7 +456,9 @@ impl Action for Remove {
             ));
         }
         let org_id = tx.org_id();
-        sqlx::query!("delete from addresses where org_id = $1 and id = $2", org_id, address.id).execute(tx.db()).await?;
+        sqlx::query!("delete from addresses where org_id = $1 and id = $2", org_id, address.id)
+            .execute(tx.db())
+            .await?;
         let primary = sqlx::query_scalar!(
             r#"
             update addresses a

@@ -94,7 +94,7 @@ impl Action for Update {
 impl Update {
     /// A change of an e-mail or phone is a change of the contact: its version counts up too.
     async fn set_columns(&self, parts_changed: bool, tx: &mut Tx<'_>) -> Result<()> {
-        let (org_id, now) = (tx.org_id(), tx.now());
+        let org_id = tx.org_id();
         let (given, family, organization) =
             (self.given_name.parts(), self.family_name.parts(), self.organization_name.parts());
         let tags = self.tags.as_deref().map(lower);
@@ -107,7 +107,7 @@ impl Update {
                 organization_name = case when $8 then $9 else organization_name end,
                 preferred_time = coalesce($10, preferred_time),
                 tags = coalesce($11, tags),
-                updated_at = case when $12 then $13 else updated_at end
+                version = case when $12 then version + 1 else version end
             where org_id = $1 and id = $2
             "#,
             org_id,
@@ -121,8 +121,7 @@ impl Update {
             organization.1.map(Text::as_str),
             self.preferred_time.map(PreferredTime::as_str),
             tags.as_deref(),
-            parts_changed,
-            now
+            parts_changed
         )
         .execute(tx.db())
         .await?;

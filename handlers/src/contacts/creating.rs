@@ -104,7 +104,8 @@ impl Action for Create {
 pub(crate) fn warn_of_undialable(phones: &Columns, tx: &mut Tx<'_>) {
     let numbers: Vec<&str> = phones.undialable().collect();
     if !numbers.is_empty() {
-        let message = format!("{} cannot be dialled as it stands: an area or country code may be missing.", numbers.join(", "));
+        let message =
+            format!("{} cannot be dialled as it stands: an area or country code may be missing.", numbers.join(", "));
         tx.warn("phone_not_dialable", message, None);
     }
 }

@@ -1,7 +1,7 @@
 //! Finding contacts by any word of their name, e-mail, phone, address, notes and tags, misspelt or not.
 //!
-//! First every word must stand in the contact's text as it is. If that finds nobody, words may be similar (trigrams) or
-//! have their letters swapped. Both go through the owner's search view and its indexes, and join their hits back to the
+//! First every word must stand in the contact's text as it is. If that finds nobody, words may be similar (trigrams) or one
+//! slip apart. Both go through the owner's search view and its indexes, and join their hits back to the
 //! table under row security; see the migration.
 
 use std::collections::HashMap;
@@ -18,6 +18,9 @@ use super::{addresses, load_all};
 /// Digits in a row, however spaced, that are read as a phone number.
 const PHONE_DIGITS: usize = 7;
 const WORDS_AT_MOST: usize = 8;
+/// How the score in a cursor begins, by which of the two searches found it.
+const EXACT: char = '=';
+const SIMILAR: char = '~';
 
 /// What is searched for, taken apart.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -74,17 +77,20 @@ pub(crate) async fn search(terms: &Terms, narrow: &Narrowing, query: &Query, tx:
     if found.total > 0 || query.after.is_some() && exact_page(query) {
         return Ok(found);
     }
-    let phones: Vec<String> = terms.phones.iter().map(|term| literally(term)).collect();
-    let fuzzy: Vec<String> = terms.words.iter().filter(|word| word.chars().count() > 2).cloned().collect();
+    // Numbers are right or wrong; only words are misspelt.
+    let misspelt = |word: &&String| word.chars().count() > 2 && word.chars().any(char::is_alphabetic);
+    let fuzzy: Vec<String> = terms.words.iter().filter(misspelt).cloned().collect();
+    let exact: Vec<String> =
+        terms.all().iter().filter(|term| !fuzzy.contains(term)).map(|term| literally(term)).collect();
     match fuzzy.is_empty() {
         true => Ok(found),
-        false => hits(terms, &phones, &fuzzy, narrow, query, tx).await,
+        false => hits(terms, &exact, &fuzzy, narrow, query, tx).await,
     }
 }
 
 /// A cursor of the exact search stays with it: its last page is not continued with similar words.
 fn exact_page(query: &Query) -> bool {
-    query.after().0.is_some_and(|score| score.starts_with('='))
+    query.after().0.is_some_and(|score| score.starts_with(EXACT))
 }
 
 async fn hits(
@@ -96,56 +102,19 @@ async fn hits(
     tx: &mut Tx<'_>,
 ) -> Result<Listing<Uuid>> {
     let org_id = tx.org_id();
-    let mark = if fuzzy.is_empty() { "=" } else { "~" };
-    let (after_score, after_id) = query.after();
-    let after_score = after_score.and_then(|score| score.trim_start_matches(['=', '~']).parse::<i32>().ok());
+    let ([exact_1, exact_2, exact_3], [fuzzy_1, fuzzy_2, fuzzy_3]) = (first_three(exact), first_three(fuzzy));
+    let further = exact.get(3..).unwrap_or_default();
+    let (after_score, after_id) = place(query);
     let text = terms.all().join(" ");
-    let part = |list: &[String], n: usize| list.get(n).cloned();
-    let rows = sqlx::query!(
-        r#"
-        with hits as materialized (
-          select s.id, s.name, s.body
-          from frontdesk.contact_search s
-          where s.org_id = $1
-            and ($2::text is null or s.body like '%' || frontdesk.fold($2) || '%')
-            and ($3::text is null or s.body like '%' || frontdesk.fold($3) || '%')
-            and ($4::text is null or s.body like '%' || frontdesk.fold($4) || '%')
-            and ($5::text is null or frontdesk.fold($5) <% s.body
-                 or s.fuzzy like '%' || frontdesk.letters(frontdesk.fold($5)) || ' %')
-            and ($6::text is null or frontdesk.fold($6) <% s.body
-                 or s.fuzzy like '%' || frontdesk.letters(frontdesk.fold($6)) || ' %')
-            and ($7::text is null or frontdesk.fold($7) <% s.body
-                 or s.fuzzy like '%' || frontdesk.letters(frontdesk.fold($7)) || ' %')
-          limit 1001
-        ), ranked as (
-          select h.id,
-                 round(700 * word_similarity(frontdesk.fold($8), h.name)
-                     + 300 * word_similarity(frontdesk.fold($8), h.body))::int as score
-          from hits h
-          join contacts c on c.org_id = $1 and c.id = h.id
-          where ($9::text = 'any' or (c.archived_at is null) = ($9 = 'no'))
-            and ($10::text is null or $10 = any (c.tags))
-            and (($11::text is null and $12::text is null) or exists (
-              select 1
-              from addresses a
-              where a.org_id = $1 and a.contact_id = c.id
-                and ($11 is null or a.city_key = lower($11))
-                and ($12 is null or a.postal_code = $12)
-            ))
-        )
-        select r.id as "id!", r.score as "score!", (select count(*) from ranked) as "total!"
-        from ranked r
-        where $13::int is null or r.score < $13 or (r.score = $13 and r.id > $14)
-        order by r.score desc, r.id
-        limit $15
-        "#,
+    let rows = sqlx::query_file!(
+        "src/contacts/finding.sql",
         org_id,
-        part(exact, 0),
-        part(exact, 1),
-        part(exact, 2),
-        part(fuzzy, 0),
-        part(fuzzy, 1),
-        part(fuzzy, 2),
+        exact_1,
+        exact_2,
+        exact_3,
+        fuzzy_1,
+        fuzzy_2,
+        fuzzy_3,
         text,
         narrow.archived,
         narrow.tag,
@@ -153,13 +122,26 @@ async fn hits(
         narrow.postal_code,
         after_score,
         after_id,
-        query.limit
+        query.limit,
+        further
     )
     .fetch_all(tx.db())
     .await?;
+    let mark = if fuzzy.is_empty() { EXACT } else { SIMILAR };
     let total = rows.first().map_or(0, |row| row.total);
     let rows = rows.into_iter().map(|row| Keyed { key: Key(format!("{mark}{}", row.score), row.id), row: row.id });
     Ok(Listing { rows: rows.collect(), total })
+}
+
+/// The words the index is asked for; further ones narrow its hits.
+fn first_three(words: &[String]) -> [Option<&str>; 3] {
+    [0, 1, 2].map(|nth| words.get(nth).map(String::as_str))
+}
+
+/// The score and the contact after which the page begins.
+fn place(query: &Query) -> (Option<i32>, Option<Uuid>) {
+    let (score, id) = query.after();
+    (score.and_then(|score| score.trim_start_matches([EXACT, SIMILAR]).parse().ok()), id)
 }
 
 /// Find customers by whatever is known of them: misspelt names and phones in any spelling too.
@@ -253,7 +235,7 @@ async fn why(ids: &[Uuid], terms: &Terms, tx: &mut Tx<'_>) -> Result<HashMap<Uui
         cross join lateral regexp_split_to_table(f.text, '\s+') as w (word)
         where s.org_id = $1 and s.id = any($2)
         order by s.id, t.place, (position(q.term in w.word) > 0) desc,
-                 (frontdesk.letters(w.word) = frontdesk.letters(q.term)) desc nulls last,
+                 (frontdesk.misspellings(w.word) && frontdesk.misspellings(q.term)) desc,
                  similarity(w.word, q.term) desc, f.rank
         "#,
         org_id,

@@ -84,7 +84,8 @@ impl Data for Contacts {
         };
         let ids: Vec<Uuid> = found.rows.iter().map(|hit| hit.row).collect();
         let mut contacts: HashMap<Uuid, _> = load_all(&ids, tx).await?.into_iter().map(|row| (row.id, row)).collect();
-        let rows = found.rows.into_iter().filter_map(|hit| Some(Keyed { row: contacts.remove(&hit.row)?, key: hit.key }));
+        let rows =
+            found.rows.into_iter().filter_map(|hit| Some(Keyed { row: contacts.remove(&hit.row)?, key: hit.key }));
         Ok(Listing { rows: rows.collect(), total: found.total })
     }
 }

@@ -1,6 +1,6 @@
 //! In and out of the lists, and what may be sent.
 
-use capabilities::{Action, EmailAddress, Effect, Error, Gate, Id, Result, Tx, Who};
+use capabilities::{Action, Effect, EmailAddress, Error, Gate, Id, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -115,7 +115,7 @@ impl Action for MarkEmail {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<ContactRow> {
         tx.lock(self.contact_id, None).await?;
-        let (org_id, now) = (tx.org_id(), tx.now());
+        let org_id = tx.org_id();
         let status = match self.status {
             EmailStatus::Ok => "ok",
             EmailStatus::Bounced => "bounced",
@@ -128,7 +128,7 @@ impl Action for MarkEmail {
               where org_id = $1 and contact_id = $2 and email_key = lower($3) and status <> $4
               returning contact_id
             ), touched as (
-              update contacts c set updated_at = $5 from marked m where c.org_id = $1 and c.id = m.contact_id
+              update contacts c set version = c.version + 1 from marked m where c.org_id = $1 and c.id = m.contact_id
             )
             select exists (
               select 1 from contact_emails where org_id = $1 and contact_id = $2 and email_key = lower($3)
@@ -137,8 +137,7 @@ impl Action for MarkEmail {
             org_id,
             self.contact_id.uuid(),
             self.email.as_str(),
-            status,
-            now
+            status
         )
         .fetch_one(tx.db())
         .await?;

@@ -1,0 +1,39 @@
+-- Contacts by words: $2 to $4 must stand in the text, $5 to $7 may be similar or one slip apart; nulls fold
+-- away, because plans are made for the values. Through the owner's view first, which the indexes serve; what the caller
+-- may see is decided by the join to the table under row security. Parameters are explained in finding.rs.
+with hits as materialized (
+  select s.id, s.name, s.body
+  from frontdesk.contact_search s
+  where s.org_id = $1
+    and ($2::text is null or s.body like '%' || frontdesk.fold($2) || '%')
+    and ($3::text is null or s.body like '%' || frontdesk.fold($3) || '%')
+    and ($4::text is null or s.body like '%' || frontdesk.fold($4) || '%')
+    and ($5::text is null or frontdesk.fold($5) <% s.body
+         or s.misspellings && frontdesk.misspellings(frontdesk.fold($5)))
+    and ($6::text is null or frontdesk.fold($6) <% s.body
+         or s.misspellings && frontdesk.misspellings(frontdesk.fold($6)))
+    and ($7::text is null or frontdesk.fold($7) <% s.body
+         or s.misspellings && frontdesk.misspellings(frontdesk.fold($7)))
+  limit 1001
+), ranked as (
+  select h.id,
+         round(700 * word_similarity(frontdesk.fold($8), h.name)
+             + 300 * word_similarity(frontdesk.fold($8), h.body))::int as score
+  from hits h
+  join contacts c on c.org_id = $1 and c.id = h.id
+  where (select bool_and(h.body like '%' || frontdesk.fold(term) || '%') from unnest($16::text[]) term) is not false
+    and ($9::text = 'any' or (c.archived_at is null) = ($9 = 'no'))
+    and ($10::text is null or $10 = any (c.tags))
+    and (($11::text is null and $12::text is null) or exists (
+      select 1
+      from addresses a
+      where a.org_id = $1 and a.contact_id = c.id
+        and ($11 is null or a.city_key = lower($11))
+        and ($12 is null or a.postal_code = $12)
+    ))
+)
+select r.id as "id!", r.score as "score!", (select count(*) from ranked) as "total!"
+from ranked r
+where $13::int is null or r.score < $13 or (r.score = $13 and r.id > $14)
+order by r.score desc, r.id
+limit $15
