@@ -88,10 +88,11 @@ create index row_log_row on row_log (org_id, row_id, id);
 create index row_log_subject on row_log (org_id, subject_contact_id, id) where subject_contact_id is not null;
 comment on constraint row_change on row_log is 'A row is created, updated or deleted.';
 
+-- The service's connections plan every statement anew; what runs for each row keeps its plan.
 -- Arguments: the table's name, the columns that are not logged (derived or secret), the column naming the
 -- contact whose history the change belongs to ('' for none).
 create function frontdesk.log_row() returns trigger
-  language plpgsql security definer set search_path = pg_catalog, public as $$
+  language plpgsql security definer set search_path = pg_catalog, public set plan_cache_mode = force_generic_plan as $$
 declare
   unlogged text[] := string_to_array(tg_argv[1], ',');
   before jsonb;

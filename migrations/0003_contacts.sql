@@ -254,7 +254,8 @@ create function frontdesk.misspellings(folded text) returns text[] language sql 
 $$;
 
 create function frontdesk.index_contact(org uuid, contact uuid) returns void
-  language sql set search_path = pg_catalog, public as $$
+  language plpgsql set search_path = pg_catalog, public set plan_cache_mode = force_generic_plan as $$
+begin
   insert into contact_search (org_id, id, name, reach, place, words, misspellings)
   select org, contact, t.name, t.reach, t.place, t.tags || t.notes,
          frontdesk.misspellings(t.name || ' ' || t.place || ' ' || t.tags)
@@ -277,10 +278,11 @@ create function frontdesk.index_contact(org uuid, contact uuid) returns void
     ) t
   on conflict (org_id, id) do update
     set name = excluded.name, reach = excluded.reach, place = excluded.place, words = excluded.words,
-        misspellings = excluded.misspellings
-$$;
+        misspellings = excluded.misspellings;
+end $$;
 
-create function frontdesk.index_tags() returns trigger language plpgsql set search_path = pg_catalog, public as $$
+create function frontdesk.index_tags() returns trigger
+  language plpgsql set search_path = pg_catalog, public set plan_cache_mode = force_generic_plan as $$
 begin
   delete from contact_tags where org_id = new.org_id and contact_id = new.id and not tag = any (new.tags);
   insert into contact_tags (org_id, contact_id, tag)
@@ -292,7 +294,8 @@ create trigger tags after insert or update of tags on contacts for each row exec
 
 -- Every call ends with its line in the call log. The row log then knows which contacts it changed, in whatever table, so
 -- each is indexed once per call, and no writer can forget it.
-create function frontdesk.index_changed_contacts() returns trigger language plpgsql set search_path = pg_catalog, public as $$
+create function frontdesk.index_changed_contacts() returns trigger
+  language plpgsql set search_path = pg_catalog, public set plan_cache_mode = force_generic_plan as $$
 begin
   perform frontdesk.index_contact(new.org_id, changed.contact)
      from (
@@ -320,6 +323,16 @@ create function frontdesk.agent_by_token(org uuid, prefix text)
     from agents a
     join orgs o on o.org_id = a.org_id and o.id = a.org_id
    where a.org_id = org and a.token_prefix = prefix
+$$;
+
+-- The agent of that name, for callers that the machine itself vouches for.
+create function frontdesk.agent_by_name(org uuid, agent_name text)
+  returns table (agent_id uuid, disabled_at timestamptz, timezone text, currency text, country text)
+  language sql stable security definer set search_path = pg_catalog, public as $$
+  select a.id, a.disabled_at, o.timezone, o.currency, o.country
+    from agents a
+    join orgs o on o.org_id = a.org_id and o.id = a.org_id
+   where a.org_id = org and a.name = agent_name
 $$;
 
 -- The organizations of this installation, oldest first.

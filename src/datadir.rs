@@ -196,6 +196,7 @@ impl DataDir {
     }
 
     /// The process that holds the lock now, if any does.
+    #[expect(clippy::disallowed_methods, reason = "at most a few moments, before anything is served")]
     pub(crate) fn holder(&self) -> Option<u32> {
         let file = File::open(self.lock_path()).ok()?;
         // The holder writes its id just after it took the lock, so an empty file is worth a second
@@ -281,6 +282,7 @@ fn about(path: &Path) -> Result<fs::Metadata, DataDirError> {
 
 /// Tries a few times, because `holder` takes the lock for a moment in order to see whether it is
 /// free.
+#[expect(clippy::disallowed_methods, reason = "a few hundredths of a second, before anything is served")]
 fn take(file: &File) -> io::Result<bool> {
     for _ in 0..5 {
         match flock(file, FlockOperation::NonBlockingLockExclusive) {

@@ -14,6 +14,20 @@ mod storage;
 
 mod administration;
 
+use std::process::ExitCode;
+
+/// How a process ends that found another one at work in its data directory (`EX_TEMPFAIL` of sysexits.h).
+const DATA_IN_USE: u8 = 75;
+
+/// What a failed command tells its caller.
+#[must_use]
+pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+    match error.downcast_ref() {
+        Some(datadir::LockError::Held { .. }) => ExitCode::from(DATA_IN_USE),
+        _ => ExitCode::FAILURE,
+    }
+}
+
 pub use administration::{create_agent, create_org, migrate, stop};
 pub use mcp_socket::join as mcp;
 pub use serve::serve;

@@ -37,5 +37,5 @@ fn main() -> ExitCode {
 fn fail(error: &anyhow::Error) -> ExitCode {
     // The causes are part of what to do next, so they stand in the same line.
     eprintln!("frontdesk: {error:#}");
-    ExitCode::FAILURE
+    frontdesk::exit_code(error)
 }

@@ -4,11 +4,11 @@
 //! come in. A joiner without a token is the agent `local`, if there is one organization only and the database is our own:
 //! whoever can open the socket could read the database's files as well.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::OpenOptions;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +21,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, DatabaseConfig};
+use crate::DATA_IN_USE;
+use crate::config::Config;
 use crate::datadir::DataDir;
 
 const LOCAL_AGENT: &str = "local";
@@ -82,7 +83,8 @@ async fn admit(
     let refused = identity.as_ref().err().map(|error| format!("{} {}", error.message(), error.hint()));
     write_line(&mut stream, &Welcome { refused }).await?;
     let Ok(identity) = identity else { return Ok(()) };
-    let running = server.for_callers(identity).serve_with_ct(stream.into_split(), stop).await?;
+    // A token of its own: the library cancels it when this connection ends, and that must not end the others.
+    let running = server.for_callers(identity).serve_with_ct(stream.into_split(), stop.child_token()).await?;
     running.waiting().await?;
     Ok(())
 }
@@ -149,7 +151,7 @@ pub async fn join(config: &Config) -> anyhow::Result<()> {
 
 async fn start_and_connect(config: &Config, data: &DataDir, socket: &Path) -> anyhow::Result<UnixStream> {
     let log = data.server_log();
-    let mut server = start_detached(config, &log)?;
+    let mut server = Detached::start(config, &log)?;
     let waited = tokio::time::timeout(STARTED_WITHIN, async {
         let mut tick = tokio::time::interval(Duration::from_millis(50));
         loop {
@@ -157,32 +159,44 @@ async fn start_and_connect(config: &Config, data: &DataDir, socket: &Path) -> an
             if let Ok(stream) = UnixStream::connect(socket).await {
                 return Ok(stream);
             }
-            // Another process may be starting the server just now; then ours gives way to it.
-            if let Some(status) = server.try_wait()?
-                && data.holder().is_none()
-            {
-                bail!("the server could not be started ({status}): {}", last_lines(&log));
+            match server.process.try_wait()? {
+                // Another server was starting, and will be ready, or was ending, and has made room.
+                Some(status) if status.code() == Some(DATA_IN_USE.into()) => {
+                    if data.holder().is_none() {
+                        server = Detached::start(config, &log)?;
+                    }
+                }
+                Some(status) => bail!("the server could not be started ({status}): {}", server.last_words(&log)),
+                None => {}
             }
         }
     });
     waited.await.with_context(|| format!("the server did not get ready; see {}", log.display()))?
 }
 
-fn start_detached(config: &Config, log: &Path) -> anyhow::Result<std::process::Child> {
-    let output: File = OpenOptions::new().create(true).append(true).open(log)?;
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("serve").arg("--data").arg(&config.data);
-    command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
-    // Out of our process group, so that what ends us from the keyboard does not end the server.
-    command.process_group(0);
-    if matches!(config.database, DatabaseConfig::Embedded) {
-        command.env_remove("DATABASE_URL").env_remove("DATABASE_OWNER_URL");
-    }
-    command.spawn().context("the server could not be started")
+/// A server of its own process group, so that what ends us from the keyboard does not end it.
+struct Detached {
+    process: Child,
+    /// Where its lines begin in the log.
+    begins: u64,
 }
 
-fn last_lines(log: &Path) -> String {
-    let text = std::fs::read_to_string(log).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().rev().take(3).collect();
-    lines.into_iter().rev().collect::<Vec<_>>().join(" / ")
+impl Detached {
+    fn start(config: &Config, log: &Path) -> anyhow::Result<Self> {
+        let output = OpenOptions::new().create(true).append(true).mode(0o600).open(log)?;
+        let begins = output.metadata()?.len();
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("serve").arg("--data").arg(&config.data);
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).process_group(0);
+        let process = command.spawn().context("the server could not be started")?;
+        Ok(Self { process, begins })
+    }
+
+    fn last_words(&self, log: &Path) -> String {
+        let text = std::fs::read(log).unwrap_or_default();
+        let own = text.get(usize::try_from(self.begins).unwrap_or_default()..).unwrap_or_default();
+        let own = String::from_utf8_lossy(own);
+        let lines: Vec<&str> = own.lines().rev().take(3).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join(" / ")
+    }
 }

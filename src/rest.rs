@@ -17,6 +17,8 @@ use crate::identity;
 
 /// The largest body that is read.
 pub const BODY_LIMIT: usize = 1 << 20;
+/// Up to here a body that is too large is read before it is refused.
+const READ_OUT: usize = 16 << 20;
 /// What a client should wait before it repeats a call that met an outage.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
 
@@ -113,6 +115,9 @@ async fn actions(State(rest): Shared, request: Request) -> Response {
         let caller = identity::caller(&rest.office, &headers).await?;
         let body = body(request).await?;
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        if headers.contains_key("idempotency-key") && text("idempotency-key").is_none() {
+            return Err(Error::invalid("/idempotency_key", "the header Idempotency-Key must be printable ASCII"));
+        }
         let source = Source::of(Door::Rest).client(text("user-agent")).traceparent(text("traceparent"));
         let asked = rest.action.parse(json_of(&body)?)?.with_key(text("idempotency-key").map(str::to_string));
         Ok(rest.office.call(&caller, asked.into_call(source)?).await)
@@ -142,7 +147,7 @@ async fn unknown_route(State(rest): Shared, uri: Uri) -> Response {
 }
 
 async fn method_not_allowed(State(rest): Shared, method: Method, uri: Uri) -> Response {
-    let allowed = if uri.path() == "/api/actions" { "POST" } else { "GET" };
+    let allowed = if uri.path() == "/api/actions" { "POST" } else { "GET, HEAD" };
     tracing::debug!(%method, path = uri.path(), "method not allowed");
     refuse(&rest.office, &Error::MethodNotAllowed { allowed: allowed.into() })
 }
@@ -153,6 +158,8 @@ async fn body(request: Request<Body>) -> Result<Bytes> {
     let announced =
         request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > BODY_LIMIT) {
+        // Many clients see an answer only after they have sent everything, so a body that is not absurd is read out.
+        drop(axum::body::to_bytes(request.into_body(), READ_OUT).await);
         return Err(too_large());
     }
     Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
@@ -181,6 +188,10 @@ fn parameters(uri: &Uri) -> Result<Parameters> {
     })?;
     let mut words = Map::new();
     for (name, value) in pairs {
+        // What is not UTF-8 was replaced while decoding; a search for the replacement would find nothing and say so.
+        if value.contains('\u{fffd}') {
+            return Err(Error::invalid(format!("/{name}"), "is not UTF-8 in percent encoding"));
+        }
         if words.insert(name.clone(), value.into()).is_some() {
             return Err(Error::invalid(format!("/{name}"), "is given twice"));
         }
@@ -217,6 +228,7 @@ fn selection(office: &Office, mut words: Parameters) -> Result<Selection> {
         limit: limit.transpose()?,
         cursor: words.take("cursor"),
         filters: Map::new(),
+        filters_at: "",
         data_type,
     };
     for (name, value) in words.0 {

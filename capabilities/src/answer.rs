@@ -97,6 +97,64 @@ impl Answer {
     }
 }
 
+/// A text worth shortening.
+const LONG_TEXT: usize = 200;
+
+impl Answer {
+    /// Cuts the data to `room` bytes of JSON: long texts first, then lists, halved until it fits; says what was cut.
+    #[must_use]
+    pub fn fit(mut self, room: usize) -> Self {
+        let mut cut = std::collections::BTreeSet::new();
+        while let Some(data) = self.data.as_mut().filter(|data| data.to_string().len() > room) {
+            let text = largest(data, "", &|part| part.as_str().map_or(0, |text| text.len() / LONG_TEXT * LONG_TEXT));
+            let list =
+                largest(data, "", &|part| part.as_array().map_or(0, |list| list.len() / 2 * part.to_string().len()));
+            let Some(pointer) = text.filter(|(size, _)| *size > room / 8).or(list).map(|(_, pointer)| pointer) else {
+                break;
+            };
+            match data.pointer_mut(&pointer) {
+                Some(Value::String(text)) => {
+                    let half: String = text.chars().take(text.chars().count() / 2).collect();
+                    *text = format!("{half}…");
+                }
+                Some(Value::Array(list)) => list.truncate(list.len() / 2),
+                _ => break,
+            }
+            cut.insert(pointer);
+        }
+        if !cut.is_empty() {
+            let places: Vec<&str> = cut.iter().map(String::as_str).take(10).collect();
+            let how =
+                "Cut to fit: ask for less at once (`fields`, filters, a smaller `limit`), or query the part itself.";
+            self.meta.truncated = Some(format!("{how} Cut at {}.", places.join(", ")));
+        }
+        self
+    }
+}
+
+/// The largest part of a value by `weight`, and where it is; nothing if all weigh nothing.
+fn largest(value: &Value, pointer: &str, weight: &dyn Fn(&Value) -> usize) -> Option<(usize, String)> {
+    let own = Some((weight(value), pointer.to_string())).filter(|(weight, _)| *weight > 0);
+    let below: Vec<_> = match value {
+        Value::Object(members) => members
+            .iter()
+            .filter_map(|(key, member)| largest(member, &format!("{pointer}/{}", escaped(key)), weight))
+            .collect(),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .filter_map(|(index, item)| largest(item, &format!("{pointer}/{index}"), weight))
+            .collect(),
+        _ => Vec::new(),
+    };
+    own.into_iter().chain(below).max_by_key(|(weight, _)| *weight)
+}
+
+/// A name as a segment of a JSON pointer (RFC 6901).
+pub(crate) fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
 /// Makes rows fit to be shown: null members are left out, and each UTC time gets a twin in the organization's zone.
 pub(crate) fn presentable(value: Value, timezone: Tz) -> Value {
     match value {
@@ -129,6 +187,23 @@ fn local_twin(key: &str, value: &Value, timezone: Tz) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_that_is_too_large_is_cut_and_says_where() {
+        let data = json!({"id": 1, "tags": ["a"], "notes": vec!["x".repeat(100); 40], "story": "y".repeat(9_000)});
+        let answer = Answer::done(data, Meta::default()).fit(2_000);
+        let data = answer.data.unwrap();
+        assert!(data.to_string().len() <= 2_000);
+        assert_eq!(data["tags"], json!(["a"]));
+        assert!(!data["notes"].as_array().unwrap().is_empty());
+        assert!(answer.meta.truncated.unwrap().ends_with("Cut at /notes, /story."));
+    }
+
+    #[test]
+    fn an_answer_that_fits_is_left_alone() {
+        let answer = Answer::done(json!({"notes": ["x"]}), Meta::default()).fit(2_000);
+        assert_eq!((answer.data, answer.meta.truncated), (Some(json!({"notes": ["x"]})), None));
+    }
 
     #[test]
     fn times_get_a_local_twin_across_the_clock_change() {

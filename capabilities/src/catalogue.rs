@@ -16,7 +16,7 @@ impl Registry {
                 Some(domain) if !name.contains('.') => format!("{domain}.{name}"),
                 _ => name.to_string(),
             };
-            return self.action(&full).map(|action| json!({"actions": [in_full(action, caller)]}));
+            return self.action(&full).map(|action| json!({"actions": [self.action_in_full(action, caller)]}));
         }
         if let Some(name) = domain {
             let domain =
@@ -24,7 +24,7 @@ impl Registry {
             return Ok(json!({
                 "domain": domain.name,
                 "about": domain.about,
-                "actions": allowed(&domain.actions, caller).map(|action| in_full(action, caller)).collect::<Value>(),
+                "actions": allowed(&domain.actions, caller).map(|action| self.action_in_full(action, caller)).collect::<Value>(),
                 "data": readable(&domain.data, caller).map(|entry| self.data_in_full(entry)).collect::<Value>(),
             }));
         }
@@ -55,6 +55,32 @@ impl Registry {
         let problem =
             crate::error::Problem::at("/domain", format!("there is no domain `{name}`; known: {}", names.join(", ")));
         Error::InvalidInput(vec![problem.did_you_mean(crate::schema::nearest(name, names))])
+    }
+
+    fn action_in_full(&self, action: &ActionEntry, caller: &Caller) -> Value {
+        let mut full = json!({
+            "action": action.name,
+            "description": action.description,
+            "permission": permission(action, caller),
+            "effect": action.effect,
+            "input": action.input().map(|input| without_description(input.schema())).unwrap_or_default(),
+            "output": self.output_in_short(action),
+            "example": action.example,
+        });
+        if caller.is_agent() && !action.escalations.is_empty() {
+            let raised = action.escalations.iter();
+            let raised = raised.map(|(code, gate, message)| json!({"code": code, "permission": gate, "when": message}));
+            full["stricter_when"] = raised.collect();
+        }
+        full
+    }
+
+    /// Most actions answer with a row that a data type describes already; saying it again would cost a model tokens.
+    fn output_in_short(&self, action: &ActionEntry) -> Value {
+        match self.data_types().find(|entry| entry.row == action.output) {
+            Some(entry) => format!("a row of `{}`", entry.name).into(),
+            None => without_description(&action.output),
+        }
     }
 
     fn data_in_full(&self, entry: &DataEntry) -> Value {
@@ -222,26 +248,6 @@ fn permission(action: &ActionEntry, caller: &Caller) -> Gate {
         true => action.gate,
         false => Gate::Unrestricted,
     }
-}
-
-fn in_full(action: &ActionEntry, caller: &Caller) -> Value {
-    let mut full = json!({
-        "action": action.name,
-        "description": action.description,
-        "permission": permission(action, caller),
-        "effect": action.effect,
-        "input": action.input().map(|input| without_description(input.schema())).unwrap_or_default(),
-        "output": without_description(&action.output),
-        "example": action.example,
-    });
-    if caller.is_agent() && !action.escalations.is_empty() {
-        let raised = action
-            .escalations
-            .iter()
-            .map(|(code, gate, message)| json!({"code": code, "permission": gate, "when": message}));
-        full["stricter_when"] = raised.collect();
-    }
-    full
 }
 
 /// The schema as advertised, without the description that stands beside it already.

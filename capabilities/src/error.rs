@@ -200,7 +200,7 @@ impl Error {
                 ),
             },
             Self::Conflict { message, .. } => message.clone(),
-            Self::Unavailable { part, .. } => format!("The {part} cannot be reached; nothing was changed."),
+            Self::Unavailable { part, .. } => format!("The {part} cannot serve right now; nothing was changed."),
             Self::Internal(_) => "Something broke on our side; nothing was changed.".into(),
         }
     }
@@ -302,7 +302,7 @@ fn or_list(names: &[String]) -> String {
 /// SQLSTATE classes and codes that mean the database cannot serve now, not that the call is wrong
 /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>): connection exceptions, insufficient
 /// resources (a full disk), operator intervention, system errors, and a lost race that a repeat wins.
-const OUTAGE: &[&str] = &["08", "53", "57P", "58", "40001", "40P01", "25006"];
+const OUTAGE: &[&str] = &["08", "53", "57", "58", "40001", "40P01", "25P03"];
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {

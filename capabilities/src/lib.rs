@@ -4,6 +4,8 @@
 //! [`Read`], answered by [`Office::read`]. This crate knows no domain, no HTTP and no MCP: the doors bring
 //! Calls in, the domains declare [`Action`]s and [`Data`], and the rest is derived here.
 
+#![warn(missing_docs)]
+
 mod action;
 mod agents;
 mod answer;

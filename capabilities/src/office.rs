@@ -221,6 +221,7 @@ fn validate(action: &ActionEntry, call: &Call) -> Result<Prepared> {
     for (index, input) in inputs.iter_mut().enumerate() {
         let prefix = if batch { format!("/items/{index}") } else { "/data".into() };
         let checker = action.input()?;
+        *input = schema::whole_numbers(std::mem::take(input));
         schema::each_marked(FREE_TEXT, checker.schema(), input, &prefix, &mut |pointer, value| {
             if let Value::String(text) = value {
                 let clean = redact(text);

@@ -32,6 +32,8 @@ pub struct Selection {
     pub id: Option<String>,
     /// Filters by name.
     pub filters: Map<String, Value>,
+    /// Where in the caller's request the filters stand, for pointers to what is wrong with them: `/filters`, or nothing.
+    pub filters_at: &'static str,
     /// What the rows bring along.
     pub include: Vec<String>,
     /// The members to show; all if empty.
@@ -100,7 +102,6 @@ impl Office {
         }
         if let Some(id) = &read.selection.id {
             let row = rows.pop().ok_or_else(|| Error::NotFound { what: format!("{} {id}", asked.entry.one) })?.row;
-            let row = read.room.map_or_else(|| row.clone(), |room| shrink(row.clone(), room, &mut meta));
             return Ok(Answer::done(row, meta));
         }
         let cut = read.room.is_some_and(|room| fit(&mut rows, room, &mut meta));
@@ -115,9 +116,9 @@ impl Office {
             return Err(Error::Forbidden(format!("`{}` are for {} to read.", entry.name, entry.who.in_words())));
         }
         let mut problems = Vec::new();
-        let filters = Value::Object(selection.filters.clone());
-        if let Err(error) = entry.filters()?.check(&filters) {
-            problems.extend_from_slice(error.under("/filters").problems());
+        let filters = schema::whole_numbers(Value::Object(selection.filters.clone()));
+        if let Err(error) = (entry.parse)(entry.filters()?, filters.clone()) {
+            problems.extend_from_slice(error.under(selection.filters_at).problems());
         }
         let limit = selection.limit.unwrap_or(PAGE);
         if !(1..=PAGE_AT_MOST).contains(&limit) {
@@ -266,29 +267,11 @@ fn fit(rows: &mut Vec<Keyed<Value>>, room: usize, meta: &mut Meta) -> bool {
         return false;
     }
     rows.truncate(count.max(1));
-    if let (0, Some(only)) = (count, rows.first_mut()) {
-        only.row = shrink(std::mem::take(&mut only.row), room, meta);
-    }
     meta.truncated = Some(format!(
         "{} of {all} rows of this page are shown, the rest follows with next_cursor: narrow by filters, `fields` or `limit`.",
         rows.len()
     ));
     true
-}
-
-/// Halves the longest list in a record until it fits.
-fn shrink(mut row: Value, room: usize, meta: &mut Meta) -> Value {
-    while row.to_string().len() > room {
-        let longest = row.as_object_mut().and_then(|members| {
-            let lists = members.iter_mut().filter_map(|(name, member)| Some((name.clone(), member.as_array_mut()?)));
-            lists.max_by_key(|(_, list)| list.iter().map(|item| item.to_string().len()).sum::<usize>())
-        });
-        let Some((name, list)) = longest.filter(|(_, list)| !list.is_empty()) else { break };
-        list.truncate(list.len() / 2);
-        meta.truncated =
-            Some(format!("The list `{name}` is cut: query it as a data type of its own, or narrow by `fields`."));
-    }
-    row
 }
 
 fn fingerprint(data_type: &str, filters: &Value) -> String {
@@ -329,15 +312,5 @@ mod tests {
         assert!(fit(&mut rows, 350, &mut meta));
         assert_eq!(rows.len(), 3);
         assert!(meta.truncated.unwrap().starts_with("3 of 10 rows"));
-    }
-
-    #[test]
-    fn a_record_that_is_too_large_loses_the_end_of_its_longest_list() {
-        let mut meta = Meta::default();
-        let row = json!({"id": 1, "tags": ["a"], "notes": vec!["x".repeat(100); 40]});
-        let shown = shrink(row, 1_200, &mut meta);
-        assert_eq!(shown["notes"].as_array().unwrap().len(), 10);
-        assert_eq!(shown["tags"], json!(["a"]));
-        assert!(meta.truncated.unwrap().contains("`notes`"));
     }
 }

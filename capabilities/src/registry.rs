@@ -90,6 +90,7 @@ pub struct DataEntry {
     pub tool: Option<ToolNames>,
     pub(crate) filters: std::result::Result<Checker, String>,
     pub(crate) row: Value,
+    pub(crate) parse: fn(&Checker, Value) -> Result<()>,
     pub(crate) list: List,
 }
 
@@ -166,6 +167,7 @@ impl Domain {
             tool: None,
             row: schema::of_output::<D::Row>(),
             filters: Checker::new(schema),
+            parse: |checker, value| checker.parse::<D>(value).map(drop),
             list: |filters, query, tx| Box::pin(list::<D>(filters, query, tx)),
         });
         self
@@ -266,7 +268,7 @@ impl Registry {
     pub fn action(&self, name: &str) -> Result<&ActionEntry> {
         let found = self.actions.get(name).map(|(domain, action)| &self.domains[*domain].actions[*action]);
         found.ok_or_else(|| Error::UnknownAction {
-            name: name.into(),
+            name: schema::shortened(name),
             did_you_mean: schema::nearest(name, self.actions.keys().copied()),
         })
     }
@@ -275,7 +277,7 @@ impl Registry {
     pub fn data_type(&self, name: &str) -> Result<&DataEntry> {
         let found = self.data.get(name).map(|(domain, entry)| &self.domains[*domain].data[*entry]);
         found.ok_or_else(|| Error::UnknownType {
-            name: name.into(),
+            name: schema::shortened(name),
             did_you_mean: schema::nearest(name, self.data.keys().copied()),
         })
     }

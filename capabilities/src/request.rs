@@ -23,6 +23,11 @@ impl<T: DeserializeOwned + JsonSchema> Form<T> {
         Ok(Self { checker: Checker::new(schema::of_input::<T>())?, form: PhantomData })
     }
 
+    /// Compiles a schema that is put together from others.
+    pub fn of(schema: Value) -> std::result::Result<Self, String> {
+        Ok(Self { checker: Checker::new(schema)?, form: PhantomData })
+    }
+
     /// The schema, as advertised.
     #[must_use]
     pub fn schema(&self) -> Value {
@@ -40,12 +45,15 @@ impl<T: DeserializeOwned + JsonSchema> Form<T> {
 #[serde(deny_unknown_fields)]
 pub struct ActionRequest {
     /// The domain, such as `contact`.
+    #[schemars(length(max = 100))]
     domain: String,
     /// The action, such as `create`.
+    #[schemars(length(max = 100))]
     action: String,
     /// The action's input.
     data: Option<Map<String, Value>>,
     /// Instead of `data`: several inputs of the same action, all or nothing.
+    #[schemars(length(max = 500))]
     items: Option<Vec<Map<String, Value>>>,
     /// Why this is right, in one or two sentences for the record. Some actions demand it.
     reasoning: Option<String>,
@@ -94,6 +102,7 @@ impl ActionRequest {
 pub struct QueryRequest {
     /// The data type, such as `contacts`.
     #[serde(rename = "type")]
+    #[schemars(length(max = 100))]
     data_type: String,
     /// One record by its id: `data` is then the record itself.
     id: Option<String>,
@@ -111,20 +120,25 @@ pub struct QueryRequest {
     cursor: Option<String>,
 }
 
-impl From<QueryRequest> for Selection {
-    fn from(request: QueryRequest) -> Self {
+impl TryFrom<QueryRequest> for Selection {
+    type Error = Error;
+
+    fn try_from(request: QueryRequest) -> Result<Self> {
         let mut filters = request.filters.unwrap_or_default();
-        if let Some(search) = request.search {
-            filters.insert("search".into(), search.into());
+        if let Some(search) = request.search
+            && filters.insert("search".into(), search.into()).is_some()
+        {
+            return Err(Error::invalid("/search", "is given twice: here and among the filters"));
         }
-        Self {
+        Ok(Self {
             data_type: request.data_type,
             id: request.id,
             filters,
+            filters_at: "/filters",
             include: request.include.unwrap_or_default(),
             fields: request.fields.unwrap_or_default(),
             limit: request.limit,
             cursor: request.cursor,
-        }
+        })
     }
 }

@@ -11,6 +11,7 @@ use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use crate::answer::escaped;
 use crate::error::{Error, Problem, Result};
 
 /// Marks free text: redacted, and reported with its pointer when something was.
@@ -165,6 +166,11 @@ fn allow_null(members: &mut Map<String, Value>) {
     }
 }
 
+/// So many problems are listed; an input with more is not mended one by one.
+const PROBLEMS_AT_MOST: usize = 50;
+/// Names longer than this are no misspelling of ours.
+const NAME_AT_MOST: usize = 60;
+
 /// A compiled schema.
 pub(crate) struct Checker {
     schema: Value,
@@ -192,6 +198,11 @@ impl Checker {
         nul_characters(value, &mut String::new(), &mut problems);
         for error in self.validator.iter_errors(value) {
             describe(&self.schema, &error, &mut problems);
+            if problems.len() > PROBLEMS_AT_MOST {
+                problems.truncate(PROBLEMS_AT_MOST);
+                problems.push(Problem::at("", "has more problems than are listed here"));
+                break;
+            }
         }
         match problems.is_empty() {
             true => Ok(()),
@@ -202,7 +213,7 @@ impl Checker {
     /// Checks and parses. What the schema cannot say (a time zone that does not exist) is found by parsing.
     pub fn parse<T: DeserializeOwned>(&self, value: Value) -> Result<T> {
         self.check(&value)?;
-        serde_path_to_error::deserialize(value).map_err(|error| {
+        serde_path_to_error::deserialize(whole_numbers(value)).map_err(|error| {
             let pointer: String = error
                 .path()
                 .iter()
@@ -213,13 +224,32 @@ impl Checker {
                     serde_path_to_error::Segment::Unknown => String::new(),
                 })
                 .collect();
-            Error::invalid(pointer, without_position(&error.inner().to_string()))
+            Error::invalid(pointer, in_our_words(&error.inner().to_string()))
         })
     }
 }
 
-fn without_position(message: &str) -> &str {
-    message.split(" at line ").next().unwrap_or(message)
+/// To JSON Schema 1.0 is a whole number; to the parser it is not.
+pub(crate) fn whole_numbers(value: Value) -> Value {
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9e15 => json!(float as i64),
+            _ => Value::Number(number),
+        },
+        Value::Array(items) => items.into_iter().map(whole_numbers).collect(),
+        Value::Object(members) => {
+            members.into_iter().map(|(key, member)| (key, whole_numbers(member))).collect::<Map<_, _>>().into()
+        }
+        other => other,
+    }
+}
+
+/// What the parser says, without its position and without its language's types.
+fn in_our_words(message: &str) -> &str {
+    match ["expected i32", "expected u32", "expected i64"].iter().any(|kind| message.contains(kind)) {
+        true => "is outside the range of whole numbers here",
+        false => message.split(" at line ").next().unwrap_or(message),
+    }
 }
 
 /// PostgreSQL stores no NUL character; refused here so that it is the caller's error and not ours.
@@ -227,7 +257,7 @@ fn nul_characters(value: &Value, pointer: &mut String, problems: &mut Vec<Proble
     let mut inside = |key: &str, child: &Value, pointer: &mut String| {
         let length = pointer.len();
         pointer.push('/');
-        pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+        pointer.push_str(&escaped(&shortened(key)));
         nul_characters(child, pointer, problems);
         pointer.truncate(length);
     };
@@ -251,12 +281,13 @@ fn describe(schema: &Value, error: &ValidationError<'_>, problems: &mut Vec<Prob
         Kind::AdditionalProperties { unexpected } => {
             let known: Vec<&str> =
                 here["properties"].as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
-            problems.extend(unexpected.iter().map(|name| {
+            problems.extend(unexpected.iter().take(PROBLEMS_AT_MOST + 1).map(|name| {
                 let message = match known.is_empty() {
                     true => "is not known; nothing is expected here".to_string(),
                     false => format!("is not known; known: {}", known.join(", ")),
                 };
-                Problem::at(format!("{pointer}/{name}"), message).did_you_mean(nearest(name, known.iter().copied()))
+                Problem::at(format!("{pointer}/{}", escaped(&shortened(name))), message)
+                    .did_you_mean(nearest(name, known.iter().copied()))
             }));
             return;
         }
@@ -355,8 +386,19 @@ pub(crate) fn each_marked(
     }
 }
 
+/// A caller's name as it is echoed.
+pub(crate) fn shortened(name: &str) -> String {
+    match name.char_indices().nth(NAME_AT_MOST) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_string(),
+    }
+}
+
 /// Up to three names that look like `wrong`, best first.
 pub(crate) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    if wrong.len() > NAME_AT_MOST {
+        return Vec::new();
+    }
     let wrong = wrong.to_lowercase();
     let mut scored: Vec<(f64, &str)> = names
         .into_iter()

@@ -153,7 +153,7 @@ impl ServerHandler for OfficeServer {
             self.answer(asked, &caller, source).await
         };
         // A refusal is a result that the model reads and acts on; a protocol error would hide it.
-        let answer = answered.await.unwrap_or_else(|error| self.office.refuse(&error));
+        let answer = answered.await.unwrap_or_else(|error| self.office.refuse(&error)).fit(ROOM);
         let envelope = answer.lean_envelope();
         Ok(match answer.success() {
             true => CallToolResult::structured(envelope),

@@ -6,7 +6,7 @@ use capabilities::{ActionRequest, DataEntry, Error, Form, QueryRequest, Registry
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The registry, as a tool.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -30,7 +30,7 @@ pub(crate) enum ToolForm {
     Capabilities(Form<CapabilitiesRequest>),
     Query(Form<QueryRequest>),
     Action(Form<ActionRequest>),
-    Reads(&'static str),
+    Reads { data_type: &'static str, form: Form<Map<String, Value>> },
 }
 
 impl ToolForm {
@@ -39,28 +39,20 @@ impl ToolForm {
             Self::Capabilities(form) => {
                 form.parse(arguments).map(|asked| Asked::Capabilities { domain: asked.domain, action: asked.action })
             }
-            Self::Query(form) => form.parse(arguments).map(|asked| Asked::Query(asked.into())),
+            Self::Query(form) => form.parse(arguments)?.try_into().map(Asked::Query),
             Self::Action(form) => form.parse(arguments).map(Asked::Action),
-            Self::Reads(data_type) => own_tool_query(data_type, arguments).map(Asked::Query),
+            Self::Reads { data_type, form } => {
+                form.parse(arguments).map(|filters| Asked::Query(own_tool_query(data_type, filters)))
+            }
         }
     }
 }
 
 /// A data type's own tool takes its filters, and beside them how much and from where.
-fn own_tool_query(data_type: &str, arguments: Value) -> Result<Selection, Error> {
-    let Value::Object(mut filters) = arguments else {
-        return Err(Error::invalid("", "must be an object"));
-    };
-    let limit = match filters.remove("limit") {
-        None => None,
-        Some(limit) => Some(limit.as_i64().ok_or_else(|| Error::invalid("/limit", "must be a whole number"))?),
-    };
-    let cursor = match filters.remove("cursor") {
-        None => None,
-        Some(Value::String(cursor)) => Some(cursor),
-        Some(_) => return Err(Error::invalid("/cursor", "must be a string")),
-    };
-    Ok(Selection { data_type: data_type.into(), filters, limit, cursor, ..Selection::default() })
+fn own_tool_query(data_type: &str, mut filters: Map<String, Value>) -> Selection {
+    let limit = filters.remove("limit").and_then(|limit| limit.as_i64());
+    let cursor = filters.remove("cursor").and_then(|cursor| cursor.as_str().map(str::to_string));
+    Selection { data_type: data_type.into(), filters, limit, cursor, ..Selection::default() }
 }
 
 pub(crate) struct Toolbox {
@@ -74,7 +66,7 @@ impl Toolbox {
         toolbox.add_generic()?;
         for entry in registry.data_types() {
             if let Some(names) = entry.tool {
-                toolbox.add_reading(entry, names);
+                toolbox.add_reading(entry, names)?;
             }
         }
         Ok(toolbox)
@@ -120,13 +112,16 @@ impl Toolbox {
         Ok(())
     }
 
-    fn add_reading(&mut self, entry: &DataEntry, names: ToolNames) {
+    fn add_reading(&mut self, entry: &DataEntry, names: ToolNames) -> Result<(), String> {
         let mut schema = entry.filters_schema();
         schema["properties"]["limit"] =
             json!({"type": "integer", "minimum": 1, "maximum": 200, "description": "Rows per page; 25 if left out."});
         schema["properties"]["cursor"] =
             json!({"type": "string", "description": "`meta.next_cursor` of the page before."});
-        self.add(names, &entry.description, schema, reading(), ToolForm::Reads(entry.name));
+        let form = Form::of(schema.clone())?;
+        let tool = ToolForm::Reads { data_type: entry.name, form };
+        self.add(names, &entry.description, schema, reading(), tool);
+        Ok(())
     }
 
     fn add(&mut self, names: ToolNames, about: &str, input: Value, mut hints: ToolAnnotations, form: ToolForm) {
@@ -157,7 +152,7 @@ fn envelope() -> JsonObject {
         "required": ["success", "meta"],
         "properties": {
             "success": {"type": "boolean", "description": "Whether it was done. Only true means done."},
-            "data": {"type": ["object", "array"], "description": "The record, the rows, or the preview of a dry run."},
+            "data": {"description": "The record, the rows, or the preview of a dry run."},
             "error": {
                 "type": "object",
                 "properties": {

@@ -137,6 +137,7 @@ fn leading_number(text: &str) -> Option<u32> {
 }
 
 /// The directories that have a `postgres`, each once although several paths may lead there.
+#[expect(clippy::disallowed_methods, reason = "the search path is the machine's, no setting of ours")]
 fn candidates(data: &Path) -> Vec<PathBuf> {
     let own = matching(&data.join("pg-*/bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -93,6 +93,7 @@ impl Server {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the thread watches one server and has nothing else to do")]
     fn ends_within(&mut self, patience: Duration) -> bool {
         let begun = Instant::now();
         while begun.elapsed() < patience {

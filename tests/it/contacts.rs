@@ -384,3 +384,33 @@ async fn rows_bring_along_what_belongs_to_them() {
     let rows = agent.select(selection).await.ok();
     assert_eq!(rows[0]["contact"]["display_name"], "Jane Smith");
 }
+
+#[tokio::test]
+async fn the_search_is_served_by_its_indexes_under_row_security() {
+    let desk = Desk::open().await;
+    let mut app = desk.sql().await;
+    let query = include_str!("../../handlers/src/contacts/finding.sql");
+    let types = "uuid, text, text, text, text, text, text, text, text, text, text, text, int, uuid, bigint, text[]";
+    // A small table is read faster from end to end, so that is forbidden: what is asked is whether the indexes can serve.
+    let setup = format!(
+        "set role {}; set plan_cache_mode = force_custom_plan; set enable_seqscan = off; begin; \
+         select frontdesk.begin_call('{org}', '{org}', now()); prepare search ({types}) as {query};",
+        frontdesk::APP_ROLE,
+        org = desk.org
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(setup)).execute(&mut app).await.unwrap();
+    for (exact, similar, index) in
+        [("'smith'", "null", "contact_search_body"), ("null", "'smyth'", "contact_search_misspellings")]
+    {
+        let explain = format!(
+            "explain (costs off) execute search ('{org}', {exact}, null, null, {similar}, null, null, 'x', 'no', null, null, null, \
+             null, null, 26, '{{}}')",
+            org = desk.org
+        );
+        let plan: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(explain)).fetch_all(&mut app).await.unwrap();
+        let at = plan.iter().position(|line| line.contains(&format!("Bitmap Index Scan on {index}")));
+        let at = at.unwrap_or_else(|| panic!("{index} is not used: {plan:#?}"));
+        assert!(plan[at + 1].contains("Index Cond: ((org_id = "), "led by the organization: {}", plan[at + 1]);
+        assert!(plan[at + 1].contains("~~") || plan[at + 1].contains("&&"), "and by the words: {}", plan[at + 1]);
+    }
+}

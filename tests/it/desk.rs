@@ -10,7 +10,7 @@ use capabilities::world::{Clock, Database};
 use capabilities::{
     Answer, Call, Caller, Door, Input, NewOrg, Office, Options, Read, Registry, Role, Selection, Source,
 };
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgConnectOptions;
@@ -45,16 +45,6 @@ impl Desk {
         Self::at(shared_database().await, domains).await
     }
 
-    /// A desk in a database of its own, for what concerns all organizations of one.
-    pub async fn alone() -> Self {
-        let name = format!("alone_{}", fresh());
-        let template = migrated().await;
-        let mut owner = PgConnection::connect_with(&server().database("postgres")).await.unwrap();
-        let create = format!("create database {name} template {template} strategy file_copy");
-        sqlx::query(AssertSqlSafe(create)).execute(&mut owner).await.unwrap();
-        Self::at(server().database(&name), handlers::domains()).await
-    }
-
     async fn at(database: PgConnectOptions, domains: Vec<capabilities::Domain>) -> Self {
         let app = database.clone().username(frontdesk::APP_ROLE);
         let connections = Database::open(app, 8).await.unwrap();
@@ -68,11 +58,6 @@ impl Desk {
         };
         let org = office.create_org(&new, &Source::of(Door::Program)).await.unwrap();
         Self { office, org, database }
-    }
-
-    /// Another organization in the same database.
-    pub async fn neighbour(&self) -> Self {
-        Self::at(self.database.clone(), handlers::domains()).await
     }
 
     /// A token of a new agent.
@@ -115,10 +100,6 @@ impl Desk {
     /// Lets time pass.
     pub fn pass(&self, time: TimeDelta) {
         self.office.clock().pass(time);
-    }
-
-    pub fn now(&self) -> DateTime<Utc> {
-        self.office.clock().now()
     }
 
     /// The owner's connection, for looking at what no action shows and for states no action can reach. Sees everything;

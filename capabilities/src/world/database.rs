@@ -43,6 +43,12 @@ impl Database {
             ("plan_cache_mode", "force_custom_plan"),
             ("pg_trgm.word_similarity_threshold", "0.5"),
             ("timezone", "UTC"),
+            // Questions here are small; compiling them or spreading them over workers costs more than it saves.
+            ("jit", "off"),
+            ("max_parallel_workers_per_gather", "0"),
+            // A statement or a client that hangs must not hold its locks for ever.
+            ("statement_timeout", "30s"),
+            ("idle_in_transaction_session_timeout", "60s"),
         ]);
         let pool = PgPoolOptions::new()
             .max_connections(connections)

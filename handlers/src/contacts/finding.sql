@@ -1,24 +1,25 @@
 -- Contacts by words: $2 to $4 must stand in the text, $5 to $7 may be similar or one slip apart; nulls fold
 -- away, because plans are made for the values. Through the owner's view first, which the indexes serve; what the caller
--- may see is decided by the join to the table under row security. Parameters are explained in finding.rs.
+-- may see is decided by the join to the table under row security. What is computed from a parameter stands in a select of
+-- its own, so that it is computed once and not for each row.
 with hits as materialized (
   select s.id, s.name, s.body
   from frontdesk.contact_search s
   where s.org_id = $1
-    and ($2::text is null or s.body like '%' || frontdesk.fold($2) || '%')
-    and ($3::text is null or s.body like '%' || frontdesk.fold($3) || '%')
-    and ($4::text is null or s.body like '%' || frontdesk.fold($4) || '%')
-    and ($5::text is null or frontdesk.fold($5) <% s.body
-         or s.misspellings && frontdesk.misspellings(frontdesk.fold($5)))
-    and ($6::text is null or frontdesk.fold($6) <% s.body
-         or s.misspellings && frontdesk.misspellings(frontdesk.fold($6)))
-    and ($7::text is null or frontdesk.fold($7) <% s.body
-         or s.misspellings && frontdesk.misspellings(frontdesk.fold($7)))
+    and ($2::text is null or s.body like (select '%' || frontdesk.fold($2) || '%'))
+    and ($3::text is null or s.body like (select '%' || frontdesk.fold($3) || '%'))
+    and ($4::text is null or s.body like (select '%' || frontdesk.fold($4) || '%'))
+    and ($5::text is null or (select frontdesk.fold($5)) <% s.body
+         or s.misspellings && (select frontdesk.misspellings(frontdesk.fold($5))))
+    and ($6::text is null or (select frontdesk.fold($6)) <% s.body
+         or s.misspellings && (select frontdesk.misspellings(frontdesk.fold($6))))
+    and ($7::text is null or (select frontdesk.fold($7)) <% s.body
+         or s.misspellings && (select frontdesk.misspellings(frontdesk.fold($7))))
   limit 1001
 ), ranked as (
   select h.id,
-         round(700 * word_similarity(frontdesk.fold($8), h.name)
-             + 300 * word_similarity(frontdesk.fold($8), h.body))::int as score
+         round(700 * word_similarity((select frontdesk.fold($8)), h.name)
+             + 300 * word_similarity((select frontdesk.fold($8)), h.body))::int as score
   from hits h
   join contacts c on c.org_id = $1 and c.id = h.id
   where (select bool_and(h.body like '%' || frontdesk.fold(term) || '%') from unnest($16::text[]) term) is not false
