@@ -120,6 +120,8 @@ fn arguments(mut command: Command, places: &Places) -> Command {
         .args(["-c", "max_connections=60"])
         .args(["-c", "shared_buffers=128MB"])
         .args(["-c", "logging_collector=off"])
+        // A refused row would stand in the log with all its values: names, numbers, notes.
+        .args(["-c", "log_error_verbosity=terse"])
         .args(["-c", "timezone=UTC"]);
     command
 }

@@ -391,26 +391,23 @@ async fn the_search_is_served_by_its_indexes_under_row_security() {
     let mut app = desk.sql().await;
     let query = include_str!("../../handlers/src/contacts/finding.sql");
     let types = "uuid, text, text, text, text, text, text, text, text, text, text, text, int, uuid, bigint, text[]";
-    // A small table is read faster from end to end, so that is forbidden: what is asked is whether the indexes can serve.
+    // A small table is read faster in other ways, so those are taken away until the rollback: what is asked is whether
+    // these indexes can serve at all, because row security keeps others of their kind from it.
     let setup = format!(
-        "set role {}; set plan_cache_mode = force_custom_plan; set enable_seqscan = off; begin; \
+        "begin; alter table contact_search drop constraint contact_search_pkey; set local role {}; \
+         set local plan_cache_mode = force_custom_plan; set local enable_seqscan = off; \
          select frontdesk.begin_call('{org}', '{org}', now()); prepare search ({types}) as {query};",
         frontdesk::APP_ROLE,
         org = desk.org
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(setup)).execute(&mut app).await.unwrap();
-    for (exact, similar, index) in
-        [("'smith'", "null", "contact_search_body"), ("null", "'smyth'", "contact_search_misspellings")]
-    {
-        let explain = format!(
-            "explain (costs off) execute search ('{org}', {exact}, null, null, {similar}, null, null, 'x', 'no', null, null, null, \
-             null, null, 26, '{{}}')",
-            org = desk.org
-        );
-        let plan: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(explain)).fetch_all(&mut app).await.unwrap();
-        let at = plan.iter().position(|line| line.contains(&format!("Bitmap Index Scan on {index}")));
-        let at = at.unwrap_or_else(|| panic!("{index} is not used: {plan:#?}"));
-        assert!(plan[at + 1].contains("Index Cond: ((org_id = "), "led by the organization: {}", plan[at + 1]);
-        assert!(plan[at + 1].contains("~~") || plan[at + 1].contains("&&"), "and by the words: {}", plan[at + 1]);
-    }
+    let explain = format!(
+        "explain (costs off) execute search ('{org}', 'smith', null, null, null, null, null, 'smith', 'no', null, null, null, \
+         null, null, 26, '{{}}')",
+        org = desk.org
+    );
+    let plan: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(explain)).fetch_all(&mut app).await.unwrap();
+    let at = plan.iter().position(|line| line.contains("Bitmap Index Scan on contact_search_body"));
+    let condition = &plan[at.unwrap_or_else(|| panic!("the index is not used: {plan:#?}")) + 1];
+    assert!(condition.contains("Index Cond: ((org_id = ") && condition.contains("~~"), "{condition}");
 }
