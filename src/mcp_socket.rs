@@ -161,10 +161,9 @@ async fn start_and_connect(config: &Config, data: &DataDir, socket: &Path) -> an
             }
             match server.process.try_wait()? {
                 // Another server was starting, and will be ready, or was ending, and has made room.
+                Some(status) if status.code() == Some(DATA_IN_USE.into()) && data.holder().is_some() => {}
                 Some(status) if status.code() == Some(DATA_IN_USE.into()) => {
-                    if data.holder().is_none() {
-                        server = Detached::start(config, &log)?;
-                    }
+                    server = Detached::start(config, &log)?;
                 }
                 Some(status) => bail!("the server could not be started ({status}): {}", server.last_words(&log)),
                 None => {}

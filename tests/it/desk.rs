@@ -241,7 +241,9 @@ pub fn fresh() -> String {
 
 /// The owner's login to the test server, which `script/postgres` starts if none runs.
 pub fn server() -> PgConnectOptions {
-    let url = std::env::var("FRONTDESK_TEST_DATABASE").unwrap_or_else(|_| {
+    #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the program")]
+    let given = std::env::var("FRONTDESK_TEST_DATABASE");
+    let url = given.unwrap_or_else(|_| {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/script/postgres");
         let output = Command::new(script).arg("start").output().expect("script/postgres starts a PostgreSQL for tests");
         assert!(output.status.success(), "script/postgres: {}", String::from_utf8_lossy(&output.stderr));
