@@ -34,6 +34,16 @@ pub(crate) enum ToolForm {
 }
 
 impl ToolForm {
+    /// What `data` is in the answers of this tool.
+    fn data(&self) -> Value {
+        match self {
+            Self::Capabilities(_) => json!({"type": "object", "description": "What you may do and read."}),
+            Self::Query(_) => json!({"description": "The rows, or with `id` the record."}),
+            Self::Action(_) => json!({"description": "What the action answers with, or the preview of a dry run."}),
+            Self::Reads { .. } => json!({"type": "array", "items": {"type": "object"}, "description": "The rows."}),
+        }
+    }
+
     pub fn read(&self, arguments: Value) -> Result<Asked, Error> {
         match self {
             Self::Capabilities(form) => {
@@ -128,7 +138,7 @@ impl Toolbox {
         hints.title = Some(names.title.into());
         let tool = Tool::new(names.name, about.to_string(), Arc::new(without_description(input)))
             .with_title(names.title)
-            .with_raw_output_schema(Arc::new(envelope()))
+            .with_raw_output_schema(Arc::new(envelope(&form.data())))
             .with_annotations(hints);
         self.tools.push(tool);
         self.forms.push(form);
@@ -146,13 +156,13 @@ fn without_description(schema: Value) -> JsonObject {
 }
 
 /// Every tool answers with the same envelope. Its root is an object, which older clients insist on.
-fn envelope() -> JsonObject {
+fn envelope(data: &Value) -> JsonObject {
     let schema = json!({
         "type": "object",
         "required": ["success", "meta"],
         "properties": {
             "success": {"type": "boolean", "description": "Whether it was done. Only true means done."},
-            "data": {"description": "The record, the rows, or the preview of a dry run."},
+            "data": data,
             "error": {
                 "type": "object",
                 "properties": {
