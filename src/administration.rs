@@ -91,7 +91,9 @@ pub async fn create_agent(config: &Config, command: AgentCommand) -> anyhow::Res
 /// An error for whoever administers the program, causes included.
 pub(crate) fn in_words(error: Error) -> anyhow::Error {
     match error {
-        Error::Internal(cause) | Error::Unavailable { cause, .. } => anyhow::anyhow!(cause),
+        Error::Internal(cause) | Error::Unconfirmed { cause } | Error::Unavailable { cause, .. } => {
+            anyhow::anyhow!(cause)
+        }
         error => anyhow::anyhow!("{} {}", error.message(), error.hint()),
     }
 }

@@ -16,7 +16,7 @@ use crate::call::{Actor, Caller, OrgFacts, Role, Source};
 use crate::call_log::{LogEntry, write_log};
 use crate::error::{Error, Result};
 use crate::office::Office;
-use crate::tx::Tx;
+use crate::tx::{Access, Tx};
 use crate::world::Database;
 
 const START: &str = "fd_";
@@ -142,7 +142,7 @@ impl Office {
         let stranger =
             system_of(OrgFacts { id: org, timezone: chrono_tz::UTC, currency: *b"XXX", country: *b"ZZ" }, name);
         let now = self.clock.now();
-        let mut tx = Tx::begin_reading(&self.database, &self.ids, &stranger, self.ids.next(now), now).await?;
+        let mut tx = Tx::open(self, &stranger, Access::Read, self.ids.next(now), now).await?;
         let facts = sqlx::query!("select timezone, currency, country from orgs where org_id = $1 and id = $1", org)
             .fetch_optional(tx.db())
             .await?
@@ -161,7 +161,7 @@ impl Office {
         let now = self.clock.now();
         let org = self.ids.next(now);
         let caller = system_of(org_facts(org, &new.timezone, &new.currency, &new.country)?, "administrator");
-        let mut tx = Tx::begin(&self.database, &self.ids, &caller, self.ids.next(now), now).await?;
+        let mut tx = Tx::open(self, &caller, Access::Write, self.ids.next(now), now).await?;
         sqlx::query!(
             r#"
             insert into orgs (org_id, id, name, timezone, currency, country, created_at, updated_at)
@@ -191,7 +191,7 @@ impl Office {
     ) -> Result<NewAgent> {
         let caller = self.system(org, "administrator").await?;
         let now = self.clock.now();
-        let mut tx = Tx::begin(&self.database, &self.ids, &caller, self.ids.next(now), now).await?;
+        let mut tx = Tx::open(self, &caller, Access::Write, self.ids.next(now), now).await?;
         let agent = NewAgent { id: self.ids.next(now), token: AgentToken::mint(org) };
         let hash = agent.token.hash();
         sqlx::query!(

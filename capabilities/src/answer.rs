@@ -155,6 +155,9 @@ pub(crate) fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
+/// In a record of what changed, null is a value: what was cleared went from something to null.
+const CHANGES: &str = "changes";
+
 /// Makes rows fit to be shown: null members are left out, and each UTC time gets a twin in the organization's zone.
 pub(crate) fn presentable(value: Value, timezone: Tz) -> Value {
     match value {
@@ -162,6 +165,10 @@ pub(crate) fn presentable(value: Value, timezone: Tz) -> Value {
             let mut shown = Map::new();
             for (key, member) in members {
                 if member.is_null() {
+                    continue;
+                }
+                if key == CHANGES {
+                    shown.insert(key, member);
                     continue;
                 }
                 if let Some(local) = local_twin(&key, &member, timezone) {

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::redact::redact;
+
 /// A person's role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -199,7 +201,8 @@ impl Source {
     /// Adds the client's own name and version, as it states them: the first 100 printable characters.
     #[must_use]
     pub fn client(mut self, stated: Option<&str>) -> Self {
-        self.client = stated.map(|text| text.chars().filter(|c| !c.is_control()).take(100).collect());
+        let printable = |text: &str| text.chars().filter(|c| !c.is_control()).take(100).collect::<String>();
+        self.client = stated.map(|text| redact(&printable(text)).text.into_owned());
         self
     }
 

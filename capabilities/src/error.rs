@@ -127,6 +127,11 @@ pub enum Error {
         /// For the log, never shown.
         cause: String,
     },
+    /// The database went away during the commit: whether the change was made is not known.
+    Unconfirmed {
+        /// For the log, never shown.
+        cause: String,
+    },
     /// Our own fault. The cause is logged, never shown.
     Internal(String),
 }
@@ -166,7 +171,7 @@ impl Error {
             Self::TooLarge { .. } => ("TOO_LARGE", 413, AfterFixing),
             Self::ReasoningRequired(_) => ("REASONING_REQUIRED", 422, AfterFixing),
             Self::Conflict { code, .. } => (*code, 409, AfterFixing),
-            Self::Unavailable { .. } => ("UNAVAILABLE", 503, Later),
+            Self::Unavailable { .. } | Self::Unconfirmed { .. } => ("UNAVAILABLE", 503, Later),
             Self::Internal(_) => ("INTERNAL", 500, Later),
         };
         Code { name, status, retry }
@@ -201,6 +206,9 @@ impl Error {
             },
             Self::Conflict { message, .. } => message.clone(),
             Self::Unavailable { part, .. } => format!("The {part} cannot serve right now; nothing was changed."),
+            Self::Unconfirmed { .. } => {
+                "The database went away while the change was being committed: it may or may not have been made.".into()
+            }
             Self::Internal(_) => "Something broke on our side; nothing was changed.".into(),
         }
     }
@@ -237,6 +245,9 @@ impl Error {
             }
             Self::Conflict { hint, .. } => hint.clone(),
             Self::Unavailable { .. } => "Repeat the same call in a few seconds.".into(),
+            Self::Unconfirmed { .. } => {
+                "Repeat the same call with the same idempotency_key, or look first whether the change is there.".into()
+            }
             Self::Internal(_) => "Quote the request_id to whoever runs this server.".into(),
         }
     }
@@ -339,7 +350,7 @@ fn constraint_error(constraint: &str, state: &str, error: &sqlx::Error) -> Error
     };
     match state {
         "23503" => Error::NotFound { what: "such record to refer to".into() },
-        "23505" => Error::conflict("ALREADY_EXISTS", text.clone(), text),
+        "23505" => Error::conflict("ALREADY_EXISTS", text, "Change what is named there and send the call again."),
         _ => Error::invalid("", text),
     }
 }

@@ -14,7 +14,7 @@ use crate::idempotency::{earlier_outcome, keep_outcome};
 use crate::redact::{self, redact};
 use crate::registry::{ActionEntry, Registry};
 use crate::schema::{self, FREE_TEXT};
-use crate::tx::{Tx, Warning};
+use crate::tx::{Access, Tx, Warning};
 use crate::world::{Clock, Database, Ids};
 
 /// More than this many items of one action are a bulk change; from an agent they are refused until a person can decide.
@@ -91,7 +91,7 @@ impl Office {
     #[must_use]
     pub fn refuse(&self, error: &Error) -> Answer {
         let meta = self.fresh_meta();
-        if let Error::Internal(cause) | Error::Unavailable { cause, .. } = error {
+        if let Error::Internal(cause) | Error::Unconfirmed { cause } | Error::Unavailable { cause, .. } = error {
             tracing::error!(request_id = %meta.request_id, cause, "request failed");
         }
         Answer::refused(error, meta)
@@ -122,7 +122,7 @@ impl Office {
         let action = self.registry.action(&call.action)?;
         let prepared = validate(action, call)?;
         permit(caller, action, &prepared)?;
-        let mut tx = Tx::begin(&self.database, &self.ids, caller, meta.request_id, meta.timestamp).await?;
+        let mut tx = Tx::open(self, caller, Access::Write, meta.request_id, meta.timestamp).await?;
         if let Some(earlier) = earlier_outcome(&mut tx, action, &prepared).await? {
             tx.roll_back().await?;
             return Ok(earlier);
@@ -169,8 +169,8 @@ impl Office {
         let code = error.code().name;
         match error {
             Error::Internal(cause) => tracing::error!(%call_id, action = call.action, cause, "call failed"),
-            Error::Unavailable { cause, part } => {
-                tracing::error!(%call_id, action = call.action, cause, part, "call failed");
+            Error::Unavailable { cause, .. } | Error::Unconfirmed { cause } => {
+                tracing::error!(%call_id, action = call.action, cause, "call failed");
                 return;
             }
             _ => tracing::info!(%call_id, action = call.action, outcome = "refused", code, "call"),
@@ -191,7 +191,7 @@ impl Office {
         now: DateTime<Utc>,
         error: &Error,
     ) -> Result<()> {
-        let mut tx = Tx::begin(&self.database, &self.ids, caller, call_id, now).await?;
+        let mut tx = Tx::open(self, caller, Access::Write, call_id, now).await?;
         let known = self.registry.action(&call.action).map_or("unknown", |action| action.name);
         let failed = matches!(error, Error::Internal(_));
         let entry = LogEntry {
@@ -263,6 +263,9 @@ fn check_options(call: &Call) -> Vec<Problem> {
     }
     if call.options.idempotency_key.as_deref().is_some_and(|key| key.trim().is_empty()) {
         problems.push(Problem::at("/idempotency_key", "must not be empty"));
+    }
+    if call.options.idempotency_key.as_deref().is_some_and(|key| !redact(key).found.is_empty()) {
+        problems.push(Problem::at("/idempotency_key", "must not contain a card or social security number"));
     }
     problems
 }

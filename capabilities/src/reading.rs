@@ -14,7 +14,7 @@ use crate::error::{Error, Problem, Result};
 use crate::office::Office;
 use crate::registry::{DataEntry, Include};
 use crate::schema;
-use crate::tx::{Tx, Warning};
+use crate::tx::{Access, Tx, Warning};
 
 const PAGE: i64 = 25;
 const PAGE_AT_MOST: i64 = 200;
@@ -72,7 +72,7 @@ impl Office {
             Err(error) => {
                 let (read_id, data_type) = (meta.request_id, &read.selection.data_type);
                 match &error {
-                    Error::Internal(cause) | Error::Unavailable { cause, .. } => {
+                    Error::Internal(cause) | Error::Unconfirmed { cause } | Error::Unavailable { cause, .. } => {
                         tracing::error!(%read_id, data_type, cause, "read failed");
                     }
                     _ => tracing::debug!(%read_id, data_type, code = error.code().name, "read refused"),
@@ -84,7 +84,7 @@ impl Office {
 
     async fn answer(&self, caller: &Caller, read: &Read, mut meta: Meta) -> Result<Answer> {
         let asked = self.understand(caller, &read.selection)?;
-        let mut tx = Tx::begin_reading(&self.database, &self.ids, caller, meta.request_id, meta.timestamp).await?;
+        let mut tx = Tx::open(self, caller, Access::Read, meta.request_id, meta.timestamp).await?;
         let limit = asked.query.limit;
         let query = Query { limit: limit + 1, ..asked.query.clone() };
         let Listing { mut rows, total } = (asked.entry.list)(asked.filters.clone(), query, &mut tx).await?;

@@ -23,6 +23,9 @@ pub(crate) const SECRET: &str = "x-secret";
 /// Marks an id with the data type it refers to.
 pub(crate) const REFERS_TO: &str = "x-refers-to";
 
+/// The formats that are checked and that clients know; the widths of numbers are none.
+const FORMATS: [&str; 4] = ["uuid", "date-time", "date", "email"];
+
 const MARKS: [&str; 4] = [FREE_TEXT, NULLABLE, SECRET, REFERS_TO];
 
 /// The portable schema of an input, marks included.
@@ -69,11 +72,7 @@ fn make_portable(schema: &mut Value) {
     drop_null_branch(members);
     name_the_variants(members);
     members.remove("default");
-    if members
-        .get("format")
-        .and_then(Value::as_str)
-        .is_some_and(|format| format.starts_with(['u', 'i']) && format != "uuid")
-    {
+    if members.get("format").and_then(Value::as_str).is_some_and(|format| !FORMATS.contains(&format)) {
         members.remove("format");
     }
     if members.get("additionalProperties") == Some(&Value::Bool(true)) {

@@ -12,7 +12,8 @@ use crate::errands::{Errand, Recorded};
 use crate::error::{Error, Result};
 use crate::gate::{Judgement, by_input};
 use crate::kinds::{Entity, Id};
-use crate::world::{Database, Ids};
+use crate::office::Office;
+use crate::world::Ids;
 
 /// Something the caller should know although the call went through.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +40,13 @@ pub struct Referrer {
     pub rows: i64,
 }
 
+/// What a transaction is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
 /// A running transaction: knows its organization, call, caller and time.
 pub struct Tx<'a> {
     transaction: Transaction<'static, Postgres>,
@@ -52,43 +60,24 @@ pub struct Tx<'a> {
 }
 
 impl<'a> Tx<'a> {
-    /// Opens a transaction that may write, in one round trip.
-    pub(crate) async fn begin(
-        database: &Database,
-        ids: &'a Ids,
+    /// Opens a transaction for a call, in one round trip. One that only reads cannot write, whatever runs in it.
+    pub(crate) async fn open(
+        office: &'a Office,
         caller: &'a Caller,
+        access: Access,
         call_id: Uuid,
         now: DateTime<Utc>,
     ) -> Result<Self> {
-        Self::open(database, ids, caller, call_id, now, "begin").await
-    }
-
-    /// Opens one that cannot write, whatever runs in it.
-    pub(crate) async fn begin_reading(
-        database: &Database,
-        ids: &'a Ids,
-        caller: &'a Caller,
-        call_id: Uuid,
-        now: DateTime<Utc>,
-    ) -> Result<Self> {
-        Self::open(database, ids, caller, call_id, now, "begin read only").await
-    }
-
-    async fn open(
-        database: &Database,
-        ids: &'a Ids,
-        caller: &'a Caller,
-        call_id: Uuid,
-        now: DateTime<Utc>,
-        begin: &str,
-    ) -> Result<Self> {
-        let org = caller.org().id;
-        let time = now.to_rfc3339();
+        let begin = match access {
+            Access::Write => "begin",
+            Access::Read => "begin read only",
+        };
+        let (org, time) = (caller.org().id, now.to_rfc3339());
         let statement = format!("{begin}; select frontdesk.begin_call('{org}', '{call_id}', '{time}')");
         Ok(Self {
-            transaction: database.begin(statement).await?,
+            transaction: office.database.begin(statement).await?,
             caller,
-            ids,
+            ids: &office.ids,
             call_id,
             now,
             judgement: Judgement::mild(),
@@ -214,7 +203,10 @@ impl<'a> Tx<'a> {
     }
 
     pub(crate) async fn commit(self) -> Result<()> {
-        Ok(self.transaction.commit().await?)
+        self.transaction.commit().await.map_err(|error| match Error::from(error) {
+            Error::Unavailable { cause, .. } => Error::Unconfirmed { cause },
+            other => other,
+        })
     }
 
     pub(crate) async fn roll_back(self) -> Result<()> {

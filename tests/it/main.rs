@@ -10,4 +10,16 @@ mod calls;
 #[cfg(test)]
 mod contacts;
 #[cfg(test)]
+mod contract;
+#[cfg(test)]
 mod isolation;
+#[cfg(test)]
+mod layers;
+#[cfg(test)]
+mod redaction;
+#[cfg(test)]
+mod schema;
+#[cfg(test)]
+mod rest;
+#[cfg(test)]
+mod rest_bad_input;

@@ -139,6 +139,11 @@ impl Columns {
     }
 
     fn push(&mut self, text: &str, key: String, e164: Option<String>, kind: &str, primary: bool, tx: &Tx<'_>) {
+        // Named twice is meant once.
+        if let Some(known) = self.keys.iter().position(|known| *known == key) {
+            self.primaries[known] |= primary;
+            return;
+        }
         self.ids.push(tx.new_id::<Contact>().uuid());
         self.positions.push(i32::try_from(self.positions.len()).unwrap_or(i32::MAX));
         self.texts.push(text.to_string());
