@@ -18,8 +18,8 @@ mod layers;
 #[cfg(test)]
 mod redaction;
 #[cfg(test)]
-mod schema;
-#[cfg(test)]
 mod rest;
 #[cfg(test)]
 mod rest_bad_input;
+#[cfg(test)]
+mod schema;
