@@ -190,13 +190,19 @@ fn parameters(uri: &Uri) -> Result<Parameters> {
     for (name, value) in pairs {
         // What is not UTF-8 was replaced while decoding; a search for the replacement would find nothing and say so.
         if value.contains('\u{fffd}') {
-            return Err(Error::invalid(format!("/{name}"), "is not UTF-8 in percent encoding"));
+            return Err(Error::invalid(place(&name), "is not UTF-8 in percent encoding"));
         }
         if words.insert(name.clone(), value.into()).is_some() {
-            return Err(Error::invalid(format!("/{name}"), "is given twice"));
+            return Err(Error::invalid(place(&name), "is given twice"));
         }
     }
     Ok(Parameters(words))
+}
+
+/// Where a parameter stands; a longer name is none of ours.
+fn place(name: &str) -> String {
+    let name: String = name.chars().take(60).collect();
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
 impl Parameters {
@@ -211,7 +217,7 @@ impl Parameters {
 
     fn nothing_left(&self, known: &[&str]) -> Result<()> {
         match self.0.keys().next() {
-            Some(name) => Err(Error::invalid(format!("/{name}"), format!("is not known; known: {}", known.join(", ")))),
+            Some(name) => Err(Error::invalid(place(name), format!("is not known; known: {}", known.join(", ")))),
             None => Ok(()),
         }
     }

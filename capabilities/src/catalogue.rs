@@ -52,8 +52,10 @@ impl Registry {
 
     fn no_domain(&self, name: &str) -> Error {
         let names: Vec<&str> = self.domains().iter().map(|domain| domain.name).collect();
-        let problem =
-            crate::error::Problem::at("/domain", format!("there is no domain `{name}`; known: {}", names.join(", ")));
+        let problem = crate::error::Problem::at(
+            "/domain",
+            format!("there is no domain `{}`; known: {}", crate::schema::shortened(name), names.join(", ")),
+        );
         Error::InvalidInput(vec![problem.did_you_mean(crate::schema::nearest(name, names))])
     }
 

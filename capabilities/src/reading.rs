@@ -18,6 +18,8 @@ use crate::tx::{Access, Tx, Warning};
 
 const PAGE: i64 = 25;
 const PAGE_AT_MOST: i64 = 200;
+/// So many unknown names are told of; the first already lists all there are.
+const NAMES_AT_MOST: usize = 5;
 /// Rows that one include may bring along for a whole page.
 const INCLUDED_AT_MOST: i64 = 1_000;
 /// Matches are counted so far and no further.
@@ -140,8 +142,9 @@ impl Office {
         let include = self.understand_includes(caller, entry, &selection.include, &mut problems)?;
         let names = entry.row["properties"].as_object();
         let known: Vec<&str> = names.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-        for field in selection.fields.iter().filter(|field| !known.contains(&field.trim_end_matches("_local"))) {
-            let message = format!("there is no field `{field}`; known: {}", known.join(", "));
+        let unknown = |field: &&String| !known.contains(&field.trim_end_matches("_local"));
+        for field in selection.fields.iter().filter(unknown).take(NAMES_AT_MOST) {
+            let message = format!("there is no field `{}`; known: {}", schema::shortened(field), known.join(", "));
             problems.push(Problem::at("/fields", message).did_you_mean(schema::nearest(field, known.iter().copied())));
         }
         match problems.is_empty() {
@@ -165,9 +168,11 @@ impl Office {
         problems: &mut Vec<Problem>,
     ) -> Result<Vec<Include<'_>>> {
         let mut known = self.registry.includes(entry);
-        for name in wanted.iter().filter(|name| !known.iter().any(|include| include.name() == *name)) {
+        let unknown = |name: &&String| !known.iter().any(|include| include.name() == *name);
+        for name in wanted.iter().filter(unknown).take(NAMES_AT_MOST) {
             let names: Vec<&str> = known.iter().map(Include::name).collect();
-            let message = format!("`{}` cannot include `{name}`; known: {}", entry.name, names.join(", "));
+            let message =
+                format!("`{}` cannot include `{}`; known: {}", entry.name, schema::shortened(name), names.join(", "));
             problems.push(Problem::at("/include", message).did_you_mean(schema::nearest(name, names.iter().copied())));
         }
         known.retain(|include| wanted.iter().any(|name| name == include.name()));
@@ -254,11 +259,12 @@ fn only_fields(row: Value, fields: &[String], include: &[Include<'_>]) -> Value 
 
 /// Keeps the rows that fit into `room` bytes of JSON, at least one; says so if some do not.
 fn fit(rows: &mut Vec<Keyed<Value>>, room: usize, meta: &mut Meta) -> bool {
-    let mut used = 0;
+    // The brackets, and with each row its comma.
+    let mut used = 1;
     let count = rows
         .iter()
         .take_while(|keyed| {
-            used += keyed.row.to_string().len();
+            used += keyed.row.to_string().len() + 1;
             used <= room
         })
         .count();

@@ -16,6 +16,10 @@ mod isolation;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
+mod mcp;
+#[cfg(test)]
+mod mcp_stdio;
+#[cfg(test)]
 mod redaction;
 #[cfg(test)]
 mod rest;

@@ -434,11 +434,19 @@ async fn a_long_query_string_is_not_echoed() {
     let web = Web::open().await;
     let long = "x".repeat(30_000);
     for path in [
+        format!("/api/capabilities?domain={long}"),
         format!("/api/capabilities?action={long}"),
+        format!("/api/capabilities?{long}=1"),
         format!("/api/data?type={long}"),
         format!("/api/data?type=contacts&{long}=1"),
         format!("/api/data?type=contacts&id={long}"),
         format!("/api/data?type=contacts&cursor={long}"),
+        format!("/api/data?type=contacts&include={long}"),
+        format!("/api/data?type=contacts&include={}", "x,".repeat(15_000)),
+        format!("/api/data?type=contacts&fields={long}"),
+        format!("/api/data?type=contacts&fields={}", "x,".repeat(15_000)),
+        format!("/api/data?type=contacts&{long}=1&{long}=1"),
+        format!("/api/data?type=contacts&{long}=%ff"),
     ] {
         let response = web.get(&path).await;
         assert!((400..500).contains(&response.status), "{}", response.status);
