@@ -66,7 +66,11 @@ pub enum Command {
         listen: String,
     },
     /// Speak MCP on standard input and output; starts a server if none runs
-    Mcp,
+    Mcp {
+        /// Where a server started for this listens; any free port instead, where another installation has that one
+        #[arg(long, env = "FRONTDESK_LISTEN", default_value = "127.0.0.1:8480", value_name = "ADDR")]
+        listen: String,
+    },
     /// End the running server, after the calls in hand
     Stop,
     /// Bring the database to this version of the program
@@ -168,7 +172,7 @@ impl Config {
         let mut wrong = Problems(Vec::new());
         let production = wrong.one_of("FRONTDESK_MODE", &arguments.mode, "production", "development");
         let listen = match &arguments.command {
-            Command::Serve { listen, .. } => listen.as_str(),
+            Command::Serve { listen, .. } | Command::Mcp { listen } => listen.as_str(),
             _ => "127.0.0.1:8480",
         };
         let config = Self {

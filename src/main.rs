@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     let done = runtime.block_on(async {
         match arguments.command {
             Command::Serve { demo, .. } => frontdesk::serve(&config, demo).await,
-            Command::Mcp => frontdesk::mcp(&config).await,
+            Command::Mcp { .. } => frontdesk::mcp(&config).await,
             Command::Stop => frontdesk::stop(&config).await,
             Command::Migrate => frontdesk::migrate(&config).await,
             Command::Org(org) => frontdesk::create_org(&config, org).await,

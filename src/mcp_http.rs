@@ -57,7 +57,7 @@ async fn admit(State(gatekeeper): State<Arc<Gatekeeper>>, mut request: Request, 
     request.extensions_mut().insert(caller.clone());
     let response = next.run(request).await;
     match (asked, session_of(response.headers())) {
-        (Some(session), _) if ends => gatekeeper.forget(&session),
+        (Some(session), _) if ends && response.status().is_success() => gatekeeper.forget(&session),
         (None, Some(opened)) => gatekeeper.remember(opened, &caller),
         _ => {}
     }

@@ -5,6 +5,7 @@
 //! whoever can open the socket could read the database's files as well.
 
 use std::fs::OpenOptions;
+use std::net::SocketAddr;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -173,6 +174,10 @@ async fn start_and_connect(config: &Config, data: &DataDir, socket: &Path) -> an
     waited.await.with_context(|| format!("the server did not get ready; see {}", log.display()))?
 }
 
+fn is_taken(address: SocketAddr) -> bool {
+    std::net::TcpListener::bind(address).is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
+}
+
 /// A server of its own process group, so that what ends us from the keyboard does not end it.
 struct Detached {
     process: Child,
@@ -186,6 +191,9 @@ impl Detached {
         let begins = output.metadata()?.len();
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("serve").arg("--data").arg(&config.data);
+        // Whoever joins by the socket needs no port that stays the same.
+        let port = if is_taken(config.listen) { 0 } else { config.listen.port() };
+        command.arg("--listen").arg(SocketAddr::new(config.listen.ip(), port).to_string());
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).process_group(0);
         let process = command.spawn().context("the server could not be started")?;
         Ok(Self { process, begins })

@@ -142,7 +142,8 @@ impl ServerHandler for OfficeServer {
     ) -> Result<CallToolResponse, ErrorData> {
         let Some(form) = self.toolbox.form(&request.name) else {
             let names: Vec<&str> = self.toolbox.tools().iter().map(|tool| tool.name.as_ref()).collect();
-            let message = format!("there is no tool `{}`; there are {}", request.name, names.join(", "));
+            let asked: String = request.name.chars().take(60).collect();
+            let message = format!("there is no tool `{asked}`; there are {}", names.join(", "));
             return Err(ErrorData::invalid_params(message, None));
         };
         let arguments = Value::Object(request.arguments.unwrap_or_default());

@@ -1,6 +1,7 @@
 //! The model's door over standard input and output: the real program, joined to the server it finds or starts.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -17,12 +18,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// An installation of its own, which ends with the test.
 struct Installation {
     data: PathBuf,
+    listen: String,
     server: Option<Child>,
 }
 
 impl Installation {
     fn empty() -> Self {
-        Self { data: std::env::temp_dir().join(format!("frontdesk-stdio-{}", fresh())), server: None }
+        let data = std::env::temp_dir().join(format!("frontdesk-stdio-{}", fresh()));
+        Self { data, listen: "127.0.0.1:0".into(), server: None }
     }
 
     /// With the demo's business, and its server at work.
@@ -44,8 +47,7 @@ impl Installation {
         for name in ["DATABASE_URL", "DATABASE_OWNER_URL", "FRONTDESK_AGENT_TOKEN"] {
             command.env_remove(name);
         }
-        // A server that is started for a client must not meet another one at the usual port.
-        command.env("FRONTDESK_LISTEN", "127.0.0.1:0").arg("--data").arg(&self.data);
+        command.env("FRONTDESK_LISTEN", &self.listen).arg("--data").arg(&self.data);
         command
     }
 
@@ -150,7 +152,10 @@ impl Drop for Client {
 
 #[test]
 fn without_a_server_one_is_started_and_without_an_organization_it_says_what_to_do() {
-    let empty = Installation::empty();
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut empty = Installation::empty();
+    // Another installation has the port: the server that is started takes a free one.
+    empty.listen = elsewhere.local_addr().unwrap().to_string();
     let first = empty.turned_away(None);
     let said = String::from_utf8(first.stderr).unwrap();
     assert!(!first.status.success());
