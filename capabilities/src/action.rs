@@ -41,6 +41,8 @@ pub trait Action: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     const GATE: Gate;
     /// The people who may do it.
     const WHO: Who;
+    /// Whether a person must decide each time: no rule can allow it from now on.
+    const EACH_TIME: bool = false;
     /// What raises the class.
     const ESCALATIONS: &'static [Escalation<Self>] = &[];
     /// What it answers with.

@@ -237,11 +237,11 @@ fn envelope_schema() -> Value {
 }
 
 fn allowed<'a>(actions: &'a [ActionEntry], caller: &Caller) -> impl Iterator<Item = &'a ActionEntry> {
-    actions.iter().filter(|action| caller.is_among(action.who))
+    actions.iter().filter(|action| action.permit(caller).is_ok())
 }
 
 fn readable<'a>(data: &'a [DataEntry], caller: &Caller) -> impl Iterator<Item = &'a DataEntry> {
-    data.iter().filter(|entry| caller.is_among(entry.who))
+    data.iter().filter(|entry| entry.permit(caller).is_ok())
 }
 
 /// The permission class that holds for this caller: people are bound by their role alone.

@@ -83,6 +83,8 @@ pub trait Data: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     const ONE: &'static str;
     /// The people who may read it.
     const WHO: Who;
+    /// Whether agents may not.
+    const PEOPLE_ONLY: bool = false;
     /// The order, in words.
     const SORTED_BY: &'static str;
     /// What its rows belong to.

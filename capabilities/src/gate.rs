@@ -4,14 +4,21 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::call::{Caller, Who};
+use crate::error::{Error, Result};
+
 /// The permission class of an action for agents, mildest first. People are bound by their role instead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Gate {
     /// Done at once.
     Unrestricted,
     /// Done at once when the call carries a reasoning.
     SoftLimit,
+    /// Waits for a person, who sees what would happen and decides.
+    RequiresAuthorization,
+    /// Never an agent's.
+    PeopleOnly,
 }
 
 impl Gate {
@@ -21,7 +28,20 @@ impl Gate {
         match self {
             Self::Unrestricted => "unrestricted",
             Self::SoftLimit => "soft_limit",
+            Self::RequiresAuthorization => "requires_authorization",
+            Self::PeopleOnly => "people_only",
         }
+    }
+}
+
+/// Whether `caller` may do something of this class and for these people at all.
+pub(crate) fn permit(caller: &Caller, action: &str, class: Gate, who: Who) -> Result<()> {
+    if caller.is_agent() && class == Gate::PeopleOnly {
+        return Err(Error::Forbidden(format!("`{action}` is for people to do, not for agents.")));
+    }
+    match caller.is_among(who) {
+        true => Ok(()),
+        false => Err(Error::Forbidden(format!("`{action}` is for {}.", who.in_words()))),
     }
 }
 

@@ -271,9 +271,7 @@ fn check_options(call: &Call) -> Vec<Problem> {
 }
 
 fn permit(caller: &Caller, action: &ActionEntry, prepared: &Prepared) -> Result<()> {
-    if !caller.is_among(action.who) {
-        return Err(Error::Forbidden(format!("`{}` is for {}.", action.name, action.who.in_words())));
-    }
+    action.permit(caller)?;
     if caller.is_agent() && prepared.inputs.len() > ITEMS_OF_AN_AGENT {
         return Err(Error::invalid(
             "/items",

@@ -114,9 +114,7 @@ impl Office {
 
     fn understand(&self, caller: &Caller, selection: &Selection) -> Result<Asked<'_>> {
         let entry = self.registry.data_type(&selection.data_type)?;
-        if !caller.is_among(entry.who) {
-            return Err(Error::Forbidden(format!("`{}` are for {} to read.", entry.name, entry.who.in_words())));
-        }
+        entry.permit(caller)?;
         let mut problems = Vec::new();
         let filters = schema::whole_numbers(Value::Object(selection.filters.clone()));
         if let Err(error) = (entry.parse)(entry.filters()?, filters.clone()) {
@@ -178,9 +176,7 @@ impl Office {
         known.retain(|include| wanted.iter().any(|name| name == include.name()));
         for include in &known {
             let (Include::Children { child: other, .. } | Include::Parent { parent: other, .. }) = include;
-            if !caller.is_among(other.who) {
-                return Err(Error::Forbidden(format!("`{}` are for {} to read.", other.name, other.who.in_words())));
-            }
+            other.permit(caller)?;
         }
         Ok(known)
     }

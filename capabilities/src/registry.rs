@@ -9,10 +9,10 @@ use std::pin::Pin;
 use serde_json::Value;
 
 use crate::action::{Action, Effect};
-use crate::call::Who;
+use crate::call::{Caller, Who};
 use crate::data::{Data, Keyed, Listing, Parent, Query};
 use crate::error::{Error, Result};
-use crate::gate::Gate;
+use crate::gate::{self, Gate};
 use crate::schema::{self, Checker};
 use crate::tx::Tx;
 
@@ -43,6 +43,8 @@ pub struct ActionEntry {
     pub gate: Gate,
     /// The people who may do it.
     pub who: Who,
+    /// Whether a person must decide each time.
+    pub each_time: bool,
     /// What raises the class: code, class, sentence.
     pub escalations: Vec<(&'static str, Gate, &'static str)>,
     /// A complete, valid input.
@@ -54,6 +56,11 @@ pub struct ActionEntry {
 }
 
 impl ActionEntry {
+    /// Whether `caller` may do it at all.
+    pub(crate) fn permit(&self, caller: &Caller) -> Result<()> {
+        gate::permit(caller, self.name, self.gate, self.who)
+    }
+
     /// Its compiled input schema; present once the registry was built.
     pub(crate) fn input(&self) -> Result<&Checker> {
         self.input.as_ref().map_err(|error| Error::Internal(error.clone()))
@@ -82,6 +89,8 @@ pub struct DataEntry {
     pub description: String,
     /// The people who may read it.
     pub who: Who,
+    /// Whether agents may not.
+    pub people_only: bool,
     /// The order, in words.
     pub sorted_by: &'static str,
     /// What its rows belong to.
@@ -95,6 +104,17 @@ pub struct DataEntry {
 }
 
 impl DataEntry {
+    /// Whether `caller` may read it.
+    pub(crate) fn permit(&self, caller: &Caller) -> Result<()> {
+        if caller.is_agent() && self.people_only {
+            return Err(Error::Forbidden(format!("`{}` are for people to read, not for agents.", self.name)));
+        }
+        match caller.is_among(self.who) {
+            true => Ok(()),
+            false => Err(Error::Forbidden(format!("`{}` are for {} to read.", self.name, self.who.in_words()))),
+        }
+    }
+
     /// The compiled schema of its filters; present once the registry was built.
     pub(crate) fn filters(&self) -> Result<&Checker> {
         self.filters.as_ref().map_err(|error| Error::Internal(error.clone()))
@@ -142,6 +162,7 @@ impl Domain {
             description: schema["description"].as_str().unwrap_or_default().to_string(),
             effect: A::EFFECT,
             gate: A::GATE,
+            each_time: A::EACH_TIME,
             who: A::WHO,
             escalations: A::ESCALATIONS.iter().map(crate::gate::Escalation::facts).collect(),
             example: A::example(),
@@ -162,6 +183,7 @@ impl Domain {
             one: D::ONE,
             description: schema["description"].as_str().unwrap_or_default().to_string(),
             who: D::WHO,
+            people_only: D::PEOPLE_ONLY,
             sorted_by: D::SORTED_BY,
             parents: D::PARENTS,
             tool: None,

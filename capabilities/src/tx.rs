@@ -10,7 +10,7 @@ use crate::action::Action;
 use crate::call::{Caller, OrgFacts};
 use crate::errands::{Errand, Recorded};
 use crate::error::{Error, Result};
-use crate::gate::{Judgement, by_input};
+use crate::gate::{self, Judgement, by_input};
 use crate::kinds::{Entity, Id};
 use crate::office::Office;
 use crate::world::Ids;
@@ -153,9 +153,7 @@ impl<'a> Tx<'a> {
 
     /// Carries out another action inside this call: same transaction, same preview, one decision for the whole.
     pub async fn call<A: Action>(&mut self, action: A) -> Result<A::Output> {
-        if !self.caller.is_among(A::WHO) {
-            return Err(Error::Forbidden(format!("`{}` is for {}.", A::NAME, A::WHO.in_words())));
-        }
+        gate::permit(&self.caller, A::NAME, A::GATE, A::WHO)?;
         let holds = by_input(A::ESCALATIONS, &action);
         let found = action.review(self).await?;
         self.judgement.add(A::GATE, A::ESCALATIONS, &holds, &found);
