@@ -13,6 +13,7 @@ create table authorizations (
   org_id uuid not null,
   id uuid not null,
   agent_id uuid not null,
+  agent_name text not null,
   client text,
   action text not null,
   input jsonb not null,
@@ -56,6 +57,16 @@ comment on constraint authorization_status on authorizations is
 comment on constraint authorization_decision on authorizations is 'A decision is allow_once, allow_always or deny.';
 comment on constraint authorization_decided on authorizations is 'A decision has its time.';
 select frontdesk.isolate('authorizations', 'select, insert, update');
+
+-- Tells every server and every open page that something about an authorization is new. Only ids go out; whoever hears
+-- reads again under row security.
+create function frontdesk.announce_authorization() returns trigger language plpgsql set search_path = pg_catalog as $$
+begin
+  perform pg_notify('frontdesk_authorizations', new.org_id || ' ' || new.id);
+  return null;
+end $$;
+create trigger announce after insert or update of status, plan_hash on authorizations for each row
+  execute function frontdesk.announce_authorization();
 
 -- What was allowed always. Empty conditions do not narrow: a rule without agent_id is for every agent.
 create table rules (
@@ -131,3 +142,32 @@ begin
      where r.org_id = frontdesk.org_id() and r.action = what and (r.agent_id is null or r.agent_id = agent)
        and r.revoked_at is null and (r.expires_at is null or r.expires_at > frontdesk.call_time())));
 end $$;
+
+-- An agent's own classes and whether a decision waits to be told belong to knowing who calls.
+drop function frontdesk.agent_by_token(uuid, text);
+create function frontdesk.agent_by_token(org uuid, prefix text)
+  returns table (agent_id uuid, name text, token_hash bytea, expires_at timestamptz, disabled_at timestamptz,
+                 overrides jsonb, has_news boolean, timezone text, currency text, country text)
+  language sql stable security definer set search_path = pg_catalog, public as $$
+  select a.id, a.name, a.token_hash, a.expires_at, a.disabled_at, a.overrides,
+         exists (select 1 from authorizations t
+                  where t.org_id = a.org_id and t.agent_id = a.id and t.told_at is null and t.decision is not null),
+         o.timezone, o.currency, o.country
+    from agents a
+    join orgs o on o.org_id = a.org_id and o.id = a.org_id
+   where a.org_id = org and a.token_prefix = prefix
+$$;
+
+drop function frontdesk.agent_by_name(uuid, text);
+create function frontdesk.agent_by_name(org uuid, agent_name text)
+  returns table (agent_id uuid, disabled_at timestamptz, overrides jsonb, has_news boolean,
+                 timezone text, currency text, country text)
+  language sql stable security definer set search_path = pg_catalog, public as $$
+  select a.id, a.disabled_at, a.overrides,
+         exists (select 1 from authorizations t
+                  where t.org_id = a.org_id and t.agent_id = a.id and t.told_at is null and t.decision is not null),
+         o.timezone, o.currency, o.country
+    from agents a
+    join orgs o on o.org_id = a.org_id and o.id = a.org_id
+   where a.org_id = org and a.name = agent_name
+$$;

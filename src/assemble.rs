@@ -26,10 +26,10 @@ pub fn start_logging(filter: &str) {
     tracing_subscriber::fmt().with_env_filter(quieter).with_writer(std::io::stderr).with_ansi(false).init();
 }
 
-/// The office with all its domains.
-pub fn office(database: Database, clock: Clock) -> anyhow::Result<Arc<Office>> {
+/// The office with all its domains, whose pages people find at `url`.
+pub fn office(database: Database, clock: Clock, url: &str) -> anyhow::Result<Arc<Office>> {
     let registry = Registry::new(handlers::domains())?;
-    Ok(Arc::new(Office::new(database, registry, clock)))
+    Ok(Arc::new(Office::new(database, registry, clock).at(url)))
 }
 
 /// The office as an MCP server.

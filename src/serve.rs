@@ -32,7 +32,7 @@ pub async fn serve(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let storage = Storage::open(config, &data, Some(&lock)).await?;
     let clock = config.clock.map_or(Clock::System, Clock::shifted);
-    let office = assemble::office(storage.database.clone(), clock)?;
+    let office = assemble::office(storage.database.clone(), clock, &url(config, address))?;
     let demo = match with_demo {
         true => demo::fill(&office, &data, &url(config, address)).await?,
         false => None,

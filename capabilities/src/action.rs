@@ -43,6 +43,10 @@ pub trait Action: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     const WHO: Who;
     /// Whether a person must decide each time: no rule can allow it from now on.
     const EACH_TIME: bool = false;
+    /// Whether it is done whatever the gate finds, because it only takes back what waits.
+    const NEVER_HELD: bool = false;
+    /// Whether one call may do it on several inputs.
+    const ITEMS: bool = true;
     /// What raises the class.
     const ESCALATIONS: &'static [Escalation<Self>] = &[];
     /// What it answers with.

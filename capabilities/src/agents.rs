@@ -4,17 +4,21 @@
 //! clear, so that a look-up knows where to look. Stored are its SHA-256 and the first characters of its random part,
 //! by which people recognise it and which the look-up uses; the hash is compared in constant time.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use sqlx::types::Json;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use crate::call::{Actor, Caller, OrgFacts, Role, Source};
 use crate::call_log::{LogEntry, write_log};
 use crate::error::{Error, Result};
+use crate::gate::Gate;
 use crate::office::Office;
 use crate::tx::{Access, Tx};
 use crate::world::Database;
@@ -101,6 +105,7 @@ async fn authenticate(database: &Database, token: &AgentToken, now: DateTime<Utc
     let agent = sqlx::query!(
         r#"
         select agent_id as "agent_id!", name as "name!", token_hash as "token_hash!", expires_at, disabled_at,
+               overrides as "overrides!: Json<BTreeMap<String, Gate>>", has_news as "has_news!",
                timezone as "timezone!", currency as "currency!", country as "country!"
         from frontdesk.agent_by_token($1, $2)
         "#,
@@ -120,7 +125,8 @@ async fn authenticate(database: &Database, token: &AgentToken, now: DateTime<Utc
         return Err(Error::Unauthenticated(format!("The token of {} expired at {}.", agent.name, expiry.to_rfc3339())));
     }
     let org = org_facts(org, &agent.timezone, &agent.currency, &agent.country)?;
-    Ok(Caller { org, actor: Actor::Agent { id: agent.agent_id, name: agent.name } })
+    let actor = Actor::Agent { id: agent.agent_id, name: agent.name };
+    Ok(Caller { org, actor, overrides: agent.overrides.0, has_news: agent.has_news })
 }
 
 impl Office {
@@ -153,7 +159,7 @@ impl Office {
     /// A person of an organization, whom a door has identified.
     pub async fn person(&self, org: Uuid, id: Uuid, name: &str, role: Role) -> Result<Caller> {
         let org = self.system(org, "sign-in").await?.org;
-        Ok(Caller { org, actor: Actor::User { id, name: name.into(), role } })
+        Ok(Caller::new(org, Actor::User { id, name: name.into(), role }))
     }
 
     /// Makes an organization, on behalf of whoever administers the program.
@@ -232,8 +238,8 @@ impl Office {
     async fn find_agent(&self, org: Uuid, name: &str) -> Result<Option<Caller>> {
         let found = sqlx::query!(
             r#"
-            select agent_id as "agent_id!", disabled_at, timezone as "timezone!", currency as "currency!",
-                   country as "country!"
+            select agent_id as "agent_id!", disabled_at, overrides as "overrides!: Json<BTreeMap<String, Gate>>",
+                   has_news as "has_news!", timezone as "timezone!", currency as "currency!", country as "country!"
             from frontdesk.agent_by_name($1, $2)
             "#,
             org,
@@ -246,12 +252,13 @@ impl Office {
             return Err(Error::Unauthenticated(format!("The agent {name} is disabled.")));
         }
         let org = org_facts(org, &agent.timezone, &agent.currency, &agent.country)?;
-        Ok(Some(Caller { org, actor: Actor::Agent { id: agent.agent_id, name: name.into() } }))
+        let actor = Actor::Agent { id: agent.agent_id, name: name.into() };
+        Ok(Some(Caller { org, actor, overrides: agent.overrides.0, has_news: agent.has_news }))
     }
 }
 
 fn system_of(org: OrgFacts, name: &str) -> Caller {
-    Caller { org, actor: Actor::System(name.into()) }
+    Caller::new(org, Actor::System(name.into()))
 }
 
 /// The facts of an organization as every call carries them.

@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 use crate::errands::Recorded;
 use crate::error::Error;
+use crate::office::Outcome;
+use crate::queue::News;
 use crate::tx::Warning;
 
 /// What stands beside the data.
@@ -34,6 +36,9 @@ pub struct Meta {
     /// The outcome is that of an earlier call with this idempotency key.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub repeated: bool,
+    /// What people decided about requests of this agent since its last call.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) decisions_since_last_call: Vec<News>,
     /// Nothing was changed; the data is a preview.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub dry_run: bool,
@@ -62,7 +67,22 @@ impl Answer {
     /// Refused or failed.
     #[must_use]
     pub fn refused(error: &Error, meta: Meta) -> Self {
-        Self { status: error.code().status, data: None, error: Some(error.to_json()), meta }
+        Self { status: error.code().status, data: error.data(), error: Some(error.to_json()), meta }
+    }
+
+    /// Neither done nor refused for good: the data says how it stands.
+    #[must_use]
+    pub(crate) fn of(outcome: Outcome) -> Self {
+        match &outcome.error {
+            None => Self::done(outcome.data, outcome.meta),
+            Some(error) => Self { data: Some(outcome.data), ..Self::refused(error, outcome.meta) },
+        }
+    }
+
+    /// Whether it waits for a person: no success, and no failure either.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.error_code() == Some("AUTHORIZATION_PENDING")
     }
 
     /// Whether it was done.

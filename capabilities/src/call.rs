@@ -1,10 +1,13 @@
 //! A Call and who makes it: the one shape in which MCP tools, REST requests, webhooks, jobs and people arrive.
 
+use std::collections::BTreeMap;
+
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::gate::Gate;
 use crate::redact::redact;
 
 /// A person's role.
@@ -20,7 +23,7 @@ pub enum Role {
 }
 
 /// The people who may do or read something: everybody from a role upwards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Who(Role);
 
 impl Who {
@@ -89,9 +92,17 @@ pub enum Actor {
 pub struct Caller {
     pub(crate) org: OrgFacts,
     pub(crate) actor: Actor,
+    /// Of an agent: the classes that are stricter for it than for others, by action or domain.
+    pub(crate) overrides: BTreeMap<String, Gate>,
+    /// Of an agent: whether people decided something it has not been told yet.
+    pub(crate) has_news: bool,
 }
 
 impl Caller {
+    pub(crate) fn new(org: OrgFacts, actor: Actor) -> Self {
+        Self { org, actor, overrides: BTreeMap::new(), has_news: false }
+    }
+
     /// The organization it acts in.
     #[must_use]
     pub fn org(&self) -> &OrgFacts {
@@ -147,6 +158,11 @@ impl Caller {
         }
     }
 
+    /// The class that this agent has of its own for an action: of the action itself or of its domain, the stricter one.
+    pub(crate) fn own_class(&self, action: &str) -> Option<Gate> {
+        own_class(&self.overrides, action)
+    }
+
     /// Whether this caller may do or read what `who` may.
     #[must_use]
     pub fn is_among(&self, who: Who) -> bool {
@@ -155,6 +171,12 @@ impl Caller {
             Actor::Agent { .. } | Actor::System(_) => true,
         }
     }
+}
+
+/// An agent's own class for an action by its overrides.
+pub(crate) fn own_class(overrides: &BTreeMap<String, Gate>, action: &str) -> Option<Gate> {
+    let domain = action.split('.').next().unwrap_or_default();
+    [action, domain].into_iter().filter_map(|name| overrides.get(name)).max().copied()
 }
 
 /// The door a call came through.
@@ -166,6 +188,8 @@ pub enum Door {
     McpStdio,
     /// REST.
     Rest,
+    /// The queue: an agent's request, carried out because a person allowed it.
+    Authorization,
     /// The command line or the program itself.
     Program,
 }
@@ -178,6 +202,7 @@ impl Door {
             Self::McpHttp => "mcp_http",
             Self::McpStdio => "mcp_stdio",
             Self::Rest => "rest",
+            Self::Authorization => "authorization",
             Self::Program => "program",
         }
     }

@@ -1,6 +1,7 @@
 //! The call log: one line per Call, append-only, written in the transaction of what it records.
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::call::Source;
 use crate::error::{Error, Result};
@@ -15,12 +16,31 @@ pub(crate) struct LogEntry<'e> {
     pub outcome: &'static str,
     pub error: Option<&'e Error>,
     pub reasons: Value,
+    /// How often the action was carried out, and how strictly the call was judged: what limits are counted from.
+    pub items: i32,
+    pub gate: Option<&'static str>,
+    pub caused_by: Option<Uuid>,
 }
 
 impl LogEntry<'_> {
+    /// A call of which nothing else is known.
+    pub fn of(action: &'static str, outcome: &'static str) -> Self {
+        Self {
+            action,
+            input: None,
+            reasoning: None,
+            outcome,
+            error: None,
+            reasons: Value::Null,
+            items: 1,
+            gate: None,
+            caused_by: None,
+        }
+    }
+
     /// A call that was done.
     pub fn done(action: &'static str, input: Value) -> Self {
-        Self { action, input: Some(input), reasoning: None, outcome: "done", error: None, reasons: Value::Null }
+        Self { input: Some(input), ..Self::of(action, "done") }
     }
 }
 
@@ -40,8 +60,8 @@ pub(crate) async fn write_log(tx: &mut Tx<'_>, source: &Source, entry: LogEntry<
         r#"
         insert into call_log
           (org_id, id, at, caller_kind, caller_id, caller_name, door, client, action, input, reasoning, outcome,
-           error_code, problems, reasons, traceparent)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+           error_code, problems, reasons, traceparent, items, gate, caused_by, authorization_id, rule_id)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
         "#,
         org_id,
         call_id,
@@ -58,7 +78,12 @@ pub(crate) async fn write_log(tx: &mut Tx<'_>, source: &Source, entry: LogEntry<
         entry.error.map(|error| error.code().name),
         entry.error.map(pointers),
         reasons,
-        source.traceparent
+        source.traceparent,
+        entry.items,
+        entry.gate,
+        entry.caused_by,
+        tx.running.authorization_id,
+        tx.running.rule_id
     )
     .execute(tx.db())
     .await?;

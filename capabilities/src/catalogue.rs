@@ -45,6 +45,7 @@ impl Registry {
             "permissions": {
                 "unrestricted": "done at once",
                 "soft_limit": "done at once when `reasoning` is given",
+                "requires_authorization": "waits for a person; give `reasoning`, then see check_authorization",
             },
             "more": "Ask with `domain` (or `domain` and `action`) for the full schemas.",
         }))
@@ -155,7 +156,7 @@ impl Registry {
                     "operationId": "act", "summary": "Carry out an action",
                     "parameters": [{"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 200}}],
                     "requestBody": {"required": true, "content": {"application/json": {"schema": {"oneOf": bodies}}}},
-                    "responses": answers("What the action answers with, or the preview of a dry run."),
+                    "responses": held(answers("What the action answers with, or the preview of a dry run.")),
                 }},
             },
             "components": {
@@ -186,6 +187,13 @@ impl Registry {
         }
         merged.into_iter().map(|(_, parameter)| parameter).collect()
     }
+}
+
+/// An agent's call may wait for a person instead.
+fn held(mut answers: Value) -> Value {
+    answers["202"] = answers["default"].clone();
+    answers["202"]["description"] = "It waits for a person: `data.authorization_id`, `data.review_url`.".into();
+    answers
 }
 
 fn parameter(name: &str, description: &str, schema: &Value) -> Value {
@@ -222,7 +230,7 @@ fn envelope_schema() -> Value {
             "data": {"type": ["object", "array", "null"]},
             "error": {"type": ["object", "null"], "properties": {
                 "code": {"type": "string"}, "message": {"type": "string"}, "hint": {"type": "string"},
-                "retry": {"type": "string", "enum": ["never", "after_fixing", "later"]},
+                "retry": {"type": "string", "enum": ["never", "after_fixing", "later", "when_authorized"]},
                 "problems": {"type": "array", "items": {"type": "object", "properties": {
                     "pointer": {"type": "string"}, "message": {"type": "string"},
                     "did_you_mean": {"type": "array", "items": {"type": "string"}}}}},
@@ -244,10 +252,10 @@ fn readable<'a>(data: &'a [DataEntry], caller: &Caller) -> impl Iterator<Item = 
     data.iter().filter(|entry| entry.permit(caller).is_ok())
 }
 
-/// The permission class that holds for this caller: people are bound by their role alone.
+/// The permission class that holds for this caller, limits and rules aside: people are bound by their role alone.
 fn permission(action: &ActionEntry, caller: &Caller) -> Gate {
     match caller.is_agent() {
-        true => action.gate,
+        true => caller.own_class(action.name).map_or(action.gate, |own| own.max(action.gate)),
         false => Gate::Unrestricted,
     }
 }

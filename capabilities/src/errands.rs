@@ -19,4 +19,7 @@ pub(crate) struct Recorded {
     pub summary: String,
     /// `recorded`: it will be done after the commit. Not done yet, so nobody should say "sent".
     pub state: String,
+    /// What the worker gets; people see it in a preview.
+    #[serde(skip)]
+    pub payload: serde_json::Value,
 }

@@ -47,6 +47,8 @@ pub enum Retry {
     AfterFixing,
     /// The same call, a little later.
     Later,
+    /// Not at all: it is carried out when a person allows it.
+    WhenAuthorized,
 }
 
 /// A stable code with the HTTP status and the advice that go with it.
@@ -111,6 +113,27 @@ pub enum Error {
     },
     /// The action's class for agents asks for a reasoning, and none was given.
     ReasoningRequired(Vec<Reason>),
+    /// It waits for a person. Nothing was done yet.
+    AuthorizationPending {
+        /// What waits, in a few words.
+        summary: String,
+    },
+    /// The agent has as many requests waiting as it may.
+    QueueFull {
+        /// How many those are.
+        most: i64,
+    },
+    /// What was allowed would no longer do what was shown; the request with a fresh preview.
+    PlanChanged(Box<Value>),
+    /// It was decided, and not in the caller's favour: asking again changes nothing.
+    Settled {
+        /// Stable, UPPER_SNAKE.
+        code: &'static str,
+        /// What is so.
+        message: String,
+        /// What to do next.
+        hint: String,
+    },
     /// A rule of the business stands against it.
     Conflict {
         /// Stable, UPPER_SNAKE.
@@ -156,7 +179,7 @@ impl Error {
     /// The code, status and advice: the only place that knows them.
     #[must_use]
     pub fn code(&self) -> Code {
-        use Retry::{AfterFixing, Later, Never};
+        use Retry::{AfterFixing, Later, Never, WhenAuthorized};
         let (name, status, retry) = match self {
             Self::InvalidJson(_) => ("INVALID_JSON", 400, AfterFixing),
             Self::InvalidInput(_) => ("INVALID_INPUT", 422, AfterFixing),
@@ -170,6 +193,10 @@ impl Error {
             Self::IdempotencyKeyReused => ("IDEMPOTENCY_KEY_REUSED", 409, AfterFixing),
             Self::TooLarge { .. } => ("TOO_LARGE", 413, AfterFixing),
             Self::ReasoningRequired(_) => ("REASONING_REQUIRED", 422, AfterFixing),
+            Self::AuthorizationPending { .. } => ("AUTHORIZATION_PENDING", 202, WhenAuthorized),
+            Self::QueueFull { .. } => ("QUEUE_FULL", 429, Later),
+            Self::PlanChanged(_) => ("PLAN_CHANGED", 409, AfterFixing),
+            Self::Settled { code, .. } => (*code, 409, Never),
             Self::Conflict { code, .. } => (*code, 409, AfterFixing),
             Self::Unavailable { .. } | Self::Unconfirmed { .. } => ("UNAVAILABLE", 503, Later),
             Self::Internal(_) => ("INTERNAL", 500, Later),
@@ -204,7 +231,12 @@ impl Error {
                     reasons.iter().map(|reason| reason.message.as_str()).collect::<Vec<_>>().join("; ")
                 ),
             },
-            Self::Conflict { message, .. } => message.clone(),
+            Self::AuthorizationPending { summary } => {
+                format!("It waits for a person to decide: {summary}. Nothing was done yet.")
+            }
+            Self::QueueFull { most } => format!("{most} requests of this agent wait already; this one was not added."),
+            Self::PlanChanged(_) => "It would do something else by now than what was shown; nothing was done.".into(),
+            Self::Conflict { message, .. } | Self::Settled { message, .. } => message.clone(),
             Self::Unavailable { part, .. } => format!("The {part} cannot serve right now; nothing was changed."),
             Self::Unconfirmed { .. } => {
                 "The database went away while the change was being committed: it may or may not have been made.".into()
@@ -243,12 +275,32 @@ impl Error {
             Self::ReasoningRequired(_) => {
                 "Repeat the call with `reasoning`: one or two sentences for the record on why this is right.".into()
             }
-            Self::Conflict { hint, .. } => hint.clone(),
+            Self::AuthorizationPending { .. } => {
+                "Go on with other work and look later whether it was decided; do not repeat the call.".into()
+            }
+            Self::QueueFull { .. } => {
+                "Wait for decisions, or take back with authorization.withdraw what is no longer needed.".into()
+            }
+            Self::PlanChanged(_) => "Look at the fresh preview and decide again.".into(),
+            Self::Conflict { hint, .. } | Self::Settled { hint, .. } => hint.clone(),
             Self::Unavailable { .. } => "Repeat the same call in a few seconds.".into(),
             Self::Unconfirmed { .. } => {
                 "Repeat the same call with the same idempotency_key, or look first whether the change is there.".into()
             }
             Self::Internal(_) => "Quote the request_id to whoever runs this server.".into(),
+        }
+    }
+
+    /// Whether it is an outage or a fault of ours, not a refusal.
+    pub(crate) fn is_ours(&self) -> bool {
+        matches!(self, Self::Internal(_) | Self::Unavailable { .. } | Self::Unconfirmed { .. })
+    }
+
+    /// Data that goes with the refusal.
+    pub(crate) fn data(&self) -> Option<Value> {
+        match self {
+            Self::PlanChanged(fresh) => Some(fresh.as_ref().clone()),
+            _ => None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::call::{Caller, Who};
@@ -46,7 +47,7 @@ pub(crate) fn permit(caller: &Caller, action: &str, class: Gate, who: Who) -> Re
 }
 
 /// Why a call was judged stricter than its action's class.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {
     /// Stable, snake_case.
     pub code: String,
@@ -115,17 +116,27 @@ impl<A> fmt::Debug for Escalation<A> {
 #[derive(Debug, Clone)]
 pub(crate) struct Judgement {
     pub gate: Gate,
+    /// The people who may do every step of it.
+    pub who: Who,
     pub reasons: Vec<Reason>,
 }
 
 impl Judgement {
     pub fn mild() -> Self {
-        Self { gate: Gate::Unrestricted, reasons: Vec::new() }
+        Self { gate: Gate::Unrestricted, who: Who::EVERYONE, reasons: Vec::new() }
     }
 
     /// Judges one step by its declared class, its input and what its review found.
-    pub fn add<A>(&mut self, class: Gate, escalations: &[Escalation<A>], input_holds: &[bool], found: &Reasons) {
+    pub fn add<A>(
+        &mut self,
+        class: Gate,
+        who: Who,
+        escalations: &[Escalation<A>],
+        input_holds: &[bool],
+        found: &Reasons,
+    ) {
         self.gate = self.gate.max(class);
+        self.who = self.who.max(who);
         for (escalation, holds_by_input) in escalations.iter().zip(input_holds) {
             let holds = *holds_by_input || found.0.contains(&escalation.code);
             let known = self.reasons.iter().any(|reason| reason.code == escalation.code);

@@ -51,20 +51,20 @@ impl Logged {
     }
 }
 
-/// What the running call has changed so far, in order.
-pub(crate) async fn changes_of_call(tx: &mut Tx<'_>) -> Result<Vec<Change>> {
-    let (org_id, call_id) = (tx.org_id(), tx.call_id());
+/// What these calls have changed so far, in order.
+pub(crate) async fn changes_of_calls(calls: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<Change>> {
+    let org_id = tx.org_id();
     let logged = sqlx::query_as!(
         Logged,
         r#"
         select call_id, table_name as data_type, row_id as id, change, old_values, new_values,
                subject_contact_id as subject
         from row_log
-        where org_id = $1 and call_id = $2
+        where org_id = $1 and call_id = any($2)
         order by row_log.id
         "#,
         org_id,
-        call_id
+        calls
     )
     .fetch_all(tx.db())
     .await?;
@@ -131,12 +131,16 @@ pub struct Trail {
     pub client: Option<String>,
     /// What was asked for.
     pub action: String,
-    /// done, refused or failed.
+    /// done, queued, refused or failed.
     pub outcome: String,
     /// Of a refusal: its code.
     pub error_code: Option<String>,
     /// Why, in the caller's words.
     pub reasoning: Option<String>,
+    /// The authorization that was asked for, decided or carried out.
+    pub authorization_id: Option<Uuid>,
+    /// The call that caused this one, such as the decision that allowed it.
+    pub caused_by: Option<Uuid>,
     /// The rows it changed, the first 20; of a record's history only those of the record.
     pub changes: Vec<Change>,
     /// How many more rows it changed.
@@ -157,6 +161,8 @@ struct LoggedCall {
     outcome: String,
     error_code: Option<String>,
     reasoning: Option<String>,
+    authorization_id: Option<Uuid>,
+    caused_by: Option<Uuid>,
     total: i64,
 }
 
@@ -177,6 +183,8 @@ impl Trail {
             outcome: call.outcome,
             error_code: call.error_code,
             reasoning: call.reasoning,
+            authorization_id: call.authorization_id,
+            caused_by: call.caused_by,
             more_changes: (all.len() > SHOWN).then(|| all.len() - SHOWN),
             changes: all.into_iter().take(SHOWN).collect(),
             record_ids,
@@ -223,6 +231,7 @@ pub async fn trail(question: TrailQuery, query: Query, tx: &mut Tx<'_>) -> Resul
         )
         select m.id as "id!", m.at as "at!", m.caller_kind as "caller_kind!", m.caller_name as "caller_name!",
                m.door as "door!", m.client, m.action as "action!", m.outcome as "outcome!", m.error_code, m.reasoning,
+               m.authorization_id, m.caused_by,
                (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
         from matching m
         where $8::uuid is null or m.id < $8

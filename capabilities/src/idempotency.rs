@@ -1,15 +1,23 @@
 //! A repeat with the same key is answered with the first outcome: the key is claimed in the transaction of the changes,
 //! so it is kept exactly when they are.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::answer::Meta;
 use crate::error::{Error, Result};
-use crate::office::{Outcome, Prepared};
+use crate::office::Outcome;
+use crate::prepared::Prepared;
 use crate::registry::ActionEntry;
-use crate::schema::{self, SECRET};
 use crate::tx::Tx;
+
+/// What the first call with a key came to.
+pub(crate) enum Earlier {
+    Done(Box<Outcome>),
+    /// It was put into the queue.
+    Held(Uuid),
+}
 
 fn input_hash(action: &ActionEntry, prepared: &Prepared) -> Vec<u8> {
     let canonical = json!([action.name, prepared.batch, prepared.inputs]);
@@ -22,7 +30,7 @@ pub(crate) async fn earlier_outcome(
     tx: &mut Tx<'_>,
     action: &ActionEntry,
     prepared: &Prepared,
-) -> Result<Option<Outcome>> {
+) -> Result<Option<Earlier>> {
     let Some(key) = &prepared.key else { return Ok(None) };
     let (org_id, call_id, now, caller) = (tx.org_id(), tx.call_id(), tx.now(), tx.caller().key());
     let hash = input_hash(action, prepared);
@@ -61,16 +69,27 @@ pub(crate) async fn earlier_outcome(
         return Err(Error::IdempotencyKeyReused);
     }
     let mut stored = earlier.outcome.unwrap_or_default();
+    if let Some(id) = stored["authorization_id"].as_str().and_then(|id| id.parse().ok()) {
+        return Ok(Some(Earlier::Held(id)));
+    }
     let meta: Meta =
         serde_json::from_value(stored["meta"].take()).map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(Some(Outcome { data: stored["data"].take(), meta: Meta { repeated: true, ..meta } }))
+    let outcome = Outcome { data: stored["data"].take(), error: None, meta: Meta { repeated: true, ..meta } };
+    Ok(Some(Earlier::Done(Box::new(outcome))))
 }
 
 /// Stores the outcome for repeats, without what is shown once.
 pub(crate) async fn keep_outcome(tx: &mut Tx<'_>, action: &ActionEntry, key: &str, outcome: &Outcome) -> Result<()> {
-    let mut data = outcome.data.clone();
-    schema::each_marked(SECRET, &action.output, &mut data, "", &mut |_, value| *value = "shown_once".into());
-    let stored = json!({"data": data, "meta": outcome.meta});
+    let stored = json!({"data": action.without_secrets(outcome.data.clone()), "meta": outcome.meta});
+    store(tx, key, stored).await
+}
+
+/// Stores that a request came of it: a repeat is answered with what became of that.
+pub(crate) async fn keep_authorization(tx: &mut Tx<'_>, key: &str, id: Uuid) -> Result<()> {
+    store(tx, key, json!({"authorization_id": id})).await
+}
+
+async fn store(tx: &mut Tx<'_>, key: &str, stored: Value) -> Result<()> {
     let (org_id, caller) = (tx.org_id(), tx.caller().key());
     sqlx::query!(
         "update idempotency_keys set outcome = $4 where org_id = $1 and caller = $2 and key = $3",

@@ -5,23 +5,20 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::answer::{Answer, Meta, presentable};
-use crate::call::{Call, Caller, Input};
+use crate::call::{Call, Caller, Source};
 use crate::call_log::{LogEntry, write_log};
-use crate::error::{Error, Problem, Result};
+use crate::error::{Error, Result};
 use crate::gate::Gate;
-use crate::history;
-use crate::idempotency::{earlier_outcome, keep_outcome};
-use crate::redact::{self, redact};
+use crate::idempotency::{Earlier, earlier_outcome, keep_authorization, keep_outcome};
+use crate::plan::Plan;
+use crate::prepared::{Prepared, place, validate};
+use crate::queue;
+use crate::redact;
 use crate::registry::{ActionEntry, Registry};
-use crate::schema::{self, FREE_TEXT};
 use crate::tx::{Access, Tx, Warning};
+use crate::verdict::{Verdict, judge};
+use crate::wakeups::{Listening, Wakeups};
 use crate::world::{Clock, Database, Ids};
-
-/// More than this many items of one action are a bulk change; from an agent they are refused until a person can decide.
-const ITEMS_OF_AN_AGENT: usize = 5;
-const ITEMS_AT_MOST: usize = 500;
-const REASONING_LENGTH: usize = 2_000;
-const KEY_LENGTH: usize = 200;
 
 /// The office: everything it can do, over its database.
 pub struct Office {
@@ -29,38 +26,56 @@ pub struct Office {
     pub(crate) registry: Registry,
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
-}
-
-/// A call after validation: what runs, what is logged, what was kept out of it.
-pub(crate) struct Prepared {
-    pub inputs: Vec<Value>,
-    pub batch: bool,
-    reasoning: Option<String>,
-    pub key: Option<String>,
-    dry_run: bool,
-    redactions: Vec<(String, redact::Kind)>,
-}
-
-impl Prepared {
-    fn logged_input(&self) -> Value {
-        match (self.batch, self.inputs.as_slice()) {
-            (false, [only]) => only.clone(),
-            (_, items) => items.into(),
-        }
-    }
+    wakeups: Wakeups,
+    address: String,
 }
 
 /// What came of carrying out: a fresh outcome or the stored one of an earlier call.
 pub(crate) struct Outcome {
     pub data: Value,
+    /// Of a call that was put on record and yet not done: that it waits, or why not.
+    pub error: Option<Error>,
     pub meta: Meta,
+}
+
+/// A call on its way: what it asks for, understood.
+struct Asked<'c> {
+    action: &'c ActionEntry,
+    prepared: Prepared,
+    source: &'c Source,
+    meta: Meta,
+}
+
+impl Asked<'_> {
+    /// Its line in the call log.
+    fn line(&self, outcome: &'static str, verdict: &Verdict) -> LogEntry<'_> {
+        LogEntry {
+            input: Some(self.prepared.input()),
+            reasoning: self.prepared.reasoning.as_deref(),
+            reasons: json!(verdict.reasons),
+            items: self.prepared.items(),
+            gate: Some(verdict.judged.name()),
+            ..LogEntry::of(self.action.name, outcome)
+        }
+    }
 }
 
 impl Office {
     /// An office over a database.
     #[must_use]
     pub fn new(database: Database, registry: Registry, clock: Clock) -> Self {
-        Self { database, registry, clock, ids: Ids::default() }
+        let address = "http://127.0.0.1:8480".into();
+        Self { database, registry, clock, ids: Ids::default(), wakeups: Wakeups::default(), address }
+    }
+
+    /// The same office, whose pages people find at `address`, without a slash at its end.
+    #[must_use]
+    pub fn at(self, address: impl Into<String>) -> Self {
+        Self { address: address.into(), ..self }
+    }
+
+    pub(crate) fn review_url(&self, authorization: Uuid) -> String {
+        format!("{}/queue/{authorization}", self.address)
     }
 
     /// Everything it can do and show.
@@ -106,62 +121,139 @@ impl Office {
     pub async fn call(&self, caller: &Caller, call: Call) -> Answer {
         let meta = self.fresh_meta();
         let (call_id, now) = (meta.request_id, meta.timestamp);
-        match self.carry_out(caller, &call, meta.clone()).await {
+        let answer = match self.carry_out(caller, &call, meta.clone()).await {
             Ok(outcome) => {
-                tracing::info!(%call_id, action = call.action, outcome = "done", "call");
-                Answer::done(outcome.data, outcome.meta)
+                let came = outcome.error.as_ref().map_or("done", |error| error.code().name);
+                tracing::info!(%call_id, action = call.action, outcome = came, "call");
+                Answer::of(outcome)
             }
             Err(error) => {
                 self.record_refusal(caller, &call, call_id, now, &error).await;
                 Answer::refused(&error, meta)
             }
-        }
+        };
+        self.with_news(caller, answer).await
     }
 
     async fn carry_out(&self, caller: &Caller, call: &Call, meta: Meta) -> Result<Outcome> {
         let action = self.registry.action(&call.action)?;
-        let prepared = validate(action, call)?;
-        permit(caller, action, &prepared)?;
-        let mut tx = Tx::open(self, caller, Access::Write, meta.request_id, meta.timestamp).await?;
-        if let Some(earlier) = earlier_outcome(&mut tx, action, &prepared).await? {
-            tx.roll_back().await?;
-            return Ok(earlier);
+        action.permit(caller)?;
+        let asked = Asked { action, prepared: validate(action, call)?, source: &call.source, meta };
+        let prepared = &asked.prepared;
+        let mut tx = Tx::open(self, caller, Access::Write, asked.meta.request_id, asked.meta.timestamp).await?;
+        if let Some(earlier) = earlier_outcome(&mut tx, action, prepared).await? {
+            return repeat(earlier, tx, asked.meta).await;
         }
-        let data = run(&mut tx, action, &prepared).await?;
+        let data = match run(&mut tx, action, &prepared.inputs, prepared.batch).await {
+            Err(error @ Error::PlanChanged(_)) if !prepared.dry_run => {
+                return self.keep_refusal(tx, asked, error).await;
+            }
+            ran => ran?,
+        };
         if prepared.dry_run {
-            return preview(tx, &data, meta, &prepared).await;
+            return preview(tx, &asked, &data).await;
         }
-        judge(&tx, &prepared)?;
-        self.record(tx, action, call, prepared, data, meta).await
+        let verdict = judge(&mut tx, action, prepared.items()).await?;
+        if verdict.class >= Gate::SoftLimit && prepared.reasoning.is_none() {
+            return Err(Error::ReasoningRequired(verdict.reasons));
+        }
+        if verdict.class >= Gate::RequiresAuthorization {
+            let plan = Plan::of(&mut tx, &prepared.inputs).await?;
+            tx.roll_back().await?;
+            return self.enqueue(caller, asked, &verdict, &plan).await;
+        }
+        self.record(tx, &asked, &verdict, data).await
     }
 
     /// Writes what the call leaves beside its rows, and commits.
-    async fn record(
-        &self,
-        mut tx: Tx<'_>,
-        action: &ActionEntry,
-        call: &Call,
-        prepared: Prepared,
-        data: Value,
-        meta: Meta,
-    ) -> Result<Outcome> {
-        record_redactions(&mut tx, action.name, &prepared.redactions).await?;
-        let mut outcome = outcome(&tx, data, meta, &prepared);
+    async fn record(&self, mut tx: Tx<'_>, asked: &Asked<'_>, verdict: &Verdict, data: Value) -> Result<Outcome> {
+        let prepared = &asked.prepared;
+        record_redactions(&mut tx, asked.action.name, &prepared.redactions).await?;
+        let mut outcome = outcome(&tx, data, asked.meta.clone(), prepared);
         if let Some(key) = &prepared.key {
-            keep_outcome(&mut tx, action, key, &outcome).await?;
+            keep_outcome(&mut tx, asked.action, key, &outcome).await?;
         }
-        let entry = LogEntry {
-            action: action.name,
-            input: Some(prepared.logged_input()),
-            reasoning: prepared.reasoning.as_deref(),
-            outcome: "done",
-            error: None,
-            reasons: json!(tx.judgement.reasons),
-        };
-        write_log(&mut tx, &call.source, entry).await?;
-        outcome.meta.errands.clone_from(&tx.errands);
+        tx.running.rule_id = verdict.rule_id;
+        write_log(&mut tx, asked.source, asked.line("done", verdict)).await?;
+        outcome.meta.errands.clone_from(&tx.running.errands);
         tx.commit().await?;
         Ok(outcome)
+    }
+
+    /// Puts the call into the queue, in a transaction of its own: what its run had done is undone by then.
+    async fn enqueue(&self, caller: &Caller, asked: Asked<'_>, verdict: &Verdict, plan: &Plan) -> Result<Outcome> {
+        let (prepared, action) = (&asked.prepared, asked.action);
+        let mut tx = Tx::open(self, caller, Access::Write, asked.meta.request_id, asked.meta.timestamp).await?;
+        // Another call with the same key may have come first meanwhile.
+        if let Some(earlier) = earlier_outcome(&mut tx, action, prepared).await? {
+            return repeat(earlier, tx, asked.meta).await;
+        }
+        let held = queue::hold(&mut tx, action, asked.source.client.as_deref(), prepared, verdict, plan).await?;
+        record_redactions(&mut tx, action.name, &prepared.redactions).await?;
+        if let Some(key) = &prepared.key {
+            keep_authorization(&mut tx, key, held.id).await?;
+        }
+        tx.running.authorization_id = Some(held.id);
+        write_log(&mut tx, asked.source, asked.line("queued", verdict)).await?;
+        let timezone = tx.org().timezone;
+        tx.commit().await?;
+        let (data, error) = queue::state(&held);
+        let meta = Meta { warnings: redacted(prepared).collect(), ..asked.meta.clone() };
+        Ok(Outcome { data: presentable(data, timezone), error, meta })
+    }
+
+    /// Commits although the answer is a refusal: what the action wrote to say so must stay.
+    async fn keep_refusal(&self, mut tx: Tx<'_>, asked: Asked<'_>, error: Error) -> Result<Outcome> {
+        let input = Some(asked.prepared.input());
+        let entry = LogEntry { input, error: Some(&error), ..LogEntry::of(asked.action.name, "refused") };
+        write_log(&mut tx, asked.source, entry).await?;
+        let data = presentable(error.data().unwrap_or_default(), tx.org().timezone);
+        tx.commit().await?;
+        Ok(Outcome { data, error: Some(error), meta: asked.meta })
+    }
+
+    /// The state of a request as its agent reads it: decided with the result or the note, or waiting still.
+    pub async fn check_authorization(&self, caller: &Caller, id: Uuid) -> Answer {
+        let meta = self.fresh_meta();
+        match self.look_up(caller, id, meta.clone()).await {
+            Ok(outcome) => Answer::of(outcome),
+            Err(error) => self.refuse(&error),
+        }
+    }
+
+    async fn look_up(&self, caller: &Caller, id: Uuid, meta: Meta) -> Result<Outcome> {
+        let mut tx = Tx::open(self, caller, Access::Write, meta.request_id, meta.timestamp).await?;
+        let found = queue::authorization(id, &mut tx).await?;
+        if caller.is_agent() {
+            queue::mark_told(id, &mut tx).await?;
+        }
+        let timezone = tx.org().timezone;
+        tx.commit().await?;
+        let (data, error) = queue::state(&found);
+        Ok(Outcome { data: presentable(data, timezone), error, meta })
+    }
+
+    /// What is decided from now on, here or in another server.
+    pub async fn listen(&self) -> Result<Listening> {
+        self.wakeups.listen(self.database.pool()).await
+    }
+
+    /// Adds what people decided about the caller's requests since it last heard.
+    pub(crate) async fn with_news(&self, caller: &Caller, mut answer: Answer) -> Answer {
+        if !caller.has_news {
+            return answer;
+        }
+        let taken = async {
+            let mut tx = Tx::open(self, caller, Access::Write, answer.meta.request_id, answer.meta.timestamp).await?;
+            let news = queue::take_news(&mut tx).await?;
+            tx.commit().await.map(|()| news)
+        };
+        match taken.await {
+            Ok(news) => answer.meta.decisions_since_last_call = news,
+            // It is told with the next answer.
+            Err(error) => tracing::warn!("decisions could not be told: {}", error.message()),
+        }
+        answer
     }
 
     /// Puts a refusal on record, in a transaction of its own: the code and where, never values.
@@ -194,145 +286,77 @@ impl Office {
         let mut tx = Tx::open(self, caller, Access::Write, call_id, now).await?;
         let known = self.registry.action(&call.action).map_or("unknown", |action| action.name);
         let failed = matches!(error, Error::Internal(_));
-        let entry = LogEntry {
-            action: known,
-            input: None,
-            reasoning: None,
-            outcome: if failed { "failed" } else { "refused" },
-            error: Some(error),
-            reasons: Value::Null,
-        };
+        let outcome = if failed { "failed" } else { "refused" };
+        let entry = LogEntry { error: Some(error), ..LogEntry::of(known, outcome) };
         write_log(&mut tx, &call.source, entry).await?;
         tx.commit().await
     }
 }
 
-/// Checks everything about a call that needs no database, all problems at once, and takes out what must not be kept.
-fn validate(action: &ActionEntry, call: &Call) -> Result<Prepared> {
-    let (mut inputs, batch) = match &call.input {
-        Input::One(input) => (vec![input.clone()], false),
-        Input::Items(items) => (items.clone(), true),
+/// The answer to a repeat: what the first call came to, by now.
+async fn repeat(earlier: Earlier, mut tx: Tx<'_>, meta: Meta) -> Result<Outcome> {
+    let outcome = match earlier {
+        Earlier::Done(outcome) => *outcome,
+        Earlier::Held(id) => {
+            let (data, error) = queue::state(&queue::authorization(id, &mut tx).await?);
+            let data = presentable(data, tx.org().timezone);
+            Outcome { data, error, meta: Meta { repeated: true, ..meta } }
+        }
     };
-    let mut problems = check_options(call);
-    if batch && !(1..=ITEMS_AT_MOST).contains(&inputs.len()) {
-        problems.push(Problem::at("/items", format!("must have 1 to {ITEMS_AT_MOST} items")));
-    }
-    let mut redactions = Vec::new();
-    for (index, input) in inputs.iter_mut().enumerate() {
-        let prefix = if batch { format!("/items/{index}") } else { "/data".into() };
-        let checker = action.input()?;
-        *input = schema::whole_numbers(std::mem::take(input));
-        schema::each_marked(FREE_TEXT, checker.schema(), input, &prefix, &mut |pointer, value| {
-            if let Value::String(text) = value {
-                let clean = redact(text);
-                redactions.extend(clean.found.iter().map(|kind| (pointer.to_string(), *kind)));
-                *value = clean.text.into_owned().into();
-            }
-        });
-        match (action.parse)(checker, input.clone()) {
-            Ok(()) => {}
-            Err(error) => problems.extend_from_slice(error.under(&prefix).problems()),
-        }
-    }
-    if !problems.is_empty() {
-        return Err(Error::InvalidInput(problems));
-    }
-    let reasoning = call.options.reasoning.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(|text| {
-        let clean = redact(text);
-        redactions.extend(clean.found.iter().map(|kind| ("/reasoning".to_string(), *kind)));
-        clean.text.into_owned()
-    });
-    let key = call.options.idempotency_key.clone().filter(|_| !call.options.dry_run);
-    Ok(Prepared { inputs, batch, reasoning, key, dry_run: call.options.dry_run, redactions })
+    tx.roll_back().await?;
+    Ok(outcome)
 }
 
-fn check_options(call: &Call) -> Vec<Problem> {
-    let texts = [
-        ("/reasoning", &call.options.reasoning, REASONING_LENGTH),
-        ("/idempotency_key", &call.options.idempotency_key, KEY_LENGTH),
-    ];
-    let mut problems = Vec::new();
-    for (pointer, text, most) in texts {
-        let Some(text) = text else { continue };
-        if text.chars().count() > most {
-            problems.push(Problem::at(pointer, format!("has more than {most} characters")));
-        }
-        if text.contains('\0') {
-            problems.push(Problem::at(pointer, "contains a NUL character, which cannot be stored"));
-        }
+/// Carries out the action on each input, in order.
+pub(crate) async fn run(tx: &mut Tx<'_>, action: &ActionEntry, inputs: &[Value], batch: bool) -> Result<Value> {
+    let mut results = Vec::with_capacity(inputs.len());
+    for (index, input) in inputs.iter().enumerate() {
+        let done = (action.run)(input.clone(), tx).await;
+        results.push(done.map_err(|error| error.under(&place(batch, index)))?);
     }
-    if call.options.idempotency_key.as_deref().is_some_and(|key| key.trim().is_empty()) {
-        problems.push(Problem::at("/idempotency_key", "must not be empty"));
-    }
-    if call.options.idempotency_key.as_deref().is_some_and(|key| !redact(key).found.is_empty()) {
-        problems.push(Problem::at("/idempotency_key", "must not contain a card or social security number"));
-    }
-    problems
-}
-
-fn permit(caller: &Caller, action: &ActionEntry, prepared: &Prepared) -> Result<()> {
-    action.permit(caller)?;
-    if caller.is_agent() && prepared.inputs.len() > ITEMS_OF_AN_AGENT {
-        return Err(Error::invalid(
-            "/items",
-            format!("has more than {ITEMS_OF_AN_AGENT} items, the most an agent may change in one call"),
-        ));
-    }
-    Ok(())
-}
-
-async fn run(tx: &mut Tx<'_>, action: &ActionEntry, prepared: &Prepared) -> Result<Value> {
-    let mut results = Vec::with_capacity(prepared.inputs.len());
-    for (index, input) in prepared.inputs.iter().enumerate() {
-        let prefix = if prepared.batch { format!("/items/{index}") } else { "/data".into() };
-        results.push((action.run)(input.clone(), tx).await.map_err(|error| error.under(&prefix))?);
-    }
-    Ok(match (prepared.batch, results.pop()) {
+    Ok(match (batch, results.pop()) {
         (false, Some(only)) => only,
         (_, last) => results.into_iter().chain(last).collect(),
     })
 }
 
-/// Agents give a reasoning for what is more than unrestricted, judged by what the run really did.
-fn judge(tx: &Tx<'_>, prepared: &Prepared) -> Result<()> {
-    let needs_reasoning = tx.caller().is_agent() && tx.judgement.gate >= Gate::SoftLimit;
-    match needs_reasoning && prepared.reasoning.is_none() {
-        true => Err(Error::ReasoningRequired(tx.judgement.reasons.clone())),
-        false => Ok(()),
-    }
-}
-
 /// What the call would do, read from the audit trail of the very run, which is then undone.
-async fn preview(mut tx: Tx<'_>, data: &Value, meta: Meta, prepared: &Prepared) -> Result<Outcome> {
-    let changes = history::changes_of_call(&mut tx).await?;
+async fn preview(mut tx: Tx<'_>, asked: &Asked<'_>, data: &Value) -> Result<Outcome> {
+    let prepared = &asked.prepared;
+    let plan = Plan::of(&mut tx, &prepared.inputs).await?;
+    let verdict = judge(&mut tx, asked.action, prepared.items()).await?;
     let timezone = tx.org().timezone;
+    let errands = plan.errands.iter().map(|errand| json!({"kind": errand["kind"], "summary": errand["summary"]}));
     let shown = json!({
         "would": {
-            "changes": changes,
-            "errands": tx.errands.iter().map(|errand| json!({"kind": errand.kind, "summary": errand.summary})).collect::<Value>(),
-            "permission": tx.judgement.gate,
-            "reasons": tx.judgement.reasons,
+            "changes": plan.changes,
+            "errands": errands.collect::<Value>(),
+            "permission": verdict.class,
+            "reasons": verdict.reasons,
         },
         "result": presentable(data.clone(), timezone),
     });
-    let mut outcome = outcome(&tx, shown, Meta { dry_run: true, ..meta }, prepared);
+    let mut outcome = outcome(&tx, shown, Meta { dry_run: true, ..asked.meta.clone() }, prepared);
     outcome.meta.errands.clear();
     tx.roll_back().await?;
     Ok(outcome)
 }
 
 fn outcome(tx: &Tx<'_>, data: Value, meta: Meta, prepared: &Prepared) -> Outcome {
-    let redacted = prepared.redactions.iter().map(|(pointer, kind)| Warning {
+    let data = if meta.dry_run { data } else { presentable(data, tx.org().timezone) };
+    let warnings = tx.running.warnings.iter().cloned().chain(redacted(prepared)).collect();
+    Outcome { data, error: None, meta: Meta { warnings, errands: tx.running.errands.clone(), ..meta } }
+}
+
+fn redacted(prepared: &Prepared) -> impl Iterator<Item = Warning> {
+    prepared.redactions.iter().map(|(pointer, kind)| Warning {
         code: "redacted".into(),
         message: format!(
             "{pointer} held a {} number, which is never stored; it was replaced by [REDACTED].",
             kind.name()
         ),
         about: None,
-    });
-    let warnings = tx.warnings.iter().cloned().chain(redacted).collect();
-    let data = if meta.dry_run { data } else { presentable(data, tx.org().timezone) };
-    Outcome { data, meta: Meta { warnings, errands: tx.errands.clone(), ..meta } }
+    })
 }
 
 async fn record_redactions(tx: &mut Tx<'_>, action: &str, redactions: &[(String, redact::Kind)]) -> Result<()> {

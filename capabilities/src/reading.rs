@@ -69,7 +69,7 @@ impl Office {
     /// Answers a question.
     pub async fn read(&self, caller: &Caller, read: Read) -> Answer {
         let meta = self.fresh_meta();
-        match self.answer(caller, &read, meta.clone()).await {
+        let answer = match self.answer(caller, &read, meta.clone()).await {
             Ok(answer) => answer,
             Err(error) => {
                 let (read_id, data_type) = (meta.request_id, &read.selection.data_type);
@@ -81,7 +81,8 @@ impl Office {
                 }
                 Answer::refused(&error, meta)
             }
-        }
+        };
+        self.with_news(caller, answer).await
     }
 
     async fn answer(&self, caller: &Caller, read: &Read, mut meta: Meta) -> Result<Answer> {
@@ -96,7 +97,7 @@ impl Office {
             bring_along(include, &mut rows, &mut tx, &mut meta).await?;
         }
         let timezone = tx.org().timezone;
-        meta.warnings.append(&mut tx.warnings);
+        meta.warnings.append(&mut tx.running.warnings);
         tx.roll_back().await?;
         for keyed in &mut rows {
             let row = std::mem::take(&mut keyed.row);

@@ -13,7 +13,7 @@ use crate::call::{Caller, Who};
 use crate::data::{Data, Keyed, Listing, Parent, Query};
 use crate::error::{Error, Result};
 use crate::gate::{self, Gate};
-use crate::schema::{self, Checker};
+use crate::schema::{self, Checker, SECRET};
 use crate::tx::Tx;
 
 type Boxed<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
@@ -45,6 +45,10 @@ pub struct ActionEntry {
     pub who: Who,
     /// Whether a person must decide each time.
     pub each_time: bool,
+    /// Whether it is done whatever the gate finds.
+    pub never_held: bool,
+    /// Whether one call may do it on several inputs.
+    pub items: bool,
     /// What raises the class: code, class, sentence.
     pub escalations: Vec<(&'static str, Gate, &'static str)>,
     /// A complete, valid input.
@@ -64,6 +68,12 @@ impl ActionEntry {
     /// Its compiled input schema; present once the registry was built.
     pub(crate) fn input(&self) -> Result<&Checker> {
         self.input.as_ref().map_err(|error| Error::Internal(error.clone()))
+    }
+
+    /// What it answered with, without what is shown once.
+    pub(crate) fn without_secrets(&self, mut output: Value) -> Value {
+        schema::each_marked(SECRET, &self.output, &mut output, "", &mut |_, value| *value = "shown_once".into());
+        output
     }
 
     /// The schema of its input, as advertised.
@@ -163,6 +173,8 @@ impl Domain {
             effect: A::EFFECT,
             gate: A::GATE,
             each_time: A::EACH_TIME,
+            never_held: A::NEVER_HELD,
+            items: A::ITEMS,
             who: A::WHO,
             escalations: A::ESCALATIONS.iter().map(crate::gate::Escalation::facts).collect(),
             example: A::example(),

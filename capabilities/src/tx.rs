@@ -1,5 +1,7 @@
 //! A transaction on behalf of one organization and one call: the only way to the tables.
 
+use std::sync::{Mutex, PoisonError};
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,7 +15,6 @@ use crate::error::{Error, Result};
 use crate::gate::{self, Judgement, by_input};
 use crate::kinds::{Entity, Id};
 use crate::office::Office;
-use crate::world::Ids;
 
 /// Something the caller should know although the call went through.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,20 +51,51 @@ pub(crate) enum Access {
 /// A running transaction: knows its organization, call, caller and time.
 pub struct Tx<'a> {
     transaction: Transaction<'static, Postgres>,
-    caller: &'a Caller,
-    ids: &'a Ids,
-    call_id: Uuid,
+    office: &'a Office,
     now: DateTime<Utc>,
-    pub(crate) judgement: Judgement,
-    pub(crate) warnings: Vec<Warning>,
-    pub(crate) errands: Vec<Recorded>,
+    pub(crate) running: Running,
+    /// The calls that were carried out inside this one, as their own: an approved request inside the decision.
+    pub(crate) inner_calls: Vec<Uuid>,
+}
+
+/// The call that is being carried out: who makes it, and what comes of it besides rows.
+pub(crate) struct Running {
+    pub caller: Caller,
+    pub call_id: Uuid,
+    pub judgement: Judgement,
+    pub warnings: Vec<Warning>,
+    pub errands: Vec<Recorded>,
+    /// The authorization it asks for, decides or carries out, and the rule it makes or goes by: for its line in the log.
+    pub authorization_id: Option<Uuid>,
+    pub rule_id: Option<Uuid>,
+    /// New ids in the order in which they were given out: two runs of one plan differ in nothing else.
+    minted: Mutex<Vec<Uuid>>,
+}
+
+impl Running {
+    pub fn new(caller: Caller, call_id: Uuid) -> Self {
+        Self {
+            caller,
+            call_id,
+            judgement: Judgement::mild(),
+            warnings: Vec::new(),
+            errands: Vec::new(),
+            authorization_id: None,
+            rule_id: None,
+            minted: Mutex::default(),
+        }
+    }
+
+    pub fn minted(&self) -> Vec<Uuid> {
+        self.minted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl<'a> Tx<'a> {
     /// Opens a transaction for a call, in one round trip. One that only reads cannot write, whatever runs in it.
     pub(crate) async fn open(
         office: &'a Office,
-        caller: &'a Caller,
+        caller: &Caller,
         access: Access,
         call_id: Uuid,
         now: DateTime<Utc>,
@@ -76,13 +108,10 @@ impl<'a> Tx<'a> {
         let statement = format!("{begin}; select frontdesk.begin_call('{org}', '{call_id}', '{time}')");
         Ok(Self {
             transaction: office.database.begin(statement).await?,
-            caller,
-            ids: &office.ids,
-            call_id,
+            office,
             now,
-            judgement: Judgement::mild(),
-            warnings: Vec::new(),
-            errands: Vec::new(),
+            running: Running::new(caller.clone(), call_id),
+            inner_calls: Vec::new(),
         })
     }
 
@@ -94,25 +123,29 @@ impl<'a> Tx<'a> {
     /// The organization's id, `$1` of every statement.
     #[must_use]
     pub fn org_id(&self) -> Uuid {
-        self.caller.org().id
+        self.running.caller.org().id
     }
 
     /// Time zone, currency and country of the organization.
     #[must_use]
     pub fn org(&self) -> &OrgFacts {
-        self.caller.org()
+        self.running.caller.org()
+    }
+
+    pub(crate) fn office(&self) -> &'a Office {
+        self.office
     }
 
     /// Who acts.
     #[must_use]
-    pub fn caller(&self) -> &'a Caller {
-        self.caller
+    pub fn caller(&self) -> &Caller {
+        &self.running.caller
     }
 
     /// The call everything written here belongs to.
     #[must_use]
     pub fn call_id(&self) -> Uuid {
-        self.call_id
+        self.running.call_id
     }
 
     /// The time of the call; the same throughout.
@@ -123,11 +156,13 @@ impl<'a> Tx<'a> {
 
     /// A new id.
     pub fn new_id<T: Entity>(&self) -> Id<T> {
-        self.ids.next(self.now).into()
+        self.next_id().into()
     }
 
     pub(crate) fn next_id(&self) -> Uuid {
-        self.ids.next(self.now)
+        let id = self.office.ids.next(self.now);
+        self.running.minted.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+        id
     }
 
     /// Locks a row for the rest of the call and checks that it is the version the caller knows, so that two changes at
@@ -148,24 +183,29 @@ impl<'a> Tx<'a> {
 
     /// Tells the caller something although the call goes through.
     pub fn warn(&mut self, code: &'static str, message: impl Into<String>, about: Option<Value>) {
-        self.warnings.push(Warning { code: code.into(), message: message.into(), about });
+        self.running.warnings.push(Warning { code: code.into(), message: message.into(), about });
     }
 
     /// Carries out another action inside this call: same transaction, same preview, one decision for the whole.
     pub async fn call<A: Action>(&mut self, action: A) -> Result<A::Output> {
-        gate::permit(&self.caller, A::NAME, A::GATE, A::WHO)?;
+        gate::permit(self.caller(), A::NAME, A::GATE, A::WHO)?;
         let holds = by_input(A::ESCALATIONS, &action);
         let found = action.review(self).await?;
-        self.judgement.add(A::GATE, A::ESCALATIONS, &holds, &found);
+        self.running.judgement.add(A::GATE, A::WHO, A::ESCALATIONS, &holds, &found);
         action.run(self).await
     }
 
     /// Records something to be done outside after the commit.
     pub async fn errand<E: Errand>(&mut self, errand: &E) -> Result<()> {
-        let recorded =
-            Recorded { id: self.next_id(), kind: E::KIND.into(), summary: errand.summary(), state: "recorded".into() };
         let payload = serde_json::to_value(errand).map_err(|error| Error::Internal(error.to_string()))?;
-        let (org_id, call_id, now) = (self.org_id(), self.call_id, self.now);
+        let recorded = Recorded {
+            id: self.next_id(),
+            kind: E::KIND.into(),
+            summary: errand.summary(),
+            state: "recorded".into(),
+            payload: payload.clone(),
+        };
+        let (org_id, call_id, now) = (self.org_id(), self.call_id(), self.now);
         sqlx::query!(
             r#"
             insert into errands (org_id, id, call_id, kind, summary, payload, created_at)
@@ -181,7 +221,7 @@ impl<'a> Tx<'a> {
         )
         .execute(self.db())
         .await?;
-        self.errands.push(recorded);
+        self.running.errands.push(recorded);
         Ok(())
     }
 

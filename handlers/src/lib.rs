@@ -1,14 +1,24 @@
 //! The domains: what the office knows and does. One file or folder each; this is the table of contents.
 
 mod audit;
+mod authorizations;
 mod contacts;
 mod notes;
 mod orgs;
+mod rules;
 
 use capabilities::Domain;
 
 /// All domains, in the order in which they are shown.
 #[must_use]
 pub fn domains() -> Vec<Domain> {
-    vec![orgs::domain(), contacts::domain(), contacts::addresses::domain(), notes::domain(), audit::domain()]
+    vec![
+        orgs::domain(),
+        contacts::domain(),
+        contacts::addresses::domain(),
+        notes::domain(),
+        authorizations::domain(),
+        rules::domain(),
+        audit::domain(),
+    ]
 }

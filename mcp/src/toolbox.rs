@@ -7,6 +7,9 @@ use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::waiting::WAITS_AT_MOST;
 
 /// The registry, as a tool.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -18,11 +21,23 @@ pub(crate) struct CapabilitiesRequest {
     action: Option<String>,
 }
 
+/// A request in the queue, as a tool.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CheckRequest {
+    /// The request, as the queued action named it.
+    authorization_id: Uuid,
+    /// How long to wait for a decision; 45 if left out.
+    #[schemars(range(max = 45))]
+    wait_seconds: Option<u64>,
+}
+
 /// What a tool call asks for.
 pub(crate) enum Asked {
     Capabilities { domain: Option<String>, action: Option<String> },
     Query(Selection),
     Action(ActionRequest),
+    Decision { id: Uuid, seconds: u64 },
 }
 
 /// How the arguments of a tool are read.
@@ -30,6 +45,7 @@ pub(crate) enum ToolForm {
     Capabilities(Form<CapabilitiesRequest>),
     Query(Form<QueryRequest>),
     Action(Form<ActionRequest>),
+    Check(Form<CheckRequest>),
     Reads { data_type: &'static str, form: Form<Map<String, Value>> },
 }
 
@@ -39,7 +55,12 @@ impl ToolForm {
         match self {
             Self::Capabilities(_) => json!({"type": "object", "description": "What you may do and read."}),
             Self::Query(_) => json!({"description": "The rows, or with `id` the record."}),
-            Self::Action(_) => json!({"description": "What the action answers with, or the preview of a dry run."}),
+            Self::Action(_) => {
+                json!({"description": "What the action answers with, the preview of a dry run, or what waits for a person."})
+            }
+            Self::Check(_) => {
+                json!({"type": "object", "description": "The request: its status, the note, the result."})
+            }
             Self::Reads { .. } => json!({"type": "array", "items": {"type": "object"}, "description": "The rows."}),
         }
     }
@@ -51,6 +72,10 @@ impl ToolForm {
             }
             Self::Query(form) => form.parse(arguments)?.try_into().map(Asked::Query),
             Self::Action(form) => form.parse(arguments).map(Asked::Action),
+            Self::Check(form) => form.parse(arguments).map(|asked| Asked::Decision {
+                id: asked.authorization_id,
+                seconds: asked.wait_seconds.unwrap_or(WAITS_AT_MOST),
+            }),
             Self::Reads { data_type, form } => {
                 form.parse(arguments).map(|filters| Asked::Query(own_tool_query(data_type, filters)))
             }
@@ -119,6 +144,15 @@ impl Toolbox {
             ToolAnnotations::new().read_only(false).destructive(true).idempotent(false).open_world(true),
             ToolForm::Action(form),
         );
+        let form = Form::new()?;
+        self.add(
+            ToolNames { name: "check_authorization", title: "Look whether a person decided" },
+            "An action that answered AUTHORIZATION_PENDING waits for a person. This waits up to 45 seconds for the decision and \
+             returns it with the person's note and, when it was allowed, the result. Ask with `wait_seconds` 0 to only look.",
+            form.schema(),
+            reading(),
+            ToolForm::Check(form),
+        );
         Ok(())
     }
 
@@ -169,7 +203,7 @@ fn envelope(data: &Value) -> JsonObject {
                     "code": {"type": "string", "description": "Stable."},
                     "message": {"type": "string", "description": "What is so."},
                     "hint": {"type": "string", "description": "What to do next."},
-                    "retry": {"type": "string", "enum": ["never", "after_fixing", "later"]},
+                    "retry": {"type": "string", "enum": ["never", "after_fixing", "later", "when_authorized"]},
                     "problems": {
                         "type": "array", "description": "Everything wrong with the input.",
                         "items": {"type": "object", "properties": {
@@ -186,6 +220,8 @@ fn envelope(data: &Value) -> JsonObject {
                     "timestamp": {"type": "string"},
                     "warnings": {"type": "array", "items": {"type": "object"}, "description": "Worth telling the person."},
                     "errands": {"type": "array", "items": {"type": "object"}, "description": "What will go out; not sent yet."},
+                    "decisions_since_last_call": {"type": "array", "items": {"type": "object"},
+                        "description": "What people decided of your requests meanwhile."},
                     "next_cursor": {"type": "string", "description": "There is more: ask again with it as `cursor`."},
                     "truncated": {"type": "string"}
                 }

@@ -9,13 +9,24 @@ use capabilities::Registry;
 /// The tables that the SQL of each domain may name. What belongs to another domain is reached through its actions.
 const TABLES: &[(&str, &[&str])] = &[
     ("audit", &[]),
+    ("authorizations", &[]),
     ("contacts", &["addresses", "contact_emails", "contact_phones", "contact_search", "contact_tags", "contacts"]),
     ("notes", &["notes"]),
     ("orgs", &["orgs"]),
+    ("rules", &["rules"]),
 ];
 /// The tables of the kernel, and the one of a domain it reads to know its organizations.
-const KERNEL_TABLES: &[&str] =
-    &["agents", "call_log", "errands", "idempotency_keys", "orgs", "row_log", "security_events"];
+const KERNEL_TABLES: &[&str] = &[
+    "agents",
+    "authorizations",
+    "call_log",
+    "errands",
+    "idempotency_keys",
+    "orgs",
+    "row_log",
+    "rules",
+    "security_events",
+];
 
 /// Where HTTP statuses may stand: the one table of codes, the envelope that carries its status, and the two HTTP doors.
 const KNOW_STATUSES: &[&str] =

@@ -8,10 +8,21 @@ use crate::desk::{Desk, fresh};
 use crate::layers::none;
 
 /// Tables without versions: logs, what a call leaves beside its rows, and what triggers derive from other tables.
-const KERNEL: &[&str] =
-    &["call_log", "contact_search", "contact_tags", "errands", "idempotency_keys", "row_log", "security_events"];
+const KERNEL: &[&str] = &[
+    "authorizations",
+    "call_log",
+    "contact_search",
+    "contact_tags",
+    "errands",
+    "idempotency_keys",
+    "row_log",
+    "security_events",
+    "sessions",
+    "sign_in_links",
+];
 /// The functions that look beyond row security.
-const DEFINERS: &[&str] = &["agent_by_name", "agent_by_token", "log_row", "org_ids"];
+const DEFINERS: &[&str] =
+    &["agent_by_name", "agent_by_token", "log_row", "org_ids", "user_by_session", "users_by_email"];
 
 /// The ordinary tables of the product.
 const TABLES: &str = "select c.* from pg_class c \

@@ -1,0 +1,66 @@
+//! What a request would do, in a few words a person says: "Archive 6 contacts", "Merge contact Jane Smith and contact
+//! J. Smith". Made of the action's name and of the names of the records that its input refers to.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::data::Query;
+use crate::error::Result;
+use crate::registry::{ActionEntry, Registry};
+use crate::schema::{self, REFERS_TO};
+use crate::tx::Tx;
+
+/// So many records are named.
+const NAMED: usize = 3;
+/// What a record is called by, the best first.
+const NAMES: [&str; 4] = ["display_name", "name", "title", "number"];
+
+/// The summary of a call, read while the records are as they were before it.
+pub(crate) async fn of_call(tx: &mut Tx<'_>, action: &ActionEntry, inputs: &[Value]) -> Result<String> {
+    let (domain, verb) = action.name.split_once('.').unwrap_or((action.name, ""));
+    let registry = &tx.office().registry;
+    let words = match inputs.len() {
+        1 => objects(tx, action, &inputs[0]).await?.unwrap_or_else(|| domain.replace('_', " ")),
+        many => format!("{many} {}", plural(registry, domain)),
+    };
+    let joint = if verb.contains('_') { " of" } else { "" };
+    Ok(capitalized(&format!("{}{joint} {words}", verb.replace('_', " "))))
+}
+
+fn plural(registry: &Registry, domain: &str) -> String {
+    let known = registry.data_types().find(|entry| entry.one == domain);
+    known.map_or_else(|| format!("{domain}s"), |entry| entry.name.replace('_', " "))
+}
+
+/// The records an input refers to, by name.
+async fn objects(tx: &mut Tx<'_>, action: &ActionEntry, input: &Value) -> Result<Option<String>> {
+    let mut referred: BTreeMap<String, Vec<Uuid>> = BTreeMap::new();
+    let properties = action.input()?.schema()["properties"].as_object();
+    for (member, schema) in properties.into_iter().flatten() {
+        let id = input[member].as_str().and_then(|id| id.parse().ok());
+        if let (Some(data_type), Some(id)) = (schema[REFERS_TO].as_str(), id) {
+            referred.entry(data_type.into()).or_default().push(id);
+        }
+    }
+    let mut named = Vec::new();
+    for (data_type, ids) in referred {
+        named.extend(names(tx, &data_type, ids).await?);
+    }
+    named.truncate(NAMED);
+    Ok((!named.is_empty()).then(|| named.join(" and ")))
+}
+
+async fn names(tx: &mut Tx<'_>, data_type: &str, ids: Vec<Uuid>) -> Result<Vec<String>> {
+    let Ok(entry) = tx.office().registry.data_type(data_type) else { return Ok(Vec::new()) };
+    let query = Query { limit: ids.len() as i64, ids: Some(ids), after: None };
+    let rows = (entry.list)(json!({}), query, tx).await?.rows;
+    let name = |row: &Value| NAMES.iter().find_map(|member| row[*member].as_str().map(schema::shortened));
+    Ok(rows.iter().filter_map(|keyed| name(&keyed.row)).map(|name| format!("{} {name}", entry.one)).collect())
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
