@@ -72,6 +72,11 @@ impl Desk {
         self.actor(caller)
     }
 
+    /// Another agent of the same office.
+    pub async fn other_agent(&self, name: &str) -> Actor {
+        self.actor(self.office.agent_named(self.org, name, &Source::of(Door::Program)).await.unwrap())
+    }
+
     pub async fn owner(&self) -> Actor {
         self.person("Olivia Owner", Role::Owner).await
     }
@@ -95,6 +100,11 @@ impl Desk {
 
     fn actor(&self, caller: Caller) -> Actor {
         Actor { office: self.office.clone(), caller }
+    }
+
+    /// As many contacts as that, and their ids. The system made them: an agent may not make many at once.
+    pub async fn contacts(&self, count: usize) -> Vec<String> {
+        self.system().await.contacts(count).await
     }
 
     /// Lets time pass.
@@ -141,6 +151,29 @@ impl Desk {
 impl Actor {
     pub async fn call(&self, action: &str, data: Value) -> Reply {
         self.call_with(action, data, Options::default()).await
+    }
+
+    /// As many contacts as that, and their ids.
+    pub async fn contacts(&self, count: usize) -> Vec<String> {
+        let items = (0..count).map(|nth| json!({"kind": "person", "given_name": format!("Contact {nth}")})).collect();
+        let made = self.call_items("contact.create", items, Options::default()).await.ok();
+        made.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_string()).collect()
+    }
+
+    /// One action on several contacts, with a reasoning.
+    pub async fn call_on_each(&self, action: &str, contacts: &[String]) -> Reply {
+        let items = contacts.iter().map(|id| json!({"contact_id": id})).collect();
+        let options = Options { reasoning: Some("They moved away.".into()), ..Options::default() };
+        self.call_items(action, items, options).await
+    }
+
+    /// The state of a request, as its agent reads it.
+    pub async fn check(&self, authorization: &str) -> Reply {
+        Reply(self.office.check_authorization(&self.caller, authorization.parse().unwrap()).await)
+    }
+
+    pub async fn allow_once(&self, authorization: &str) -> Reply {
+        self.call("authorization.allow_once", json!({"authorization_id": authorization})).await
     }
 
     /// With the reasoning that soft-limited actions ask an agent for.
@@ -201,6 +234,20 @@ impl Reply {
     #[track_caller]
     pub fn id(self) -> String {
         self.ok()["id"].as_str().expect("an id").to_string()
+    }
+
+    /// The id of the authorization that this call must be waiting for.
+    #[track_caller]
+    pub fn held(self) -> String {
+        assert!(self.0.is_held(), "must wait for a person: {:#}", self.0.envelope());
+        assert_eq!(self.0.status, 202);
+        self.0.data.unwrap_or_default()["authorization_id"].as_str().expect("an id").to_string()
+    }
+
+    /// The codes of the reasons for which it waits.
+    pub fn reasons(&self) -> Vec<&str> {
+        let reasons = self.0.data.as_ref().and_then(|data| data["reasons"].as_array());
+        reasons.into_iter().flatten().filter_map(|reason| reason["code"].as_str()).collect()
     }
 
     /// The error of an answer that must be a refusal with this code.

@@ -20,6 +20,8 @@ mod mcp;
 #[cfg(test)]
 mod mcp_stdio;
 #[cfg(test)]
+mod queue;
+#[cfg(test)]
 mod redaction;
 #[cfg(test)]
 mod rest;
