@@ -332,7 +332,9 @@ async fn items_are_all_done_or_none_and_problems_name_the_item() {
     let items = vec![person("A"), json!({"kind": "person"})];
     assert_eq!(agent.call_items("contact.create", items, Options::default()).await.invalid_at(), ["/items/1"]);
     let six = (0..6).map(|n| person(&n.to_string())).collect();
-    assert_eq!(agent.call_items("contact.create", six, Options::default()).await.invalid_at(), ["/items"]);
+    agent.call_items("contact.create", six, Options::default()).await.refused("REASONING_REQUIRED");
+    let many = (0..501).map(|n| person(&n.to_string())).collect();
+    assert_eq!(agent.call_items("contact.create", many, Options::default()).await.invalid_at(), ["/items"]);
     assert_eq!(desk.state().await, before);
     let made = agent.call_items("contact.create", vec![person("A"), person("B")], Options::default()).await.ok();
     assert_eq!(made.as_array().unwrap().len(), 2);

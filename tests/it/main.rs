@@ -18,6 +18,8 @@ mod layers;
 #[cfg(test)]
 mod mcp;
 #[cfg(test)]
+mod mcp_queue;
+#[cfg(test)]
 mod mcp_stdio;
 #[cfg(test)]
 mod queue;

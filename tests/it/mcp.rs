@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, Request};
+use capabilities::Gate;
 use serde_json::{Value, json};
 
 use crate::desk::Desk;
@@ -17,21 +18,21 @@ pub const LEGACY: [&str; 2] = ["2025-11-25", "2024-11-05"];
 const ROOM: usize = 32_000;
 
 /// A client of one era.
-struct Client<'w> {
-    web: &'w Web,
-    version: &'static str,
-    session: Option<String>,
-    token: String,
+pub struct Client<'w> {
+    pub web: &'w Web,
+    pub version: &'static str,
+    pub session: Option<String>,
+    pub token: String,
 }
 
 impl<'w> Client<'w> {
     /// A client of today.
-    fn modern(web: &'w Web) -> Self {
+    pub fn modern(web: &'w Web) -> Self {
         Self { web, version: MODERN, session: None, token: web.token.clone() }
     }
 
     /// An older client, after its handshake.
-    async fn legacy(web: &'w Web, version: &'static str) -> Self {
+    pub async fn legacy(web: &'w Web, version: &'static str) -> Self {
         let mut client = Self { web, version, session: None, token: web.token.clone() };
         let response = client.post(initialize(version)).await;
         let session = response.headers.get("mcp-session-id").map(|session| session.to_str().unwrap().to_string());
@@ -42,7 +43,7 @@ impl<'w> Client<'w> {
         client
     }
 
-    async fn post(&self, message: Value) -> Response {
+    pub async fn post(&self, message: Value) -> Response {
         self.web.send(self.request(message)).await
     }
 
@@ -87,7 +88,7 @@ impl<'w> Client<'w> {
     }
 
     /// The envelope that a tool answers with, after checking its form.
-    async fn call(&self, tool: &str, arguments: Value) -> Value {
+    pub async fn call(&self, tool: &str, arguments: Value) -> Value {
         let answer = self.ask("tools/call", json!({"name": tool, "arguments": arguments})).await;
         envelope_of(&answer)
     }
@@ -115,14 +116,15 @@ pub fn envelope_of(answer: &Value) -> Value {
     assert_eq!((content.len(), &content[0]["type"]), (1, &json!("text")));
     let text: Value = serde_json::from_str(content[0]["text"].as_str().unwrap()).unwrap();
     assert_eq!(&text, envelope, "the text is the structure");
-    assert_eq!(result["isError"] == true, envelope["success"] == false, "{result:#}");
+    let waits = envelope["error"]["code"] == "AUTHORIZATION_PENDING";
+    assert_eq!(result["isError"] == true, envelope["success"] == false && !waits, "{result:#}");
     assert!(envelope.as_object().unwrap().values().all(|member| !member.is_null()), "{envelope:#}");
     assert!(envelope["meta"]["request_id"].is_string(), "{envelope:#}");
     envelope.clone()
 }
 
 /// The JSON-RPC message of a response, whether it came alone or as the last event of a stream.
-fn message(response: &Response) -> Value {
+pub fn message(response: &Response) -> Value {
     let text = std::str::from_utf8(&response.body).unwrap();
     let last = text.lines().filter_map(|line| line.strip_prefix("data:")).rfind(|data| !data.trim().is_empty());
     serde_json::from_str(last.unwrap_or(text)).unwrap_or_else(|error| panic!("{error}: {} {text}", response.status))
@@ -149,7 +151,7 @@ async fn an_older_client_shakes_hands_and_works_in_a_session() {
         let ready = client.post(json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
         assert_eq!(ready.status, 202);
         let tools = client.ask("tools/list", json!({})).await;
-        assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 4);
+        assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 5);
         let made = client.call("crm_action", create("Jane", json!({}))).await;
         let id = made["data"]["id"].as_str().unwrap();
         let read = client.call("crm_query", json!({"type": "contacts", "id": id})).await;
@@ -228,7 +230,7 @@ async fn the_tools_are_one_page_small_and_made_for_every_client() {
     assert!(listed.to_string().len() / 4 <= 6_000, "{} bytes", listed.to_string().len());
     let tools = listed["tools"].as_array().unwrap();
     let names: Vec<&str> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["crm_capabilities", "crm_query", "crm_action", "find_customer"]);
+    assert_eq!(names, ["crm_capabilities", "crm_query", "crm_action", "check_authorization", "find_customer"]);
     for tool in tools {
         let name = tool["name"].as_str().unwrap();
         assert_eq!(tool["inputSchema"]["type"], "object", "{name}");
@@ -466,9 +468,14 @@ async fn capabilities_lead_from_a_line_to_a_schema_and_its_example_to_a_call() {
     let registry = web.desk.office.registry();
     let lines: Vec<&Value> = all["domains"].as_array().unwrap().iter().collect();
     for action in registry.actions() {
-        assert!(lines.iter().any(|domain| domain["actions"][action.name].is_string()), "{}", action.name);
+        let listed = lines.iter().any(|domain| domain["actions"][action.name].is_string());
+        assert_eq!(listed, action.gate != Gate::PeopleOnly, "{}", action.name);
     }
     for entry in registry.data_types() {
+        if entry.people_only {
+            assert!(lines.iter().all(|domain| domain["data"][entry.name].is_null()), "{}", entry.name);
+            continue;
+        }
         assert!(lines.iter().any(|domain| domain["data"][entry.name].is_string()), "{}", entry.name);
         let arguments = match entry.tool {
             Some(_) => json!({"type": entry.name, "search": "x"}),
