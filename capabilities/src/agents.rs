@@ -66,12 +66,16 @@ impl AgentToken {
         Uuid::from_slice(&bytes).ok()
     }
 
-    pub(crate) fn prefix(&self) -> &str {
+    /// How its random part begins: what people recognise it by.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
         let secret = START.len() + ORG_LENGTH;
         &self.0[secret..secret + PREFIX_LENGTH]
     }
 
-    pub(crate) fn hash(&self) -> [u8; 32] {
+    /// What is kept of it, to know it again.
+    #[must_use]
+    pub fn hash(&self) -> [u8; 32] {
         Sha256::digest(self.0.as_bytes()).into()
     }
 }
@@ -198,23 +202,7 @@ impl Office {
         let caller = self.system(org, "administrator").await?;
         let now = self.clock.now();
         let mut tx = Tx::open(self, &caller, Access::Write, self.ids.next(now), now).await?;
-        let agent = NewAgent { id: self.ids.next(now), token: AgentToken::mint(org) };
-        let hash = agent.token.hash();
-        sqlx::query!(
-            r#"
-            insert into agents (org_id, id, name, token_hash, token_prefix, expires_at, created_at, updated_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $7)
-            "#,
-            org,
-            agent.id,
-            name,
-            hash.as_slice(),
-            agent.token.prefix(),
-            expires_at,
-            now
-        )
-        .execute(tx.db())
-        .await?;
+        let agent = tx.enrol_agent(name, expires_at).await?;
         write_log(&mut tx, source, LogEntry::done("agent.create", json!({"name": name, "expires_at": expires_at})))
             .await?;
         tx.commit().await?;

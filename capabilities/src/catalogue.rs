@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::call::Caller;
 use crate::error::{Error, Result};
 use crate::gate::Gate;
-use crate::registry::{ActionEntry, DataEntry, Include, Registry};
+use crate::registry::{ActionEntry, DataEntry, Domain, Include, Registry};
 use crate::schema::{advertised, from_text};
 
 impl Registry {
@@ -28,7 +28,10 @@ impl Registry {
                 "data": readable(&domain.data, caller).map(|entry| self.data_in_full(entry)).collect::<Value>(),
             }));
         }
-        let domains = self.domains().iter().map(|domain| {
+        let open = |domain: &&Domain| {
+            allowed(&domain.actions, caller).next().is_some() || readable(&domain.data, caller).next().is_some()
+        };
+        let domains = self.domains().iter().filter(open).map(|domain| {
             let actions: Map<_, _> = allowed(&domain.actions, caller)
                 .map(|action| {
                     let line = format!("[{}] {}", permission(action, caller).name(), first_line(&action.description));

@@ -201,7 +201,7 @@ impl<const MAX: usize> JsonSchema for Text<MAX> {
     }
 }
 
-fn parse<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) -> Result<T, D::Error> {
+pub(crate) fn parse<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(deserializer: D) -> Result<T, D::Error> {
     Cow::<str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }
 
@@ -210,7 +210,7 @@ macro_rules! string_kind {
     ($kind:ident, $name:literal, $schema:tt) => {
         impl<'de> Deserialize<'de> for $kind {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                parse(deserializer)
+                $crate::kinds::parse(deserializer)
             }
         }
         impl JsonSchema for $kind {
@@ -233,6 +233,8 @@ macro_rules! string_kind {
         }
     };
 }
+
+pub(crate) use string_kind;
 
 /// Free text of people, at most 10,000 characters. Card and social security numbers never get past parsing:
 /// see [`crate::redact`].
