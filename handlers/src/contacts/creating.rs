@@ -139,7 +139,7 @@ async fn warn_of_duplicates(new: &Create, emails: &Columns, phones: &Columns, tx
         )
         select c.id as "id!", c.display_name as "display_name!", string_agg(s.shared, ', ') as "shared!"
         from same s
-        join contacts c on c.org_id = $1 and c.id = s.id
+        join contacts c on c.org_id = $1 and c.id = s.id and c.merged_into is null
         group by c.id, c.display_name
         order by c.id
         limit 5

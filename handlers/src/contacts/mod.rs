@@ -5,8 +5,10 @@
 pub(crate) mod addresses;
 mod changing;
 mod creating;
+mod deleting;
 mod finding;
 mod listing;
+mod merging;
 mod reach;
 mod status;
 
@@ -27,6 +29,8 @@ pub fn domain() -> Domain {
         .action::<status::Restore>()
         .action::<status::MarkEmail>()
         .action::<status::Unsubscribe>()
+        .action::<merging::Merge>()
+        .action::<deleting::Delete>()
 }
 
 /// A person or organization that receives services.
@@ -35,6 +39,18 @@ pub(crate) struct Contact;
 impl Entity for Contact {
     const NAME: &str = "contact";
     const TABLE: &str = "contacts";
+}
+
+/// The tables that hold parts of a contact: what refers to it from there is the contact itself.
+const PARTS: &[&str] = &["addresses", "contact_emails", "contact_phones", "contact_search", "contact_tags"];
+
+/// What callers call the rows of a table that refers to contacts; none for what is derived from others.
+fn told_as(table: &str) -> Option<String> {
+    match table {
+        "contact_search" | "contact_tags" => None,
+        "contacts" => Some("merged_contacts".into()),
+        table => Some(table.trim_start_matches("contact_").into()),
+    }
 }
 
 /// Whether a contact is a person or an organization.
@@ -117,6 +133,8 @@ pub(crate) struct ContactRow {
     unsubscribed_at: Option<DateTime<Utc>>,
     /// Since when the contact is out of the lists, UTC.
     pub archived_at: Option<DateTime<Utc>>,
+    /// The contact it was merged into: look there.
+    pub merged_into_id: Option<Uuid>,
     /// Counts the changes.
     version: i32,
     /// When it was made, UTC.
@@ -137,8 +155,8 @@ async fn load_all(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<ContactRow>> {
         select c.id, c.kind, c.display_name as "display_name!", c.given_name, c.family_name, c.organization_name,
                coalesce(e.emails, '[]') as "emails!: Json<Vec<reach::EmailRow>>",
                coalesce(p.phones, '[]') as "phones!: Json<Vec<reach::PhoneRow>>",
-               c.preferred_time, c.tags, c.unsubscribed_at, c.archived_at, c.version, c.created_at, c.updated_at,
-               c.sort_name as "sort_name!"
+               c.preferred_time, c.tags, c.unsubscribed_at, c.archived_at, c.merged_into as merged_into_id, c.version,
+               c.created_at, c.updated_at, c.sort_name as "sort_name!"
         from contacts c
         left join lateral (
           select jsonb_agg(

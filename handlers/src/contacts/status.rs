@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::merging::refuse_if_merged;
 use super::{Contact, ContactRow, load};
 
 /// Archive a contact: it leaves the lists and the search, and nothing of it is lost.
@@ -46,6 +47,8 @@ impl Action for Archive {
 }
 
 /// Restore an archived contact to the lists and the search.
+///
+/// One that was merged into another stays there.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Restore {
@@ -68,6 +71,8 @@ impl Action for Restore {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<ContactRow> {
         tx.lock(self.contact_id, self.expected_version).await?;
+        refuse_if_merged(self.contact_id, "Use that one: its e-mails, phones, addresses and notes are there.", tx)
+            .await?;
         let org_id = tx.org_id();
         sqlx::query!(
             "update contacts set archived_at = null where org_id = $1 and id = $2",
