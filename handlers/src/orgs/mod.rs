@@ -1,8 +1,11 @@
 //! The business itself: its name, hours and terms. One row per organization, which is the tenant.
 
+mod changing;
+mod freezing;
+
 use std::collections::BTreeMap;
 
-use capabilities::{Data, Domain, Key, Keyed, Listing, Query, Result, Tx, Who};
+use capabilities::{Data, Domain, Entity, Error, Key, Keyed, Listing, Query, Result, Tx, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,7 +13,19 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 pub fn domain() -> Domain {
-    Domain::new("org", "The business: its name, hours, terms and defaults").data::<Orgs>()
+    Domain::new("org", "The business: its name, hours, terms and defaults")
+        .data::<Orgs>()
+        .action::<changing::Update>()
+        .action::<freezing::Freeze>()
+        .action::<freezing::Unfreeze>()
+}
+
+/// The business, one to an organization.
+pub(crate) struct Business;
+
+impl Entity for Business {
+    const NAME: &str = "organization";
+    const TABLE: &str = "orgs";
 }
 
 /// The business you work for: name, time zone, currency, hours, terms.
@@ -47,6 +62,8 @@ pub(crate) struct Org {
     follow_up_days: Vec<i32>,
     /// Length of a visit in minutes when nothing else is known.
     default_ticket_minutes: i32,
+    /// Since when every change by an agent waits for a person, UTC; absent when the business is not frozen.
+    frozen_at: Option<DateTime<Utc>>,
     /// Counts the changes.
     version: i32,
     /// When it was set up, UTC.
@@ -67,7 +84,8 @@ impl Data for Orgs {
             select id, name, timezone, currency, country,
                    business_hours as "business_hours: Json<BTreeMap<String, [String; 2]>>",
                    trim_scale(default_tax_rate)::text as "default_tax_rate!", invoice_prefix, payment_terms_days,
-                   reply_to_email, reminder_lead_days, follow_up_days, default_ticket_minutes, version, created_at
+                   reply_to_email, reminder_lead_days, follow_up_days, default_ticket_minutes, frozen_at, version,
+                   created_at
             from orgs
             where org_id = $1 and ($2::uuid[] is null or id = any($2))
             "#,
@@ -92,6 +110,7 @@ impl Data for Orgs {
                 reminder_lead_days: row.reminder_lead_days,
                 follow_up_days: row.follow_up_days,
                 default_ticket_minutes: row.default_ticket_minutes,
+                frozen_at: row.frozen_at,
                 version: row.version,
                 created_at: row.created_at,
             })
@@ -99,4 +118,10 @@ impl Data for Orgs {
             .collect();
         Ok(Listing { total: rows.len() as i64, rows })
     }
+}
+
+async fn load(tx: &mut Tx<'_>) -> Result<Org> {
+    let query = Query { ids: None, after: None, limit: 1 };
+    let row = Orgs {}.list(query, tx).await?.rows.pop().map(|keyed| keyed.row);
+    row.ok_or_else(|| Error::not_found::<Business>(tx.org_id()))
 }
