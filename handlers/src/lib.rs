@@ -1,5 +1,6 @@
 //! The domains: what the office knows and does. One file or folder each; this is the table of contents.
 
+mod agents;
 mod audit;
 mod authorizations;
 mod contacts;
@@ -19,6 +20,7 @@ pub fn domains() -> Vec<Domain> {
         notes::domain(),
         authorizations::domain(),
         rules::domain(),
+        agents::domain(),
         audit::domain(),
     ]
 }

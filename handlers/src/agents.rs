@@ -1,0 +1,360 @@
+//! Agents: the models and programs that work in the office, each with a token of its own. Only people see and change them,
+//! because an agent must never widen what agents may do.
+
+use std::collections::BTreeMap;
+
+use capabilities::{
+    Action, AgentToken, Data, Domain, Effect, Entity, Error, Gate, Id, Key, Keyed, Listing, Name, Patch, Problem,
+    Query, Result, Secret, Tx, Who,
+};
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+pub fn domain() -> Domain {
+    Domain::new("agent", "The models and programs that work here, their tokens and limits")
+        .data::<Agents>()
+        .action::<Create>()
+        .action::<RotateToken>()
+        .action::<SetOverrides>()
+        .action::<Disable>()
+        .action::<Enable>()
+}
+
+/// A model or program with a token of its own.
+pub(crate) struct Agent;
+
+impl Entity for Agent {
+    const NAME: &str = "agent";
+    const TABLE: &str = "agents";
+}
+
+/// A class that is stricter than an action's own.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Stricter {
+    /// Asks for a reasoning.
+    SoftLimit,
+    /// Waits for a person.
+    RequiresAuthorization,
+}
+
+/// An agent.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct AgentRow {
+    /// The agent.
+    id: Uuid,
+    /// Its name.
+    name: String,
+    /// How the random part of its token begins, to tell tokens apart.
+    token_prefix: String,
+    /// When its token stops working, UTC; absent for never.
+    expires_at: Option<DateTime<Utc>>,
+    /// Since when it may not call, UTC.
+    disabled_at: Option<DateTime<Utc>>,
+    /// By action or domain: the class that holds for this agent where the action's own is milder.
+    #[schemars(with = "BTreeMap<String, Stricter>")]
+    overrides: Json<BTreeMap<String, Stricter>>,
+    /// When it last called, UTC.
+    last_call_at: Option<DateTime<Utc>>,
+    /// Counts the changes.
+    version: i32,
+    /// When it was made, UTC.
+    created_at: DateTime<Utc>,
+}
+
+/// The models and programs that work here: their tokens' prefixes, limits and last calls.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Agents {}
+
+impl Data for Agents {
+    const NAME: &str = "agents";
+    const ONE: &str = "agent";
+    const WHO: Who = Who::MANAGERS;
+    const PEOPLE_ONLY: bool = true;
+    const SORTED_BY: &str = "name";
+    type Row = AgentRow;
+
+    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<AgentRow>> {
+        let org_id = tx.org_id();
+        let (after_name, after_id) = query.after();
+        let rows = sqlx::query!(
+            r#"
+            select id, name, token_prefix, expires_at, disabled_at,
+                   overrides as "overrides: Json<BTreeMap<String, Stricter>>", version, created_at,
+                   (select count(*) from agents where org_id = $1 and ($2::uuid[] is null or id = any($2))) as "total!"
+            from agents
+            where org_id = $1
+              and ($2::uuid[] is null or id = any($2))
+              and ($3::text is null or (name, id) > ($3, $4))
+            order by name, id
+            limit $5
+            "#,
+            org_id,
+            query.ids.as_deref(),
+            after_name,
+            after_id,
+            query.limit
+        )
+        .fetch_all(tx.db())
+        .await?;
+        let total = rows.first().map_or(0, |row| row.total);
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+        let last_calls = tx.last_calls(&ids).await?;
+        let rows = rows.into_iter().map(|row| {
+            let row = AgentRow {
+                id: row.id,
+                name: row.name,
+                token_prefix: row.token_prefix,
+                expires_at: row.expires_at,
+                disabled_at: row.disabled_at,
+                overrides: row.overrides,
+                last_call_at: last_calls.get(&row.id).copied(),
+                version: row.version,
+                created_at: row.created_at,
+            };
+            Keyed { key: Key(row.name.clone(), row.id), row }
+        });
+        Ok(Listing { rows: rows.collect(), total })
+    }
+}
+
+async fn load(id: Id<Agent>, tx: &mut Tx<'_>) -> Result<AgentRow> {
+    let query = Query { ids: Some(vec![id.uuid()]), after: None, limit: 1 };
+    let row = Agents {}.list(query, tx).await?.rows.pop().map(|keyed| keyed.row);
+    row.ok_or_else(|| Error::not_found::<Agent>(id))
+}
+
+/// An agent with its token, the only time it is seen.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct WithToken {
+    #[serde(flatten)]
+    agent: AgentRow,
+    /// The token, for `Authorization: Bearer …`. It is shown this once and kept nowhere: hand it over now.
+    token: Secret<String>,
+}
+
+impl WithToken {
+    async fn of(id: Id<Agent>, token: &AgentToken, tx: &mut Tx<'_>) -> Result<Self> {
+        Ok(Self { agent: load(id, tx).await?, token: Secret(token.reveal().into()) })
+    }
+}
+
+fn must_be_ahead(expires_at: Option<DateTime<Utc>>, tx: &Tx<'_>) -> Result<()> {
+    match expires_at {
+        Some(time) if time <= tx.now() => Err(Error::invalid("/expires_at", "must be in the future")),
+        _ => Ok(()),
+    }
+}
+
+/// Create an agent: a name and a token with which a model or program calls.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Create {
+    /// Its name, by which people recognise it in the audit trail.
+    pub name: Name,
+    /// When its token stops working; never, if left out.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+impl Action for Create {
+    const NAME: &str = "agent.create";
+    const EFFECT: Effect = Effect::Adds;
+    const GATE: Gate = Gate::PeopleOnly;
+    const WHO: Who = Who::OWNERS;
+    const EACH_TIME: bool = true;
+    type Output = WithToken;
+
+    fn example() -> Value {
+        json!({"name": "Scheduling assistant", "expires_at": "2099-12-31T23:59:59Z"})
+    }
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<WithToken> {
+        must_be_ahead(self.expires_at, tx)?;
+        let agent = tx.enrol_agent(self.name.as_str(), self.expires_at).await?;
+        WithToken::of(agent.id.into(), &agent.token, tx).await
+    }
+}
+
+/// Give an agent a new token. The old one stops working at once.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RotateToken {
+    /// The agent.
+    pub agent_id: Id<Agent>,
+    /// When the new token stops working: left out as the old one would have, null for never.
+    #[serde(default)]
+    pub expires_at: Patch<DateTime<Utc>>,
+}
+
+impl Action for RotateToken {
+    const NAME: &str = "agent.rotate_token";
+    const EFFECT: Effect = Effect::Adds;
+    const GATE: Gate = Gate::PeopleOnly;
+    const WHO: Who = Who::OWNERS;
+    const EACH_TIME: bool = true;
+    type Output = WithToken;
+
+    fn example() -> Value {
+        json!({"agent_id": "01970000-0000-7000-8000-000000000001"})
+    }
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<WithToken> {
+        tx.lock(self.agent_id, None).await?;
+        let expires_at = match self.expires_at {
+            Patch::Keep => load(self.agent_id, tx).await?.expires_at,
+            Patch::Clear => None,
+            Patch::Set(time) => Some(time),
+        };
+        must_be_ahead(expires_at, tx)?;
+        let (org_id, token) = (tx.org_id(), tx.mint_agent_token());
+        let hash = token.hash();
+        sqlx::query!(
+            "update agents set token_hash = $3, token_prefix = $4, expires_at = $5 where org_id = $1 and id = $2",
+            org_id,
+            self.agent_id.uuid(),
+            hash.as_slice(),
+            token.prefix(),
+            expires_at
+        )
+        .execute(tx.db())
+        .await?;
+        WithToken::of(self.agent_id, &token, tx).await
+    }
+}
+
+/// Set what an agent must ask for although the action's own class is milder.
+///
+/// An override raises a class and never lowers one: where the action is stricter itself, that stays.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SetOverrides {
+    /// The agent.
+    pub agent_id: Id<Agent>,
+    /// All its overrides, by action such as `contact.update` or by domain such as `note`; the ones not listed go.
+    #[schemars(extend("maxProperties" = 200))]
+    pub overrides: BTreeMap<String, Stricter>,
+    /// Refuse if the agent is at another version by now.
+    pub expected_version: Option<i32>,
+}
+
+impl Action for SetOverrides {
+    const NAME: &str = "agent.set_overrides";
+    const EFFECT: Effect = Effect::Updates;
+    const GATE: Gate = Gate::PeopleOnly;
+    const WHO: Who = Who::OWNERS;
+    const EACH_TIME: bool = true;
+    type Output = AgentRow;
+
+    fn example() -> Value {
+        json!({
+            "agent_id": "01970000-0000-7000-8000-000000000001",
+            "overrides": {"contact.archive": "requires_authorization", "note": "soft_limit"}
+        })
+    }
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<AgentRow> {
+        let misnamed: Vec<Problem> = self.overrides.keys().filter_map(|name| tx.misnamed(name, "/overrides")).collect();
+        if !misnamed.is_empty() {
+            return Err(Error::InvalidInput(misnamed));
+        }
+        tx.lock(self.agent_id, self.expected_version).await?;
+        let org_id = tx.org_id();
+        sqlx::query!(
+            "update agents set overrides = $3 where org_id = $1 and id = $2",
+            org_id,
+            self.agent_id.uuid(),
+            Json(&self.overrides) as _
+        )
+        .execute(tx.db())
+        .await?;
+        load(self.agent_id, tx).await
+    }
+}
+
+/// Disable an agent: its token stops working at once, and what it has waiting is withdrawn.
+///
+/// `agent.enable` lets it call again, with the same token.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Disable {
+    /// The agent.
+    pub agent_id: Id<Agent>,
+}
+
+/// A disabled agent.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Disabled {
+    #[serde(flatten)]
+    agent: AgentRow,
+    /// How many of its requests were waiting for a person and are withdrawn.
+    withdrawn: u64,
+}
+
+impl Action for Disable {
+    const NAME: &str = "agent.disable";
+    const EFFECT: Effect = Effect::Destroys;
+    const GATE: Gate = Gate::PeopleOnly;
+    const WHO: Who = Who::OWNERS;
+    const EACH_TIME: bool = true;
+    type Output = Disabled;
+
+    fn example() -> Value {
+        json!({"agent_id": "01970000-0000-7000-8000-000000000001"})
+    }
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<Disabled> {
+        tx.lock(self.agent_id, None).await?;
+        let (org_id, now) = (tx.org_id(), tx.now());
+        sqlx::query!(
+            "update agents set disabled_at = coalesce(disabled_at, $3) where org_id = $1 and id = $2",
+            org_id,
+            self.agent_id.uuid(),
+            now
+        )
+        .execute(tx.db())
+        .await?;
+        let withdrawn = tx.withdraw_waiting(self.agent_id.uuid()).await?;
+        Ok(Disabled { agent: load(self.agent_id, tx).await?, withdrawn })
+    }
+}
+
+/// Let a disabled agent call again, with the token it had.
+///
+/// What was withdrawn stays withdrawn; if the token may be in other hands, use `agent.rotate_token` first.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Enable {
+    /// The agent.
+    pub agent_id: Id<Agent>,
+}
+
+impl Action for Enable {
+    const NAME: &str = "agent.enable";
+    const EFFECT: Effect = Effect::Updates;
+    const GATE: Gate = Gate::PeopleOnly;
+    const WHO: Who = Who::OWNERS;
+    const EACH_TIME: bool = true;
+    type Output = AgentRow;
+
+    fn example() -> Value {
+        json!({"agent_id": "01970000-0000-7000-8000-000000000001"})
+    }
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<AgentRow> {
+        tx.lock(self.agent_id, None).await?;
+        let org_id = tx.org_id();
+        sqlx::query!(
+            "update agents set disabled_at = null where org_id = $1 and id = $2",
+            org_id,
+            self.agent_id.uuid()
+        )
+        .execute(tx.db())
+        .await?;
+        load(self.agent_id, tx).await
+    }
+}
