@@ -8,6 +8,7 @@ use capabilities::Registry;
 
 /// The tables that the SQL of each domain may name. What belongs to another domain is reached through its actions.
 const TABLES: &[(&str, &[&str])] = &[
+    ("agents", &["agents"]),
     ("audit", &[]),
     ("authorizations", &[]),
     ("contacts", &["addresses", "contact_emails", "contact_phones", "contact_search", "contact_tags", "contacts"]),
@@ -15,7 +16,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("orgs", &["orgs"]),
     ("rules", &["rules"]),
 ];
-/// The tables of the kernel, and the one of a domain it reads to know its organizations.
+/// The tables of the kernel, and those of domains it reads to know its organizations and agents.
 const KERNEL_TABLES: &[&str] = &[
     "agents",
     "authorizations",

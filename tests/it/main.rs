@@ -6,9 +6,13 @@ mod desk;
 mod durability;
 
 #[cfg(test)]
+mod agents;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod contacts;
+#[cfg(test)]
+mod contacts_merging;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
@@ -21,6 +25,8 @@ mod mcp;
 mod mcp_queue;
 #[cfg(test)]
 mod mcp_stdio;
+#[cfg(test)]
+mod office_settings;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]
