@@ -235,7 +235,7 @@ impl Office {
 
     /// What is decided from now on, here or in another server.
     pub async fn listen(&self) -> Result<Listening> {
-        self.wakeups.listen(self.database.pool()).await
+        self.wakeups.listen(&self.database).await
     }
 
     /// Adds what people decided about the caller's requests since it last heard.

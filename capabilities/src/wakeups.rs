@@ -8,6 +8,7 @@ use tokio::sync::{OnceCell, broadcast};
 use uuid::Uuid;
 
 use crate::error::Result;
+use crate::world::Database;
 
 const CHANNEL: &str = "frontdesk_authorizations";
 /// Who falls further behind than this is told that anything may be new.
@@ -51,8 +52,8 @@ impl Listening {
 }
 
 impl Wakeups {
-    pub async fn listen(&self, pool: &PgPool) -> Result<Listening> {
-        let said = self.0.get_or_try_init(|| start(pool)).await?;
+    pub async fn listen(&self, database: &Database) -> Result<Listening> {
+        let said = self.0.get_or_try_init(|| start(database.pool())).await?;
         Ok(Listening(said.subscribe()))
     }
 }

@@ -113,27 +113,24 @@ async fn a_disabled_agent_cannot_call_until_it_is_enabled() {
 async fn disabling_an_agent_withdraws_what_it_has_waiting_and_nothing_else() {
     let desk = Desk::open().await;
     let owner = desk.owner().await;
-    let (id, _) = enrolled(&owner, "Scheduler").await;
-    let (other, _) = enrolled(&owner, "Bookkeeper").await;
-    let mut sql = desk.sql().await;
-    for (nth, (agent, status)) in
-        [(&id, "pending"), (&id, "pending"), (&id, "denied"), (&other, "pending")].iter().enumerate()
-    {
-        let insert = format!(
-            "insert into authorizations (org_id, id, agent_id, action, input, is_batch, input_hash, summary, reasoning, \
-             reasons, stake, preview, plan_hash, status, expires_at, asked_call_id, created_at) \
-             values ('{}', gen_random_uuid(), '{agent}', 'contact.merge', '{{}}', false, '\\x0{nth}', 's', 'r', '[]', '{{}}', \
-             '{{}}', '', '{status}', '2030-02-01', gen_random_uuid(), '2030-01-07')",
-            desk.org
-        );
-        sqlx::raw_sql(AssertSqlSafe(insert)).execute(&mut sql).await.unwrap();
+    let (agent, other) = (desk.other_agent("Scheduler").await, desk.other_agent("Bookkeeper").await);
+    let mut asked = Vec::new();
+    for actor in [&agent, &agent, &agent, &other] {
+        asked.push(actor.call_on_each("contact.archive", &desk.contacts(6).await).await.held());
     }
-    let disabled = owner.call("agent.disable", json!({"agent_id": id})).await.ok();
+    owner.call("authorization.deny", json!({"authorization_id": asked[0]})).await.ok();
+    let disabled = owner.call("agent.disable", json!({"agent_id": agent.caller.id()})).await.ok();
     assert_eq!(disabled["withdrawn"], 2);
-    let statuses =
-        "select string_agg(status, ' ' order by agent_id = $2::uuid, status) from authorizations where org_id = $1";
-    let statuses: String = sqlx::query_scalar(statuses).bind(desk.org).bind(&id).fetch_one(&mut sql).await.unwrap();
-    assert_eq!(statuses, "pending denied withdrawn withdrawn");
+    let mut statuses = Vec::new();
+    for id in &asked {
+        statuses.push(owner.get("authorizations", id).await.ok()["status"].as_str().unwrap().to_string());
+    }
+    assert_eq!(statuses, ["denied", "withdrawn", "withdrawn", "pending"]);
+    owner.allow_once(&asked[1]).await.refused("AUTHORIZATION_NOT_PENDING");
+    agent
+        .call_because("contact.archive", json!({"contact_id": desk.contacts(1).await[0]}))
+        .await
+        .refused("UNAUTHENTICATED");
 }
 
 #[tokio::test]

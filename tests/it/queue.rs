@@ -298,12 +298,7 @@ async fn decisions_are_told_once_beside_the_next_answer() {
 async fn a_frozen_agent_waits_with_everything_but_may_take_back() {
     let desk = Desk::open().await;
     let (agent, owner) = (desk.agent().await, desk.owner().await);
-    let mut sql = desk.sql().await;
-    let freeze = "select frontdesk.begin_call($1, gen_random_uuid(), now())";
-    sqlx::raw_sql("begin").execute(&mut sql).await.unwrap();
-    sqlx::query(freeze).bind(desk.org).execute(&mut sql).await.unwrap();
-    sqlx::query("update orgs set frozen_at = now() where org_id = $1").bind(desk.org).execute(&mut sql).await.unwrap();
-    sqlx::raw_sql("commit").execute(&mut sql).await.unwrap();
+    desk.manager().await.call("org.freeze", json!({})).await.ok();
     let jane = json!({"kind": "person", "given_name": "Jane"});
     agent.call("contact.create", jane.clone()).await.refused("REASONING_REQUIRED");
     let asked = agent.call_because("contact.create", jane.clone()).await;
@@ -315,7 +310,60 @@ async fn a_frozen_agent_waits_with_everything_but_may_take_back() {
         "requires_authorization"
     );
     agent.call("authorization.withdraw", json!({"authorization_id": id})).await.ok();
-    owner.call("contact.create", jane).await.ok();
+    owner.call("contact.create", jane.clone()).await.ok();
+    let id = agent.call_because("contact.create", jane.clone()).await.held();
+    owner.allow_once(&id).await.ok();
+    desk.manager().await.call("org.unfreeze", json!({})).await.ok();
+    agent.call("contact.create", jane).await.ok();
+}
+
+#[tokio::test]
+async fn an_agents_own_limits_are_stricter_than_any_rule() {
+    let desk = Desk::open().await;
+    let (agent, owner) = (desk.agent().await, desk.owner().await);
+    let id = agent.call_on_each("contact.archive", &desk.contacts(6).await).await.held();
+    owner.call("authorization.allow_always", json!({"authorization_id": id, "items_per_day": null})).await.ok();
+    let contacts = desk.contacts(2).await;
+    agent.call("contact.archive", json!({"contact_id": contacts[0]})).await.ok();
+    let overrides = json!({"contact": "requires_authorization"});
+    owner.call("agent.set_overrides", json!({"agent_id": agent.caller.id(), "overrides": overrides})).await.ok();
+    let asked = agent.call_because("contact.archive", json!({"contact_id": contacts[1]})).await;
+    assert_eq!(asked.reasons(), ["override"]);
+    asked.held();
+    agent.call("note.add", json!({"contact_id": contacts[1], "content": "Called back."})).await.ok();
+}
+
+#[tokio::test]
+async fn who_may_not_do_it_may_not_allow_it_either() {
+    let desk = Desk::open().await;
+    let (agent, owner, manager) = (desk.agent().await, desk.owner().await, desk.manager().await);
+    let id = agent.call_because("org.update", json!({"name": "Clear View"})).await.held();
+    let error = manager.allow_once(&id).await.refused("FORBIDDEN");
+    assert!(error["message"].as_str().unwrap().contains("owners"), "{error}");
+    owner.call("authorization.allow_always", json!({"authorization_id": id})).await.refused("EACH_TIME");
+    assert_eq!(agent.check(&id).await.held(), id);
+    owner.allow_once(&id).await.ok();
+    assert_eq!(owner.read("org", json!({})).await.ok()[0]["name"], "Clear View");
+}
+
+#[tokio::test]
+async fn a_deletion_with_history_waits_and_shows_what_goes_along() {
+    let desk = Desk::open().await;
+    let (agent, owner) = (desk.agent().await, desk.owner().await);
+    let contact = owner.contact("Jane", json!({"family_name": "Smith", "notes": ["Beware of the dog."]})).await;
+    let asked = agent.call_because("contact.delete", json!({"contact_id": contact})).await;
+    assert_eq!(asked.reasons(), ["has_history"]);
+    assert_eq!(asked.0.data.as_ref().unwrap()["summary"], "Delete contact Jane Smith");
+    let id = asked.held();
+    let shown = owner.get("authorizations", &id).await.ok();
+    assert_eq!(shown["stake"]["by_type"], json!({"contacts": 1, "notes": 1}));
+
+    owner.call("note.add", json!({"contact_id": contact, "content": "Pays in cash."})).await.ok();
+    owner.allow_once(&id).await.refused("PLAN_CHANGED");
+    assert_eq!(owner.get("authorizations", &id).await.ok()["stake"]["by_type"], json!({"contacts": 1, "notes": 2}));
+    let done = owner.allow_once(&id).await.ok();
+    assert_eq!(done["result"][0]["went_along"], json!({"notes": 2}));
+    owner.get("contacts", &contact).await.refused("NOT_FOUND");
 }
 
 #[tokio::test]
