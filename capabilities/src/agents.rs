@@ -1,84 +1,24 @@
-//! Tokens of agents, and who stands behind one.
+//! Agents and organizations: who stands behind an agent's token, and how both are made.
 //!
-//! A token is `fd_`, the organization's id and 256 random bits, both in base64url: it carries its organization in
-//! clear, so that a look-up knows where to look. Stored are its SHA-256 and the first characters of its random part,
-//! by which people recognise it and which the look-up uses; the hash is compared in constant time.
+//! A token is looked up by its organization and the first characters of its random part; the hash is compared in constant
+//! time.
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use sqlx::types::Json;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use crate::call::{Actor, Caller, OrgFacts, Role, Source};
+use crate::call::{Actor, Caller, OrgFacts, Source};
 use crate::call_log::{LogEntry, write_log};
 use crate::error::{Error, Result};
 use crate::gate::Gate;
 use crate::office::Office;
+use crate::tokens::AgentToken;
 use crate::tx::{Access, Tx};
 use crate::world::Database;
-
-const START: &str = "fd_";
-/// 16 bytes in base64 without padding.
-const ORG_LENGTH: usize = 22;
-/// 32 bytes in base64 without padding.
-const SECRET_LENGTH: usize = 43;
-const PREFIX_LENGTH: usize = 8;
-
-/// An agent's token in clear. Never stored and never logged: it has no `Debug` that shows it.
-#[derive(Clone)]
-pub struct AgentToken(String);
-
-impl std::fmt::Debug for AgentToken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("AgentToken")
-    }
-}
-
-impl AgentToken {
-    /// A new token of `org`.
-    pub(crate) fn mint(org: Uuid) -> Self {
-        let secret: [u8; 32] = rand::random();
-        Self(format!("{START}{}{}", BASE64.encode(org.as_bytes()), BASE64.encode(secret)))
-    }
-
-    /// Reads a token; only its form is judged.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let body = text.strip_prefix(START)?;
-        let formed = body.len() == ORG_LENGTH + SECRET_LENGTH && BASE64.decode(body.get(..ORG_LENGTH)?).is_ok();
-        formed.then(|| Self(text.into()))
-    }
-
-    /// The token itself, to be handed out once.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-
-    fn org(&self) -> Option<Uuid> {
-        let bytes = BASE64.decode(&self.0[START.len()..START.len() + ORG_LENGTH]).ok()?;
-        Uuid::from_slice(&bytes).ok()
-    }
-
-    /// How its random part begins: what people recognise it by.
-    #[must_use]
-    pub fn prefix(&self) -> &str {
-        let secret = START.len() + ORG_LENGTH;
-        &self.0[secret..secret + PREFIX_LENGTH]
-    }
-
-    /// What is kept of it, to know it again.
-    #[must_use]
-    pub fn hash(&self) -> [u8; 32] {
-        Sha256::digest(self.0.as_bytes()).into()
-    }
-}
 
 /// An agent just made, with its token: the only time it is seen.
 #[derive(Debug)]
@@ -149,8 +89,7 @@ impl Office {
 
     /// The caller of automations in an organization, by what it does: `demo`, `reminders`.
     pub async fn system(&self, org: Uuid, name: &str) -> Result<Caller> {
-        let stranger =
-            system_of(OrgFacts { id: org, timezone: chrono_tz::UTC, currency: *b"XXX", country: *b"ZZ" }, name);
+        let stranger = stranger(org, name);
         let now = self.clock.now();
         let mut tx = Tx::open(self, &stranger, Access::Read, self.ids.next(now), now).await?;
         let facts = sqlx::query!("select timezone, currency, country from orgs where org_id = $1 and id = $1", org)
@@ -158,12 +97,6 @@ impl Office {
             .await?
             .ok_or_else(|| Error::NotFound { what: format!("organization {org}") })?;
         Ok(system_of(org_facts(org, &facts.timezone, &facts.currency, &facts.country)?, name))
-    }
-
-    /// A person of an organization, whom a door has identified.
-    pub async fn person(&self, org: Uuid, id: Uuid, name: &str, role: Role) -> Result<Caller> {
-        let org = self.system(org, "sign-in").await?.org;
-        Ok(Caller::new(org, Actor::User { id, name: name.into(), role }))
     }
 
     /// Makes an organization, on behalf of whoever administers the program.
@@ -245,12 +178,17 @@ impl Office {
     }
 }
 
+/// The system in an organization of which nothing but its id is known yet: to look the rest up.
+pub(crate) fn stranger(org: Uuid, name: &str) -> Caller {
+    system_of(OrgFacts { id: org, timezone: chrono_tz::UTC, currency: *b"XXX", country: *b"ZZ" }, name)
+}
+
 fn system_of(org: OrgFacts, name: &str) -> Caller {
     Caller::new(org, Actor::System(name.into()))
 }
 
 /// The facts of an organization as every call carries them.
-fn org_facts(id: Uuid, timezone: &str, currency: &str, country: &str) -> Result<OrgFacts> {
+pub(crate) fn org_facts(id: Uuid, timezone: &str, currency: &str, country: &str) -> Result<OrgFacts> {
     let bad = |what: &str| Error::Internal(format!("organization {id} has no valid {what}"));
     Ok(OrgFacts {
         id,
@@ -258,35 +196,4 @@ fn org_facts(id: Uuid, timezone: &str, currency: &str, country: &str) -> Result<
         currency: currency.as_bytes().try_into().map_err(|_| bad("currency"))?,
         country: country.as_bytes().try_into().map_err(|_| bad("country"))?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_knows_its_organization_and_hides_itself() {
-        let org = Uuid::from_u128(0x0197_0000_0000_7000_8000_0000_0000_0001);
-        let token = AgentToken::mint(org);
-        let read = AgentToken::parse(token.reveal()).unwrap();
-        assert_eq!(read.org(), Some(org));
-        assert_eq!(read.hash(), token.hash());
-        assert_eq!(token.reveal().len(), 68);
-        assert_eq!(format!("{token:?}"), "AgentToken");
-        assert_ne!(AgentToken::mint(org).reveal(), token.reveal());
-    }
-
-    #[test]
-    fn what_is_not_a_token_is_not_read() {
-        for wrong in [
-            "",
-            "fd_",
-            "sk_live_abc",
-            "fd_tooshort",
-            &format!("fd_{}", "é".repeat(40)),
-            &format!("fd_{}", "!".repeat(65)),
-        ] {
-            assert!(AgentToken::parse(wrong).is_none(), "{wrong}");
-        }
-    }
 }

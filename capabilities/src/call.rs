@@ -22,6 +22,22 @@ pub enum Role {
     Owner,
 }
 
+impl Role {
+    /// As it is stored and shown.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Technician => "technician",
+            Self::Manager => "manager",
+            Self::Owner => "owner",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Technician, Self::Manager, Self::Owner].into_iter().find(|role| role.name() == name)
+    }
+}
+
 /// The people who may do or read something: everybody from a role upwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Who(Role);
@@ -190,6 +206,8 @@ pub enum Door {
     Rest,
     /// The queue: an agent's request, carried out because a person allowed it.
     Authorization,
+    /// A page, with a person before it.
+    Page,
     /// The command line or the program itself.
     Program,
 }
@@ -203,6 +221,7 @@ impl Door {
             Self::McpStdio => "mcp_stdio",
             Self::Rest => "rest",
             Self::Authorization => "authorization",
+            Self::Page => "page",
             Self::Program => "program",
         }
     }

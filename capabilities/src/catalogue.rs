@@ -131,17 +131,11 @@ impl Registry {
         ];
         parameters[0]["required"] = true.into();
         parameters.extend(self.filter_parameters());
-        let answers = |description: &str| {
-            json!({
-                "200": {"description": description, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Envelope"}}}},
-                "default": {"description": "Refused: see `error`.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Envelope"}}}},
-            })
-        };
         json!({
             "openapi": "3.1.0",
             "info": {"title": "Frontdesk", "version": version,
                 "description": "The back office of a small service business. Every action and data type is listed by /api/capabilities."},
-            "security": [{"agent": []}],
+            "security": [{"agent": []}, {"session": []}],
             "paths": {
                 "/api/capabilities": {"get": {
                     "operationId": "capabilities", "summary": "What this caller may do and read",
@@ -157,13 +151,17 @@ impl Registry {
                 }},
                 "/api/actions": {"post": {
                     "operationId": "act", "summary": "Carry out an action",
-                    "parameters": [{"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 200}}],
+                    "parameters": [{"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 200}}, csrf_header(false)],
                     "requestBody": {"required": true, "content": {"application/json": {"schema": {"oneOf": bodies}}}},
                     "responses": held(answers("What the action answers with, or the preview of a dry run.")),
                 }},
+                "/api/session": session_route(),
             },
             "components": {
-                "securitySchemes": {"agent": {"type": "http", "scheme": "bearer", "description": "An agent's token, `fd_…`."}},
+                "securitySchemes": {
+                    "agent": {"type": "http", "scheme": "bearer", "description": "An agent's token, `fd_…`."},
+                    "session": {"type": "apiKey", "in": "cookie", "name": "frontdesk_session", "description": "A person's session, begun at /sign-in; on an https address the cookie is called `__Host-frontdesk_session`. Send it or a token, never both."},
+                },
                 "schemas": {"Envelope": envelope_schema()},
             },
         })
@@ -201,6 +199,33 @@ fn held(mut answers: Value) -> Value {
 
 fn parameter(name: &str, description: &str, schema: &Value) -> Value {
     json!({"name": name, "in": "query", "description": description, "schema": schema})
+}
+
+fn answers(description: &str) -> Value {
+    json!({
+        "200": {"description": description, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Envelope"}}}},
+        "default": {"description": "Refused: see `error`.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Envelope"}}}},
+    })
+}
+
+fn csrf_header(required: bool) -> Value {
+    json!({
+        "name": "X-CSRF-Token", "in": "header", "required": required, "schema": {"type": "string"},
+        "description": "Of a write in a person's session: the session's `csrf_token`, which GET /api/session tells.",
+    })
+}
+
+fn session_route() -> Value {
+    json!({
+        "get": {
+            "operationId": "session", "summary": "Who is signed in, and the CSRF token of the session",
+            "security": [{"session": []}], "responses": answers("`user`, `organization`, `csrf_token`, `expires_at`."),
+        },
+        "delete": {
+            "operationId": "sign_out", "summary": "Sign out: ends the session", "parameters": [csrf_header(true)],
+            "security": [{"session": []}], "responses": answers("Signed out."),
+        },
+    })
 }
 
 fn body_of(action: &ActionEntry) -> Value {

@@ -6,10 +6,11 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::agents::{AgentToken, NewAgent};
+use crate::agents::NewAgent;
 use crate::answer::escaped;
 use crate::error::{Problem, Result};
 use crate::schema;
+use crate::tokens::AgentToken;
 use crate::tx::Tx;
 
 impl Tx<'_> {

@@ -73,6 +73,10 @@ pub enum Error {
     Unauthenticated(String),
     /// Known, but not allowed; the text says who is.
     Forbidden(String),
+    /// A write that comes with a person's session, but not provably from that person's page or program.
+    Unproven(String),
+    /// A link that has done what it was for, or is too old for it.
+    LinkGone(String),
     /// Nothing of that kind with that id in this organization.
     NotFound {
         /// What was looked for, in words.
@@ -185,6 +189,8 @@ impl Error {
             Self::InvalidInput(_) => ("INVALID_INPUT", 422, AfterFixing),
             Self::Unauthenticated(_) => ("UNAUTHENTICATED", 401, AfterFixing),
             Self::Forbidden(_) => ("FORBIDDEN", 403, Never),
+            Self::Unproven(_) => ("FORBIDDEN", 403, AfterFixing),
+            Self::LinkGone(_) => ("LINK_GONE", 410, Never),
             Self::NotFound { .. } | Self::UnknownRoute(_) => ("NOT_FOUND", 404, AfterFixing),
             Self::MethodNotAllowed { .. } => ("METHOD_NOT_ALLOWED", 405, AfterFixing),
             Self::UnknownAction { .. } => ("UNKNOWN_ACTION", 404, AfterFixing),
@@ -213,7 +219,9 @@ impl Error {
                 1 => format!("The input has a problem: {}", in_words(&problems[0])),
                 n => format!("The input has {n} problems; the first: {}", in_words(&problems[0])),
             },
-            Self::Unauthenticated(why) | Self::Forbidden(why) => why.clone(),
+            Self::Unauthenticated(why) | Self::Forbidden(why) | Self::Unproven(why) | Self::LinkGone(why) => {
+                why.clone()
+            }
             Self::NotFound { what } => format!("There is no {what}."),
             Self::UnknownRoute(path) => format!("There is nothing at {path}."),
             Self::MethodNotAllowed { allowed } => format!("This route takes {allowed}."),
@@ -252,9 +260,16 @@ impl Error {
             Self::InvalidJson(_) => "Send one JSON object, UTF-8.".into(),
             Self::InvalidInput(_) => "Mend what `problems` names and send the call again.".into(),
             Self::Unauthenticated(_) => {
-                "Send `Authorization: Bearer fd_…` with an agent's token; `frontdesk agent create NAME` makes one."
+                "Send `Authorization: Bearer fd_…` with an agent's token (`frontdesk agent create NAME` makes one), or sign \
+                 in as a person at /sign-in."
                     .into()
             }
+            Self::Unproven(_) => {
+                "Send the session's own `csrf_token`, which GET /api/session tells, in the header X-CSRF-Token, from the \
+                 page or program that is signed in."
+                    .into()
+            }
+            Self::LinkGone(_) => "Ask for a new link; `frontdesk sign-in-link EMAIL` on the server prints one.".into(),
             Self::Forbidden(_) => "Ask a person with that role.".into(),
             Self::NotFound { .. } => {
                 "Look the id up with a query; an id of another organization is not found here.".into()

@@ -9,12 +9,16 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::call::Caller;
 use crate::data::{Key, Keyed, Listing, Query};
 use crate::error::Result;
 use crate::tx::Tx;
 
 /// How many changes of one call a trail shows; the rest is counted.
 const SHOWN: usize = 20;
+
+/// Fields that are for people only, by table: an agent works with people's names and needs none of their addresses.
+const NOT_FOR_AGENTS: &[(&str, &str)] = &[("users", "email")];
 
 /// One row that a call created, updated or deleted.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -51,6 +55,17 @@ impl Logged {
     }
 }
 
+/// Takes out what this caller may not see.
+fn shown_to(caller: &Caller, mut logged: Vec<Logged>) -> Vec<Logged> {
+    for row in logged.iter_mut().filter(|_| caller.is_agent()) {
+        for (_, field) in NOT_FOR_AGENTS.iter().filter(|(table, _)| *table == row.data_type) {
+            let sides = [&mut row.old_values, &mut row.new_values].into_iter().flatten();
+            sides.filter_map(Value::as_object_mut).for_each(|values| drop(values.remove(*field)));
+        }
+    }
+    logged
+}
+
 /// What these calls have changed so far, in order.
 pub(crate) async fn changes_of_calls(calls: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<Change>> {
     let org_id = tx.org_id();
@@ -68,7 +83,7 @@ pub(crate) async fn changes_of_calls(calls: &[Uuid], tx: &mut Tx<'_>) -> Result<
     )
     .fetch_all(tx.db())
     .await?;
-    Ok(net(logged.iter().map(Logged::change)))
+    Ok(net(shown_to(tx.caller(), logged).iter().map(Logged::change)))
 }
 
 /// One change per row: what it was before the call and what it is after.
@@ -125,7 +140,7 @@ pub struct Trail {
     pub actor_kind: String,
     /// Whose call it was.
     pub actor: String,
-    /// The door it came through: mcp_stdio, mcp_http, rest or program.
+    /// The door it came through: mcp_stdio, mcp_http, rest, page or program.
     pub door: String,
     /// The client's own name, as it states it.
     pub client: Option<String>,
@@ -284,7 +299,7 @@ async fn changes_by_call(
     .fetch_all(tx.db())
     .await?;
     let mut by_call: HashMap<Uuid, Vec<Logged>> = HashMap::new();
-    for row in logged {
+    for row in shown_to(tx.caller(), logged) {
         by_call.entry(row.call_id).or_default().push(row);
     }
     Ok(by_call)

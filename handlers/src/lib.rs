@@ -7,6 +7,7 @@ mod contacts;
 mod notes;
 mod orgs;
 mod rules;
+mod users;
 
 use capabilities::Domain;
 
@@ -20,6 +21,7 @@ pub fn domains() -> Vec<Domain> {
         notes::domain(),
         authorizations::domain(),
         rules::domain(),
+        users::domain(),
         agents::domain(),
         audit::domain(),
     ]

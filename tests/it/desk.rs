@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use capabilities::world::{Clock, Database};
 use capabilities::{
-    Answer, Call, Caller, Door, Input, NewOrg, Office, Options, Read, Registry, Role, Selection, Source,
+    Answer, Call, Caller, Door, Input, LinkToken, NewOrg, Office, Options, Read, Registry, Role, Selection,
+    SessionToken, Source,
 };
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 /// An organization and its office.
@@ -22,12 +24,16 @@ pub struct Desk {
     pub office: Arc<Office>,
     pub org: Uuid,
     database: PgConnectOptions,
+    people: OnceCell<Vec<Actor>>,
 }
 
 /// Someone who acts at a desk.
+#[derive(Clone)]
 pub struct Actor {
     pub office: Arc<Office>,
     pub caller: Caller,
+    /// A person's.
+    session: Option<SessionToken>,
 }
 
 /// What came back.
@@ -57,7 +63,7 @@ impl Desk {
             country: "US".into(),
         };
         let org = office.create_org(&new, &Source::of(Door::Program)).await.unwrap();
-        Self { office, org, database }
+        Self { office, org, database, people: OnceCell::new() }
     }
 
     /// A token of a new agent.
@@ -78,28 +84,61 @@ impl Desk {
     }
 
     pub async fn owner(&self) -> Actor {
-        self.person("Olivia Owner", Role::Owner).await
+        self.person(Role::Owner).await
     }
 
     pub async fn manager(&self) -> Actor {
-        self.person("Max Manager", Role::Manager).await
+        self.person(Role::Manager).await
     }
 
     pub async fn technician(&self) -> Actor {
-        self.person("Tara Technician", Role::Technician).await
+        self.person(Role::Technician).await
     }
 
     pub async fn system(&self) -> Actor {
         self.actor(self.office.system(self.org, "test").await.unwrap())
     }
 
-    async fn person(&self, name: &str, role: Role) -> Actor {
-        let id = Uuid::from_u128(u128::from_be_bytes(Sha256::digest(name)[..16].try_into().unwrap()));
-        self.actor(self.office.person(self.org, id, name, role).await.unwrap())
+    async fn person(&self, role: Role) -> Actor {
+        let of_role = |person: &&Actor| matches!(person.caller.actor(), capabilities::Actor::User { role: of, .. } if *of == role);
+        self.people().await.iter().find(of_role).unwrap().clone()
+    }
+
+    /// Those who work here. All are made at once, so that asking for another one later changes nothing.
+    async fn people(&self) -> &[Actor] {
+        let hire = || async {
+            let mut people = Vec::new();
+            for (name, role) in
+                [("Olivia Owner", Role::Owner), ("Max Manager", Role::Manager), ("Tara Technician", Role::Technician)]
+            {
+                let id = self.user(name, role).await;
+                people.push(self.sign_in(id).await);
+            }
+            people
+        };
+        self.people.get_or_init(hire).await
+    }
+
+    /// Another user.
+    pub async fn user(&self, name: &str, role: Role) -> Uuid {
+        let email = format!("{}@{}.example", fresh(), self.org);
+        self.office.create_user(self.org, &email, name, role, &Source::of(Door::Program)).await.unwrap()
+    }
+
+    /// A link by which a user signs in.
+    pub async fn link(&self, user: Uuid) -> LinkToken {
+        self.office.sign_in_link(self.org, user, TimeDelta::minutes(15), &Source::of(Door::Program)).await.unwrap()
+    }
+
+    /// A user in a new session.
+    pub async fn sign_in(&self, user: Uuid) -> Actor {
+        let link = self.link(user).await;
+        let (session, caller) = self.office.sign_in(link.reveal(), &Source::of(Door::Page)).await.unwrap();
+        Actor { session: Some(session), ..self.actor(caller) }
     }
 
     fn actor(&self, caller: Caller) -> Actor {
-        Actor { office: self.office.clone(), caller }
+        Actor { office: self.office.clone(), caller, session: None }
     }
 
     /// As many contacts as that, and their ids. The system made them: an agent may not make many at once.
@@ -127,6 +166,7 @@ impl Desk {
     /// Everything this organization has in its tables, as one hash: equal before and after means nothing was changed. The
     /// call log is left out, because refusals are written there.
     pub async fn state(&self) -> String {
+        self.people().await;
         let mut owner = self.sql().await;
         let tables: Vec<String> = sqlx::query_scalar(
             "select c.relname::text from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' \
@@ -149,6 +189,11 @@ impl Desk {
 }
 
 impl Actor {
+    /// The session of a person.
+    pub fn session(&self) -> &SessionToken {
+        self.session.as_ref().expect("a person who signed in")
+    }
+
     pub async fn call(&self, action: &str, data: Value) -> Reply {
         self.call_with(action, data, Options::default()).await
     }

@@ -15,8 +15,9 @@ const TABLES: &[(&str, &[&str])] = &[
     ("notes", &["notes"]),
     ("orgs", &["orgs"]),
     ("rules", &["rules"]),
+    ("users", &["users"]),
 ];
-/// The tables of the kernel, and those of domains it reads to know its organizations and agents.
+/// The tables of the kernel, and those of domains by which it knows its organizations and their people.
 const KERNEL_TABLES: &[&str] = &[
     "agents",
     "authorizations",
@@ -27,6 +28,9 @@ const KERNEL_TABLES: &[&str] = &[
     "row_log",
     "rules",
     "security_events",
+    "sessions",
+    "sign_in_links",
+    "users",
 ];
 
 /// Where HTTP statuses may stand: the one table of codes, the envelope that carries its status, and the two HTTP doors.
@@ -440,7 +444,7 @@ fn http_statuses_are_known_in_one_place_and_at_the_http_doors() {
 fn the_pool_is_asked_by_the_kernel_only() {
     let allowed = |path: &str| {
         path.starts_with("capabilities/src/world/")
-            || ["capabilities/src/agents.rs", "capabilities/src/tx.rs", "capabilities/src/wakeups.rs"].contains(&path)
+            || ["agents", "people", "tx", "wakeups"].iter().any(|name| path == format!("capabilities/src/{name}.rs"))
     };
     let sources = everything();
     let users: Vec<&File> = sources.iter().filter(|file| file.parts().code.contains(".pool()")).collect();

@@ -1,0 +1,78 @@
+//! The people of the business: who works here and what they may do. How they sign in is the kernel's.
+
+use capabilities::{Data, Domain, Key, Keyed, Listing, Query, Result, Tx, Who};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub fn domain() -> Domain {
+    Domain::new("user", "The people of the business: who works here and what they may do").data::<Users>()
+}
+
+/// The people of the business: owners, managers and technicians.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Users {
+    /// Only people who can sign in (true), or only those who no longer can (false).
+    active: Option<bool>,
+}
+
+/// Somebody who works here.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct User {
+    /// The user.
+    id: Uuid,
+    /// Their name.
+    name: String,
+    /// technician, manager or owner.
+    role: String,
+    /// Whether they can sign in.
+    active: bool,
+    /// Where they get mail; told to people, not to agents.
+    email: Option<String>,
+}
+
+impl Data for Users {
+    const NAME: &str = "users";
+    const ONE: &str = "user";
+    const WHO: Who = Who::EVERYONE;
+    const SORTED_BY: &str = "when they joined";
+    type Row = User;
+
+    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<User>> {
+        let (org_id, to_people) = (tx.org_id(), !tx.caller().is_agent());
+        let (_, after) = query.after();
+        let rows = sqlx::query!(
+            r#"
+            with matching as not materialized (
+              select id, name, role, email, deactivated_at is null as active
+              from users
+              where org_id = $1
+                and ($2::uuid[] is null or id = any($2))
+                and ($3::bool is null or (deactivated_at is null) = $3)
+            )
+            select m.id as "id!", m.name as "name!", m.role as "role!", m.active as "active!",
+                   case when $4 then m.email end as email,
+                   (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
+            from matching m
+            where $5::uuid is null or m.id > $5
+            order by m.id
+            limit $6
+            "#,
+            org_id,
+            query.ids.as_deref(),
+            self.active,
+            to_people,
+            after,
+            query.limit
+        )
+        .fetch_all(tx.db())
+        .await?;
+        let total = rows.first().map_or(0, |row| row.total);
+        let rows = rows
+            .into_iter()
+            .map(|row| User { id: row.id, name: row.name, role: row.role, active: row.active, email: row.email })
+            .map(|row| Keyed { key: Key(String::new(), row.id), row });
+        Ok(Listing { rows: rows.collect(), total })
+    }
+}
