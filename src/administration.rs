@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use capabilities::world::Clock;
-use capabilities::{CountryCode, Door, Error, NewOrg, Office, Source, TimeZone};
+use capabilities::{CountryCode, Door, EmailAddress, Error, LinkToken, NewOrg, Office, Role, Source, TimeZone};
+use chrono::TimeDelta;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::assemble;
@@ -14,6 +15,8 @@ use crate::datadir::{DataDir, LockError};
 use crate::storage::Storage;
 
 const STOPPED_WITHIN: Duration = Duration::from_secs(40);
+/// A link goes from one window to another; whoever is slower asks for another one.
+const LINK_VALID: TimeDelta = TimeDelta::minutes(15);
 
 /// Ends the running server and waits until it is gone.
 pub async fn stop(config: &Config) -> anyhow::Result<()> {
@@ -38,7 +41,7 @@ pub async fn migrate(config: &Config) -> anyhow::Result<()> {
     with_office(config, async |_| Ok("The database is up to date.".into())).await
 }
 
-/// Makes an organization.
+/// Makes an organization and its owner.
 pub async fn create_org(config: &Config, command: OrgCommand) -> anyhow::Result<()> {
     let OrgCommand::Create(new) = command;
     let mut wrong = Vec::new();
@@ -52,13 +55,25 @@ pub async fn create_org(config: &Config, command: OrgCommand) -> anyhow::Result<
     if new.name.trim().is_empty() {
         wrong.push("--name must not be empty".into());
     }
+    let owner: Result<EmailAddress, String> = new.owner.parse();
+    wrong.extend(owner.err().map(|why| format!("--owner {} {why}", new.owner)));
+    let before_at = new.owner.rsplit_once('@').map_or(new.owner.as_str(), |(name, _)| name);
+    let owner_name = new.owner_name.as_deref().unwrap_or(before_at).trim().to_string();
+    if owner_name.is_empty() || owner_name.chars().count() > 100 || owner_name.chars().any(char::is_control) {
+        wrong.push("--owner-name must have 1 to 100 characters in one line".into());
+    }
     if !wrong.is_empty() {
         bail!("{}", wrong.join("; "));
     }
     with_office(config, async |office| {
+        let (source, email) = (Source::of(Door::Program), new.owner);
         let new = NewOrg { name: new.name, timezone: new.timezone, currency: new.currency, country: new.country };
-        let org = office.create_org(&new, &Source::of(Door::Program)).await.map_err(in_words)?;
-        Ok(format!("Organization {} is made: {org}", new.name))
+        let org = office.create_org(&new, &source).await.map_err(in_words)?;
+        office.create_user(org, &email, &owner_name, Role::Owner, &source).await.map_err(in_words)?;
+        Ok(format!(
+            "Organization {} is made: {org}\n{owner_name} owns it and signs in with: frontdesk sign-in-link {email}",
+            new.name
+        ))
     })
     .await
 }
@@ -86,6 +101,38 @@ pub async fn create_agent(config: &Config, command: AgentCommand) -> anyhow::Res
         Ok(agent.token.reveal().to_string())
     })
     .await
+}
+
+/// Prints a link for each organization in which somebody has this address.
+pub async fn sign_in_link(config: &Config, email: &str) -> anyhow::Result<()> {
+    let url = pages_url(config, &DataDir::open(&config.data)?);
+    with_office(config, async |office| {
+        let source = Source::of(Door::Program);
+        let links = office.sign_in_links_for(email, LINK_VALID, &source).await.map_err(in_words)?;
+        if links.is_empty() {
+            bail!(
+                "no active user has the address {email}: `frontdesk org create` makes an organization with its owner"
+            );
+        }
+        let minutes = LINK_VALID.num_minutes();
+        let lines = links.iter().map(|(holder, token)| {
+            format!("{} at {}, once within {minutes} minutes:\n{}", holder.name, holder.organization, link(&url, token))
+        });
+        Ok(lines.collect::<Vec<_>>().join("\n"))
+    })
+    .await
+}
+
+/// A sign-in link on the server at `url`.
+pub(crate) fn link(url: &str, token: &LinkToken) -> String {
+    format!("{url}/sign-in/{}", token.reveal())
+}
+
+/// Where the pages are: as configured, else where the running server says it listens, else where one would.
+fn pages_url(config: &Config, data: &DataDir) -> String {
+    let running = || data.holder().and_then(|_| std::fs::read_to_string(data.url()).ok());
+    let url = config.public_url.as_ref().map(ToString::to_string).or_else(running);
+    url.map_or_else(|| format!("http://{}", config.listen), |url| url.trim().trim_end_matches('/').into())
 }
 
 /// An error for whoever administers the program, causes included.

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
-use crate::{mcp_http, rest};
+use crate::identity::Doorkeeper;
+use crate::{mcp_http, pages, rest};
 
 /// The program's version, as it is told to callers.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -46,8 +47,9 @@ pub fn doors(office: &Arc<Office>, config: &Config, stop: CancellationToken) -> 
         .with_legacy_session_mode(config.mcp_sessions)
         .with_max_request_body_bytes(rest::BODY_LIMIT)
         .with_cancellation_token(stop);
-    let mcp = mcp_http::door(office, server, settings);
-    rest::door(office, mcp)
+    let doorkeeper = Arc::new(Doorkeeper::new(office, config.public_url.as_ref()));
+    let others = mcp_http::door(office, &doorkeeper, server, settings).merge(pages::door(office, &doorkeeper)?);
+    rest::door(office, &doorkeeper, others)
 }
 
 fn allowed_hosts(config: &Config) -> Vec<String> {

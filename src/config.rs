@@ -81,6 +81,11 @@ pub enum Command {
     /// Agents and their tokens
     #[command(subcommand)]
     Agent(AgentCommand),
+    /// Print links by which a person signs in: one for each organization of the address, good once, for 15 minutes
+    SignInLink {
+        /// The person's e-mail address
+        email: String,
+    },
 }
 
 /// About organizations.
@@ -105,6 +110,12 @@ pub struct NewOrgArguments {
     /// ISO 3166-1 country, such as US: phone numbers without a country code are read as of there
     #[arg(long, default_value = "US")]
     pub country: String,
+    /// The owner's e-mail address: who signs in first
+    #[arg(long, value_name = "EMAIL")]
+    pub owner: String,
+    /// The owner's name [default: what stands before the @]
+    #[arg(long, value_name = "NAME")]
+    pub owner_name: Option<String>,
 }
 
 /// About agents.

@@ -126,6 +126,16 @@ impl DataDir {
         self.path.join("demo.json")
     }
 
+    /// How the demo's owner signs in.
+    pub(crate) fn demo_owner(&self) -> PathBuf {
+        self.path.join("demo-owner.json")
+    }
+
+    /// Where the running server is reached, for commands that print links to it.
+    pub(crate) fn url(&self) -> PathBuf {
+        self.path.join("url")
+    }
+
     /// What a detached server prints.
     pub(crate) fn server_log(&self) -> PathBuf {
         self.path.join("server.log")

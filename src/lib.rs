@@ -8,6 +8,7 @@ mod demo;
 mod identity;
 mod mcp_http;
 mod mcp_socket;
+mod pages;
 pub mod rest;
 mod serve;
 mod storage;
@@ -28,7 +29,7 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     }
 }
 
-pub use administration::{create_agent, create_org, migrate, stop};
+pub use administration::{create_agent, create_org, migrate, sign_in_link, stop};
 pub use mcp_socket::join as mcp;
 pub use serve::serve;
 pub use storage::{APP_ROLE, MIGRATIONS};

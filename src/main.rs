@@ -24,6 +24,7 @@ fn main() -> ExitCode {
             Command::Migrate => frontdesk::migrate(&config).await,
             Command::Org(org) => frontdesk::create_org(&config, org).await,
             Command::Agent(agent) => frontdesk::create_agent(&config, agent).await,
+            Command::SignInLink { email } => frontdesk::sign_in_link(&config, &email).await,
         }
     });
     // Reading standard input cannot be interrupted: a `frontdesk mcp` whose server went away must not wait for it.

@@ -17,7 +17,8 @@ use mcp::OfficeServer;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
-use crate::{identity, rest};
+use crate::identity::Doorkeeper;
+use crate::rest;
 
 const SESSION: &str = "mcp-session-id";
 /// Longer than the library keeps a silent session.
@@ -25,6 +26,7 @@ const FORGOTTEN_AFTER: TimeDelta = TimeDelta::hours(1);
 
 struct Gatekeeper {
     office: Arc<Office>,
+    doorkeeper: Arc<Doorkeeper>,
     sessions: Mutex<HashMap<String, Session>>,
 }
 
@@ -34,15 +36,21 @@ struct Session {
 }
 
 /// The route `/mcp`.
-pub(crate) fn door(office: &Arc<Office>, server: OfficeServer, settings: StreamableHttpServerConfig) -> Router {
+pub(crate) fn door(
+    office: &Arc<Office>,
+    doorkeeper: &Arc<Doorkeeper>,
+    server: OfficeServer,
+    settings: StreamableHttpServerConfig,
+) -> Router {
     let sessions = Arc::new(LocalSessionManager::default());
     let service = StreamableHttpService::new(move || Ok(server.clone()), sessions, settings);
-    let gatekeeper = Arc::new(Gatekeeper { office: office.clone(), sessions: Mutex::default() });
+    let gatekeeper =
+        Arc::new(Gatekeeper { office: office.clone(), doorkeeper: doorkeeper.clone(), sessions: Mutex::default() });
     Router::new().route_service("/mcp", service).layer(from_fn_with_state(gatekeeper, admit))
 }
 
 async fn admit(State(gatekeeper): State<Arc<Gatekeeper>>, mut request: Request, next: Next) -> Response {
-    let caller = match identity::caller(&gatekeeper.office, request.headers()).await {
+    let caller = match gatekeeper.doorkeeper.agent(request.headers()).await {
         Ok(caller) => caller,
         Err(error) => return rest::refuse(&gatekeeper.office, &error),
     };

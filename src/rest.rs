@@ -8,13 +8,15 @@ use axum::extract::{DefaultBodyLimit, FromRequest as _, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use capabilities::{ActionRequest, Answer, Door, Error, Form, Office, Read, Result, Selection, Source};
+use capabilities::{ActionRequest, Actor, Answer, Door, Error, Form, Office, Read, Result, Selection, Source};
 use serde_json::{Map, Value, json};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::assemble::VERSION;
-use crate::identity;
+use crate::identity::Doorkeeper;
 
+/// What an answer that is no refusal has as its status.
+pub(crate) const OK: u16 = 200;
 /// The largest body that is read.
 pub const BODY_LIMIT: usize = 1 << 20;
 /// Up to here a body that is too large is read before it is refused.
@@ -24,22 +26,24 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
 
 struct Rest {
     office: Arc<Office>,
+    doorkeeper: Arc<Doorkeeper>,
     action: Form<ActionRequest>,
     openapi: Bytes,
 }
 
 type Shared = State<Arc<Rest>>;
 
-/// The routes, beside the given one for MCP.
-pub fn door(office: &Arc<Office>, mcp: Router) -> anyhow::Result<Router> {
+/// The routes, beside those of the other doors.
+pub(crate) fn door(office: &Arc<Office>, doorkeeper: &Arc<Doorkeeper>, others: Router) -> anyhow::Result<Router> {
     let openapi = Bytes::from(office.registry().openapi(VERSION).to_string());
     let action = Form::new().map_err(|error| anyhow::anyhow!(error))?;
-    let rest = Arc::new(Rest { office: office.clone(), action, openapi });
+    let rest = Arc::new(Rest { office: office.clone(), doorkeeper: doorkeeper.clone(), action, openapi });
     let panicked = rest.clone();
     let routes = Router::new()
         .route("/api/capabilities", get(capabilities))
         .route("/api/data", get(data))
         .route("/api/actions", post(actions))
+        .route("/api/session", get(session).delete(sign_out))
         .route("/openapi.json", get(openapi_document))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -49,7 +53,7 @@ pub fn door(office: &Arc<Office>, mcp: Router) -> anyhow::Result<Router> {
         .with_state(rest);
     let last_resort =
         CatchPanicLayer::custom(move |_| refuse(&panicked.office, &Error::Internal("a handler panicked".into())));
-    Ok(routes.merge(mcp).layer(last_resort))
+    Ok(routes.merge(others).layer(last_resort))
 }
 
 /// An answer as HTTP: the only place that turns one into the other.
@@ -73,12 +77,18 @@ pub(crate) fn respond(answer: &Answer) -> Response {
 
 pub(crate) fn refuse(office: &Office, error: &Error) -> Response {
     let mut response = respond(&office.refuse(error));
-    if let Error::MethodNotAllowed { allowed } = error
-        && let Ok(allowed) = HeaderValue::from_str(allowed)
-    {
+    if let Some(allowed) = allowed_by(error) {
         response.headers_mut().insert(header::ALLOW, allowed);
     }
     response
+}
+
+/// The methods a route has, for the header that must go with that refusal.
+pub(crate) fn allowed_by(error: &Error) -> Option<HeaderValue> {
+    match error {
+        Error::MethodNotAllowed { allowed } => HeaderValue::from_str(allowed).ok(),
+        _ => None,
+    }
 }
 
 fn answered(office: &Office, answer: Result<Answer>) -> Response {
@@ -90,7 +100,7 @@ fn answered(office: &Office, answer: Result<Answer>) -> Response {
 
 async fn capabilities(State(rest): Shared, headers: HeaderMap, uri: Uri) -> Response {
     let asked = async {
-        let caller = identity::caller(&rest.office, &headers).await?;
+        let caller = rest.doorkeeper.caller(&headers).await?;
         let mut words = parameters(&uri)?;
         let (domain, action) = (words.take("domain"), words.take("action"));
         words.nothing_left(&["domain", "action"])?;
@@ -102,7 +112,7 @@ async fn capabilities(State(rest): Shared, headers: HeaderMap, uri: Uri) -> Resp
 
 async fn data(State(rest): Shared, headers: HeaderMap, uri: Uri) -> Response {
     let asked = async {
-        let caller = identity::caller(&rest.office, &headers).await?;
+        let caller = rest.doorkeeper.caller(&headers).await?;
         let selection = selection(&rest.office, parameters(&uri)?)?;
         Ok(rest.office.read(&caller, Read { selection, room: None }).await)
     };
@@ -112,7 +122,7 @@ async fn data(State(rest): Shared, headers: HeaderMap, uri: Uri) -> Response {
 async fn actions(State(rest): Shared, request: Request) -> Response {
     let asked = async {
         let headers = request.headers().clone();
-        let caller = identity::caller(&rest.office, &headers).await?;
+        let caller = rest.doorkeeper.writer(&headers, request.uri()).await?;
         let body = body(request).await?;
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         if headers.contains_key("idempotency-key") && text("idempotency-key").is_none() {
@@ -123,6 +133,37 @@ async fn actions(State(rest): Shared, request: Request) -> Response {
         Ok(rest.office.call(&caller, asked.into_call(source)?).await)
     };
     answered(&rest.office, asked.await)
+}
+
+/// Who is signed in, and what their writes must carry.
+async fn session(State(rest): Shared, headers: HeaderMap) -> Response {
+    let asked = async {
+        let session = rest.doorkeeper.session(&headers).await?;
+        let caller = &session.caller;
+        let Actor::User { id, name, role } = caller.actor() else {
+            return Err(Error::Internal("a session is somebody else's than a user's".into()));
+        };
+        Ok(rest.office.state(json!({
+            "user": {"id": id, "name": name, "role": role},
+            "organization": {"id": caller.org().id, "name": rest.office.organization_name(caller).await?},
+            "csrf_token": session.token.csrf(),
+            "expires_at": session.expires_at,
+        })))
+    };
+    answered(&rest.office, asked.await)
+}
+
+/// Ends the session.
+async fn sign_out(State(rest): Shared, headers: HeaderMap, uri: Uri) -> Response {
+    let done = async {
+        let session = rest.doorkeeper.session_to_write(&headers, &uri, None).await?;
+        let client = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        rest.office.sign_out(&session, &Source::of(Door::Rest).client(client)).await?;
+        let mut response = respond(&rest.office.state(json!({"signed_out": true})));
+        response.headers_mut().insert(header::SET_COOKIE, rest.doorkeeper.no_cookie()?);
+        Ok(response)
+    };
+    done.await.unwrap_or_else(|error| refuse(&rest.office, &error))
 }
 
 async fn openapi_document(State(rest): Shared) -> Response {
@@ -147,7 +188,11 @@ async fn unknown_route(State(rest): Shared, uri: Uri) -> Response {
 }
 
 async fn method_not_allowed(State(rest): Shared, method: Method, uri: Uri) -> Response {
-    let allowed = if uri.path() == "/api/actions" { "POST" } else { "GET, HEAD" };
+    let allowed = match uri.path() {
+        "/api/actions" => "POST",
+        "/api/session" => "GET, HEAD, DELETE",
+        _ => "GET, HEAD",
+    };
     tracing::debug!(%method, path = uri.path(), "method not allowed");
     refuse(&rest.office, &Error::MethodNotAllowed { allowed: allowed.into() })
 }

@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, DatabaseConfig};
-use crate::datadir::DataDir;
+use crate::datadir::{DataDir, write_private};
 use crate::demo::{self, Demo};
 use crate::storage::Storage;
 use crate::{assemble, mcp_socket};
@@ -42,10 +42,11 @@ pub async fn serve(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     let embedded = matches!(config.database, DatabaseConfig::Embedded);
     let socket = data.mcp_socket()?;
     mcp_socket::listen(&socket, office.clone(), assemble::mcp_server(&office)?, embedded, stop.clone()).await?;
+    write_private(&data.url(), url(config, address).as_bytes())?;
     say_where(config, address, &data, demo.as_ref())?;
     tokio::spawn(stop_when(asked_to_stop, stop.clone()));
     run(listener, router, stop).await?;
-    let removed = std::fs::remove_file(&socket);
+    let removed = std::fs::remove_file(&socket).and(std::fs::remove_file(data.url()));
     drop::<Arc<Office>>(office);
     storage.close().await;
     removed.or_else(|error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
@@ -102,6 +103,7 @@ fn say_where(config: &Config, address: SocketAddr, data: &DataDir, demo: Option<
             demo.contacts,
             data.demo().display()
         )?;
+        writeln!(out, "Owner         sign in by the link in {}", data.demo_owner().display())?;
     }
     writeln!(out, "Capabilities  {url}/api/capabilities   OpenAPI  {url}/openapi.json   MCP  {url}/mcp")?;
     writeln!(out, "Agent token   {token}")?;

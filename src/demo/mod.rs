@@ -3,6 +3,7 @@
 //! Each step has an idempotency key, so a start that was cut short is finished by the next one.
 
 mod data;
+mod people;
 
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ pub(crate) struct Demo {
     pub agent_token: String,
 }
 
-/// Fills an empty database, and writes where things are to `demo.json`. A database that holds something else is left
+/// Fills an empty database, and writes where things are to `demo.json`, how its owner signs in to `demo-owner.json`. A database that holds something else is left
 /// alone.
 pub(crate) async fn fill(office: &Arc<Office>, data: &DataDir, url: &str) -> anyhow::Result<Option<Demo>> {
     let source = Source::of(Door::Program);
@@ -50,6 +51,7 @@ pub(crate) async fn fill(office: &Arc<Office>, data: &DataDir, url: &str) -> any
     for (number, batch) in contacts.chunks(BATCH).enumerate() {
         create(office, &system, number, batch).await?;
     }
+    people::fill(office, data, org, url).await?;
     let agent_token = token(office, data, org, &source).await?;
     let demo =
         json!({"url": url, "mcp_url": format!("{url}/mcp"), "agent_token": agent_token, "mcp_stdio": stdio(data)?});

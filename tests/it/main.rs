@@ -28,6 +28,8 @@ mod mcp_stdio;
 #[cfg(test)]
 mod office_settings;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod queue;
 #[cfg(test)]
 mod redaction;

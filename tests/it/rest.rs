@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use crate::desk::Desk;
+use crate::desk::{Actor, Desk};
 
 /// The doors of a desk, and a token that opens them.
 pub struct Web {
@@ -63,6 +63,23 @@ impl Web {
 
     pub async fn get(&self, path: &str) -> Response {
         self.send(self.request(Method::GET, path, Body::empty())).await
+    }
+
+    /// A request as this person's browser sends it: with the cookie of the session and nothing else.
+    pub fn request_of(&self, person: &Actor, method: Method, path: &str, body: impl Into<Body>) -> Request<Body> {
+        let mut request = self.request(method, path, body);
+        let headers = request.headers_mut();
+        headers.remove("authorization");
+        headers.insert("cookie", format!("frontdesk_session={}", person.session().reveal()).parse().unwrap());
+        headers.insert("host", "127.0.0.1:8480".parse().unwrap());
+        request
+    }
+
+    /// An action by a person whose request proves where it comes from.
+    pub async fn act_as(&self, person: &Actor, call: Value) -> Response {
+        let mut request = self.request_of(person, Method::POST, "/api/actions", call.to_string());
+        request.headers_mut().insert("x-csrf-token", person.session().csrf().parse().unwrap());
+        self.send(request).await
     }
 
     /// Posts this text as an action.
@@ -259,7 +276,7 @@ async fn capabilities_are_told_in_short_by_domain_and_by_action() {
     let all = web.get("/api/capabilities").await.ok()["data"].clone();
     let domains: Vec<&str> =
         all["domains"].as_array().unwrap().iter().map(|domain| domain["domain"].as_str().unwrap()).collect();
-    assert_eq!(domains, ["org", "contact", "address", "note", "audit"]);
+    assert_eq!(domains, ["org", "contact", "address", "note", "user", "audit"]);
     let line = all["domains"][1]["actions"]["contact.archive"].as_str().unwrap();
     assert!(line.starts_with("[soft_limit] Archive a contact"), "{line}");
 

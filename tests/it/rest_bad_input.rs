@@ -70,7 +70,7 @@ async fn an_unknown_name_is_answered_with_the_nearest_ones() {
     invalid(
         &web.get("/api/capabilities?domain=contacts").await,
         "/domain",
-        "known: org, contact, address, note, audit",
+        "known: org, contact, address, note, user, audit",
     );
     invalid(&web.get("/api/capabilities?domian=contact").await, "/domian", "known: domain, action");
     assert_eq!(web.desk.state().await, before);

@@ -248,10 +248,11 @@ async fn indexes_hold_only_what_row_security_lets_them_serve() {
     let enums = "select t.typname::text from pg_type t join pg_namespace n on n.oid = t.typnamespace \
          where (t.typtype = 'e' or t.typname = 'citext') and n.nspname !~ '^pg_|^information_schema$'";
     none(&names(enums).await);
-    let numeric = "select i.indexrelid::regclass || '.' || a.attname from TABLES c \
+    // `proleakproof` of their comparisons; bytea's are leakproof, so tokens are found by their hash.
+    let leaking = "select i.indexrelid::regclass || '.' || a.attname from TABLES c \
          join pg_index i on i.indrelid = c.oid join pg_attribute a on a.attrelid = i.indexrelid \
-         where a.atttypid in ('numeric'::regtype, 'bytea'::regtype, 'jsonb'::regtype)";
-    none(&names(numeric).await);
+         where a.atttypid in ('numeric'::regtype, 'jsonb'::regtype)";
+    none(&names(leaking).await);
     let computed = "select i.indexrelid::regclass::text from TABLES c join pg_index i on i.indrelid = c.oid \
          where i.indexprs is not null or not i.indisvalid";
     none(&names(computed).await);

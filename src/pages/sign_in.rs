@@ -1,0 +1,125 @@
+//! Signing in by a link and signing out.
+
+use axum::extract::{Form, Path, Query, State};
+use axum::http::{HeaderMap, Uri, header};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use capabilities::Result;
+use minijinja::context;
+use serde::Deserialize;
+
+use super::{Shared, source};
+
+const HOME: &str = "/queue";
+
+/// Where to go after signing in.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Onward {
+    next: Option<String>,
+}
+
+/// A form that changes something in a session.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Proof {
+    #[serde(rename = "_csrf")]
+    csrf: Option<String>,
+}
+
+/// What is not readable as such is as good as not given: the answer says what is missing.
+type Lenient<T, R> = Result<T, R>;
+type Asked = Lenient<Query<Onward>, axum::extract::rejection::QueryRejection>;
+type Sent<T> = Lenient<Form<T>, axum::extract::rejection::FormRejection>;
+type Token = Lenient<Path<String>, axum::extract::rejection::PathRejection>;
+
+/// How one gets a link.
+pub(super) async fn explain(State(pages): Shared, headers: HeaderMap, asked: Asked) -> Response {
+    let next = asked.ok().and_then(|Query(onward)| onward.local());
+    let shown = async {
+        match pages.signed_in(&headers).await? {
+            Some(_) => Ok(Redirect::to(next.as_deref().unwrap_or(HOME)).into_response()),
+            None => pages.show("sign_in.html", context! {}),
+        }
+    };
+    pages.answered(shown.await)
+}
+
+/// Asks whether to sign in. Changes nothing: only the button does.
+pub(super) async fn ask(State(pages): Shared, token: Token, asked: Asked) -> Response {
+    let shown = async {
+        let holder = pages.office.link_holder(&text(token)).await?;
+        let next = asked.ok().and_then(|Query(onward)| onward.local());
+        pages.show("sign_in_link.html", context! { name => holder.name, organization => holder.organization, next })
+    };
+    pages.answered(shown.await)
+}
+
+/// Signs in and uses the link up. There is no session to prove yet, but a page of another site must not sign somebody in
+/// as somebody else.
+pub(super) async fn sign_in(
+    State(pages): Shared,
+    headers: HeaderMap,
+    uri: Uri,
+    token: Token,
+    sent: Sent<Onward>,
+) -> Response {
+    let done = async {
+        pages.doorkeeper.must_be_ours(&headers, &uri)?;
+        let (session, _) = pages.office.sign_in(&text(token), &source(&headers)).await?;
+        let next = sent.ok().and_then(|Form(onward)| onward.local());
+        let cookie = [(header::SET_COOKIE, pages.doorkeeper.cookie(&session)?)];
+        Ok((cookie, Redirect::to(next.as_deref().unwrap_or(HOME))).into_response())
+    };
+    pages.answered(done.await)
+}
+
+/// Ends the session. Whoever has none is signed out already.
+pub(super) async fn sign_out(State(pages): Shared, headers: HeaderMap, uri: Uri, sent: Sent<Proof>) -> Response {
+    let done = async {
+        let away = Redirect::to("/sign-in");
+        if pages.signed_in(&headers).await?.is_none() {
+            return Ok(away.into_response());
+        }
+        let csrf = sent.ok().and_then(|Form(proof)| proof.csrf);
+        let session = pages.doorkeeper.session_to_write(&headers, &uri, csrf.as_deref()).await?;
+        pages.office.sign_out(&session, &source(&headers)).await?;
+        let cookie = [(header::SET_COOKIE, pages.doorkeeper.no_cookie()?)];
+        Ok((cookie, away).into_response())
+    };
+    pages.answered(done.await)
+}
+
+fn text(token: Token) -> String {
+    token.map(|Path(token)| token).unwrap_or_default()
+}
+
+impl Onward {
+    /// The way on, if it stays in this house. Browsers read `//` and `/\` as the beginning of another host's address.
+    fn local(self) -> Option<String> {
+        let plain = |path: &String| path.chars().all(|c| c.is_ascii_graphic() && c != '\\');
+        self.next.filter(plain).filter(|path| path.starts_with('/') && !path.starts_with("//"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_on_stays_in_this_house() {
+        let local = |next: &str| Onward { next: Some(next.into()) }.local();
+        for good in ["/queue", "/queue/0197?filter=a&b=%20", "/"] {
+            assert_eq!(local(good).as_deref(), Some(good));
+        }
+        for bad in [
+            "",
+            "queue",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/\t/evil.example",
+            "/é",
+            "/a\r\nb",
+        ] {
+            assert_eq!(local(bad), None, "{bad:?}");
+        }
+    }
+}
