@@ -113,7 +113,7 @@ pub struct NewOrgArguments {
     /// The owner's e-mail address: who signs in first
     #[arg(long, value_name = "EMAIL")]
     pub owner: String,
-    /// The owner's name [default: what stands before the @]
+    /// The owner's name, if it is not what stands before the @ of the address
     #[arg(long, value_name = "NAME")]
     pub owner_name: Option<String>,
 }

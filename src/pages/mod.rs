@@ -137,8 +137,9 @@ impl Pages {
     fn refuse(&self, error: &Error) -> Response {
         let answer = self.office.refuse(error);
         let (title, advice) = in_words(error);
+        let to_sign_in = matches!(error, Error::LinkGone(_) | Error::Unauthenticated(_));
         let quote = matches!(error, Error::Internal(_)).then(|| answer.meta.request_id.to_string());
-        let values = context! { title, message => error.message(), advice, quote };
+        let values = context! { title, message => error.message(), advice, quote, to_sign_in };
         let mut response = self
             .render(answer.status, "refused.html", values)
             .unwrap_or_else(|error| rest::refuse(&self.office, &error));
@@ -152,9 +153,9 @@ impl Pages {
 /// A refusal's title and the way on, for somebody who reads it on a page.
 fn in_words(error: &Error) -> (&'static str, String) {
     match error {
-        Error::LinkGone(_) => ("This link no longer works", error.hint()),
+        Error::LinkGone(_) => ("This link no longer works", "Ask for a new one: here is how.".into()),
         Error::Unproven(_) => ("That did not come from this page", "Go back, reload the page and try again.".into()),
-        Error::Unauthenticated(_) => ("Please sign in", error.hint()),
+        Error::Unauthenticated(_) => ("Please sign in", "You get in by a link that is made for you.".into()),
         Error::Internal(_) | Error::Unavailable { .. } | Error::Unconfirmed { .. } => {
             ("That did not work", "Wait a moment and try again.".into())
         }

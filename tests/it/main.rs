@@ -6,6 +6,8 @@ mod desk;
 mod durability;
 
 #[cfg(test)]
+mod administration;
+#[cfg(test)]
 mod agents;
 #[cfg(test)]
 mod calls;

@@ -16,8 +16,8 @@ use crate::mcp::{LEGACY, MODERN, envelope_of, initialize, meta};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An installation of its own, which ends with the test.
-struct Installation {
-    data: PathBuf,
+pub struct Installation {
+    pub data: PathBuf,
     listen: String,
     server: Option<Child>,
 }
@@ -29,7 +29,7 @@ impl Installation {
     }
 
     /// With the demo's business, and its server at work.
-    fn demo() -> Self {
+    pub fn demo() -> Self {
         let mut demo = Self::empty();
         let mut serve = demo.command();
         serve.args(["serve", "--demo"]).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -42,7 +42,7 @@ impl Installation {
         demo
     }
 
-    fn command(&self) -> Command {
+    pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_frontdesk"));
         for name in ["DATABASE_URL", "DATABASE_OWNER_URL", "FRONTDESK_AGENT_TOKEN"] {
             command.env_remove(name);

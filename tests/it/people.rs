@@ -143,7 +143,7 @@ async fn a_link_that_is_no_good_says_why_and_what_to_do() {
         for method in [Method::GET, Method::POST] {
             let page = web.send(open(method, path, "")).await;
             assert_eq!((page.status, header(&page, "set-cookie")), (410, ""), "{path}");
-            assert!(text(&page).contains(why) && text(&page).contains("sign-in-link"), "{path}: {}", text(&page));
+            assert!(text(&page).contains(why) && text(&page).contains("Ask for a new one"), "{path}: {}", text(&page));
             assert!(!text(&page).contains("fl_"), "a token is not echoed");
         }
     }
@@ -507,4 +507,18 @@ async fn what_is_kept_of_links_and_sessions_opens_nothing() {
     }
     owner.close().await.unwrap();
     assert!(!format!("{:?}", person.session()).contains("fs_"), "nor does it show when it is printed");
+}
+
+#[tokio::test]
+async fn openapi_tells_programs_how_a_person_is_known() {
+    let web = Web::open().await;
+    let document = visit(&web, "/openapi.json").await.json();
+    let scheme = &document["components"]["securitySchemes"]["session"];
+    assert_eq!((&scheme["in"], &scheme["name"]), (&json!("cookie"), &json!("frontdesk_session")));
+    let paths = &document["paths"];
+    assert_eq!(paths["/api/session"]["get"]["security"], json!([{"session": []}]));
+    for write in [&paths["/api/actions"]["post"], &paths["/api/session"]["delete"]] {
+        let parameters = write["parameters"].as_array().unwrap();
+        assert!(parameters.iter().any(|parameter| parameter["name"] == "X-CSRF-Token"), "{write:#}");
+    }
 }
