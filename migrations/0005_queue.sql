@@ -58,16 +58,6 @@ comment on constraint authorization_decision on authorizations is 'A decision is
 comment on constraint authorization_decided on authorizations is 'A decision has its time.';
 select frontdesk.isolate('authorizations', 'select, insert, update');
 
--- Tells every server and every open page that something about an authorization is new. Only ids go out; whoever hears
--- reads again under row security.
-create function frontdesk.announce_authorization() returns trigger language plpgsql set search_path = pg_catalog as $$
-begin
-  perform pg_notify('frontdesk_authorizations', new.org_id || ' ' || new.id);
-  return null;
-end $$;
-create trigger announce after insert or update of status, plan_hash on authorizations for each row
-  execute function frontdesk.announce_authorization();
-
 -- What was allowed always. Empty conditions do not narrow: a rule without agent_id is for every agent.
 create table rules (
   org_id uuid not null,

@@ -282,6 +282,7 @@ impl Tx<'_> {
         )
         .execute(self.db())
         .await?;
+        self.announce(Some(held.id)).await?;
         authorization(held.id, self).await
     }
 
@@ -298,7 +299,7 @@ impl Tx<'_> {
         )
         .execute(self.db())
         .await?;
-        Ok(())
+        self.announce(Some(held.id)).await
     }
 
     async fn make_rule(&mut self, held: &Held, terms: &RuleTerms) -> Result<Uuid> {

@@ -71,6 +71,7 @@ impl Tx<'_> {
         )
         .execute(self.db())
         .await?;
+        self.announce(None).await?;
         Ok(withdrawn.rows_affected())
     }
 

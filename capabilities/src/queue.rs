@@ -273,6 +273,7 @@ pub(crate) async fn hold(
     )
     .execute(tx.db())
     .await?;
+    tx.announce(Some(id)).await?;
     authorization(id, tx).await
 }
 

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 /// Many clients give up after a minute.
 pub(crate) const WAITS_AT_MOST: u64 = 45;
-const TELLS_EVERY: Duration = Duration::from_secs(5);
+/// A word of the database can be lost, so it is looked from time to time.
+const LOOKS_EVERY: Duration = Duration::from_secs(5);
 
 /// The state of an authorization: as soon as it is decided, or as it is when the time is up.
 pub(crate) async fn decision(
@@ -30,23 +31,19 @@ pub(crate) async fn decision(
     let mut progress = Progress::of(cx);
     loop {
         let answer = office.check_authorization(caller, id).await;
-        if !answer.is_held() || Instant::now() >= deadline {
+        if !answer.is_held() || Instant::now() >= deadline || cx.ct.is_cancelled() {
             return answer;
         }
-        let news = async {
-            loop {
-                tokio::select! {
-                    wakeup = listening.next() => if wakeup.concerns(org, Some(id)) { break },
-                    () = progress.tell() => {}
-                    () = cx.ct.cancelled() => break,
-                }
+        let woken = async { while !listening.next().await.concerns(org, Some(id)) {} };
+        let something = async {
+            tokio::select! {
+                () = woken => {}
+                () = progress.tell() => {}
+                () = cx.ct.cancelled() => {}
             }
         };
-        // Whether it was woken or the time is up, the answer is read anew.
-        drop(timeout_at(deadline, news).await);
-        if cx.ct.is_cancelled() {
-            return answer;
-        }
+        // Whatever ends the waiting, the answer is read anew.
+        drop(timeout_at(deadline, something).await);
     }
 }
 
@@ -59,17 +56,17 @@ struct Progress<'c> {
 
 impl<'c> Progress<'c> {
     fn of(cx: &'c RequestContext<RoleServer>) -> Self {
-        let mut ticks = interval(TELLS_EVERY);
+        let mut ticks = interval(LOOKS_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self { cx, ticks, told: 0 }
     }
 
-    /// Returns after each word, and never if none was asked for.
+    /// Returns when it is time to look again; a client with a progress token has heard of it then.
     async fn tell(&mut self) {
-        let Some(token) = self.cx.meta.get_progress_token() else { return std::future::pending().await };
         self.ticks.tick().await;
-        let waited = self.told * TELLS_EVERY.as_secs();
+        let waited = self.told * LOOKS_EVERY.as_secs();
         self.told += 1;
+        let Some(token) = self.cx.meta.get_progress_token() else { return };
         let word = ProgressNotificationParam::new(token, waited as f64)
             .with_total(WAITS_AT_MOST as f64)
             .with_message("waiting for a person to decide");

@@ -10,15 +10,16 @@ fn because(reasoning: &str) -> Options {
     Options { reasoning: Some(reasoning.into()), ..Options::default() }
 }
 
-/// Who did what with which outcome, oldest first, without what made the contacts.
+/// Who did what with which outcome, oldest first, without what made the contacts and let people in.
 async fn trail(desk: &Desk) -> Vec<String> {
     let calls = desk.owner().await.read("audit", json!({})).await.ok();
     let lines = calls.as_array().unwrap().iter().rev().filter(|call| call["action"] != "contact.create");
-    let lines = lines.filter(|call| call["actor_kind"] != "system").map(|call| {
-        let text = |member: &str| call[member].as_str().unwrap_or_default().to_string();
-        let changes = call["changes"].as_array().map_or(0, Vec::len);
-        format!("{} {} {} by {}: {changes} rows", text("actor"), text("action"), text("outcome"), text("door"))
-    });
+    let lines =
+        lines.filter(|call| call["actor_kind"] != "system" && call["action"] != "session.sign_in").map(|call| {
+            let text = |member: &str| call[member].as_str().unwrap_or_default().to_string();
+            let changes = call["changes"].as_array().map_or(0, Vec::len);
+            format!("{} {} {} by {}: {changes} rows", text("actor"), text("action"), text("outcome"), text("door"))
+        });
     lines.collect()
 }
 
