@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 use crate::desk::fresh;
 
+/// How often a program is killed while it decides.
+const KILLS: u32 = 40;
+
 /// The real program over an embedded database of its own.
 struct Program {
     process: Child,
@@ -59,17 +62,43 @@ fn command(data: &Path) -> Command {
     command
 }
 
+/// Somebody who calls the program: by headers that say who.
+#[derive(Clone)]
 struct Client {
     agent: ureq::Agent,
     url: String,
-    token: String,
+    headers: Vec<(&'static str, String)>,
 }
 
 impl Client {
-    fn of(program: &Program) -> Self {
-        let config =
-            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(15)));
-        Self { agent: config.build().into(), url: program.url.clone(), token: program.token.clone() }
+    /// The demo's agent.
+    fn agent(program: &Program) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(Duration::from_secs(15)));
+        let headers = vec![("authorization", format!("Bearer {}", program.token))];
+        Self { agent: config.build().into(), url: program.url.clone(), headers }
+    }
+
+    /// The demo's owner, signed in anew: people may make as many contacts as they like.
+    fn owner(program: &Program) -> Self {
+        let nobody = Self { headers: Vec::new(), ..Self::agent(program) };
+        let demo = std::fs::read(program.data.join("demo-owner.json")).unwrap();
+        let link = serde_json::from_slice::<Value>(&demo).unwrap()["owner_sign_in_url"].as_str().unwrap().to_string();
+        let signed_in = nobody.agent.post(link).send_empty().unwrap();
+        let cookie = signed_in.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_string();
+        let owner = Self { headers: vec![("cookie", cookie)], ..nobody };
+        let csrf = owner.get("/api/session").1["data"]["csrf_token"].as_str().unwrap().to_string();
+        let headers = owner.headers.iter().cloned().chain([("x-csrf-token", csrf)]).collect();
+        Self { headers, ..owner }
+    }
+
+    /// What came of a call; none if the program is gone.
+    fn act(&self, call: Value) -> Option<Value> {
+        let request = self.agent.post(format!("{}/api/actions", self.url));
+        let request = self.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
+        request.send_json(call).ok()?.body_mut().read_json().ok()
     }
 
     /// The name of a contact just made, if that was acknowledged.
@@ -77,17 +106,12 @@ impl Client {
         let body = json!({"domain": "contact", "action": "create", "data": {
             "kind": "person", "given_name": name, "emails": [{"email": format!("{name}@example.com")}],
             "phones": [{"phone": "555-0100"}], "notes": ["Half or whole?"]}});
-        let request = self
-            .agent
-            .post(format!("{}/api/actions", self.url))
-            .header("authorization", format!("Bearer {}", self.token));
-        let answer: Value = request.send_json(body).ok()?.body_mut().read_json().ok()?;
-        (answer["success"] == true).then(|| name.to_string())
+        (self.act(body)?["success"] == true).then(|| name.to_string())
     }
 
     fn get(&self, path: &str) -> (u16, Value) {
-        let request =
-            self.agent.get(format!("{}{path}", self.url)).header("authorization", format!("Bearer {}", self.token));
+        let request = self.agent.get(format!("{}{path}", self.url));
+        let request = self.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
         let mut response = request.call().unwrap();
         (response.status().as_u16(), response.body_mut().read_json().unwrap())
     }
@@ -95,13 +119,13 @@ impl Client {
 
 /// Creates contacts from several threads until told to stop; returns the acknowledged names.
 fn create_until(
-    program: &Program,
+    client: &Client,
     stop: &Arc<AtomicBool>,
     made: &Arc<AtomicUsize>,
 ) -> Vec<std::thread::JoinHandle<Vec<String>>> {
     (0..4)
         .map(|thread| {
-            let (client, stop, made) = (Client::of(program), stop.clone(), made.clone());
+            let (client, stop, made) = (client.clone(), stop.clone(), made.clone());
             std::thread::spawn(move || {
                 let names = (0..).map(|n| format!("durable{thread}x{n}")).take_while(|_| !stop.load(Ordering::Relaxed));
                 names
@@ -126,7 +150,7 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// Every acknowledged contact is there with all its parts, and none of any is there by half.
 fn check(program: &Program, acknowledged: &[String]) {
-    let client = Client::of(program);
+    let client = Client::agent(program);
     let mut found = Vec::new();
     let mut cursor = String::new();
     loop {
@@ -160,7 +184,7 @@ fn a_killed_program_and_a_killed_database_lose_nothing_that_was_acknowledged() {
     let first_token = program.token.clone();
 
     let (stop, made) = (Arc::default(), Arc::default());
-    let writers = create_until(&program, &stop, &made);
+    let writers = create_until(&Client::owner(&program), &stop, &made);
     wait_until("some contacts", || made.load(Ordering::Relaxed) > 40);
     program.kill();
     stop.store(true, Ordering::Relaxed);
@@ -172,16 +196,86 @@ fn a_killed_program_and_a_killed_database_lose_nothing_that_was_acknowledged() {
     check(&program, &acknowledged);
 
     let (stop, made) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
-    let writers = create_until(&program, &stop, &made);
+    let client = Client::owner(&program);
+    let writers = create_until(&client, &stop, &made);
     wait_until("some contacts", || made.load(Ordering::Relaxed) > 40);
     let killed = program.postmaster();
     assert!(Command::new("kill").args(["-9", &killed]).status().unwrap().success());
-    let client = Client::of(&program);
     wait_until("an outage that says so", || client.get("/readyz").0 == 503 || made.load(Ordering::Relaxed) > 400);
     wait_until("recovery by itself", || client.get("/readyz").0 == 200 && client.create("durableafter").is_some());
     stop.store(true, Ordering::Relaxed);
     acknowledged.extend(writers.into_iter().flat_map(|writer| writer.join().unwrap()));
     assert_ne!(program.postmaster(), killed);
     check(&program, &acknowledged);
+    program.stop();
+}
+
+/// Six contacts, and whether they are archived: all of them or none.
+fn archived(client: &Client, contacts: &[Value]) -> bool {
+    let archived = contacts.iter().filter(|id| {
+        let (status, contact) = client.get(&format!("/api/data?type=contacts&id={}", id.as_str().unwrap()));
+        assert_eq!(status, 200, "{contact}");
+        contact["data"]["archived_at"].is_string()
+    });
+    let count = archived.count();
+    assert!(count == 0 || count == contacts.len(), "{count} of {} are archived: done by half", contacts.len());
+    count > 0
+}
+
+/// How many calls of this action the trail has as done.
+fn done(client: &Client, action: &str) -> usize {
+    let (_, trail) = client.get(&format!("/api/data?type=audit&action={action}&limit=200"));
+    trail["data"].as_array().unwrap().iter().filter(|call| call["outcome"] == "done").count()
+}
+
+#[test]
+fn a_program_killed_while_it_decides_has_done_it_once_or_not_at_all() {
+    let data = std::env::temp_dir().join(format!("frontdesk-decisions-{}", fresh()));
+    let mut program = Program::start(&data);
+    let items: Vec<Value> = (0..6).map(|n| json!({"kind": "person", "given_name": format!("Six {n}")})).collect();
+    let mut owner = Client::owner(&program);
+    let made = owner.act(json!({"domain": "contact", "action": "create", "items": items})).unwrap();
+    let contacts: Vec<Value> = made["data"].as_array().unwrap().iter().map(|row| row["id"].clone()).collect();
+    let inputs: Vec<Value> = contacts.iter().map(|id| json!({"contact_id": id})).collect();
+    let (mut executed, mut pending, mut expected) = (0, 0, [0, 0]);
+    for round in 0..KILLS {
+        let agent = Client::agent(&program);
+        let which = usize::from(archived(&agent, &contacts));
+        let verb = ["archive", "restore"][which];
+        let call = json!({"domain": "contact", "action": verb, "items": inputs, "reasoning": "A trial."});
+        let asked = agent.act(call).unwrap();
+        let id = asked["data"]["authorization_id"].as_str().expect("it waits").to_string();
+        let allow = json!({"domain": "authorization", "action": "allow_once", "data": {"authorization_id": id}});
+        let decider = owner.clone();
+        let deciding = std::thread::spawn(move || decider.act(allow));
+        // A little later in each round, up to longer than a decision takes.
+        let moment = Instant::now() + Duration::from_millis(5) * round;
+        while Instant::now() < moment {
+            std::thread::yield_now();
+        }
+        program.kill();
+        let answered = deciding.join().unwrap();
+        program = Program::start(&data);
+        let agent = Client::agent(&program);
+        // Who was signed in is so still.
+        owner.url.clone_from(&program.url);
+        let (_, request) = agent.get(&format!("/api/data?type=authorizations&id={id}"));
+        match request["data"]["status"].as_str().unwrap() {
+            "executed" => {
+                executed += 1;
+                expected[which] += 1;
+                assert_eq!(archived(&agent, &contacts), verb == "archive", "executed and not done: {request}");
+            }
+            "pending" => {
+                pending += 1;
+                assert_eq!(answered, None, "acknowledged and not done");
+                assert_eq!(archived(&agent, &contacts), verb == "restore", "done and still pending: {request}");
+                agent.act(json!({"domain": "authorization", "action": "withdraw", "data": {"authorization_id": id}}));
+            }
+            other => panic!("{other}: {request}"),
+        }
+    }
+    assert_eq!([done(&owner, "contact.archive"), done(&owner, "contact.restore")], expected, "each once");
+    assert!(executed > 0 && pending > 0, "{executed} done and {pending} pending: killed at the wrong moment");
     program.stop();
 }
