@@ -156,7 +156,12 @@ async fn with_office(config: &Config, work: impl AsyncFnOnce(&Office) -> anyhow:
         }
     };
     let storage = Storage::open(config, &data, lock.as_ref()).await?;
-    let office = assemble::office(storage.database.clone(), Clock::System, "http://127.0.0.1:8480")?;
+    let office = assemble::office(
+        storage.database.clone(),
+        Clock::System,
+        assemble::mail(config, &data)?,
+        "http://127.0.0.1:8480",
+    )?;
     let done = work(&office).await;
     drop(office);
     storage.close().await;

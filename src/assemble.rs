@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 use axum::Router;
-use capabilities::world::{Clock, Database};
+use capabilities::world::{Clock, Database, Mail};
 use capabilities::{Office, Registry};
 use mcp::OfficeServer;
 use rmcp::transport::streamable_http_server::StreamableHttpServerConfig;
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
+use crate::datadir::DataDir;
 use crate::identity::Doorkeeper;
 use crate::{mcp_http, pages, rest};
 
@@ -28,9 +29,18 @@ pub fn start_logging(filter: &str) {
 }
 
 /// The office with all its domains, whose pages people find at `url`.
-pub fn office(database: Database, clock: Clock, url: &str) -> anyhow::Result<Arc<Office>> {
+pub fn office(database: Database, clock: Clock, mail: Mail, url: &str) -> anyhow::Result<Arc<Office>> {
     let registry = Registry::new(handlers::domains())?;
-    Ok(Arc::new(Office::new(database, registry, clock).at(url)))
+    Ok(Arc::new(Office::new(database, registry, clock).at(url).mailing(mail)))
+}
+
+/// How mail leaves.
+pub(crate) fn mail(config: &Config, data: &DataDir) -> anyhow::Result<Mail> {
+    let mail = match &config.smtp_url {
+        Some(url) => Mail::smtp(url, &config.mail_from),
+        None => Mail::directory(&data.mail(), &config.mail_from),
+    };
+    mail.map_err(|error| anyhow!(error))
 }
 
 /// The office as an MCP server.

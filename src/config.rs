@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use anyhow::anyhow;
 use axum::http::Uri;
+use capabilities::world::Mail;
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use sqlx::postgres::PgConnectOptions;
@@ -42,6 +43,12 @@ pub struct Arguments {
     /// on, or off to serve older MCP clients without sessions: for several servers behind a balancer
     #[arg(long, global = true, env = "FRONTDESK_MCP_SESSIONS", default_value = "on", value_name = "ON|OFF")]
     mcp_sessions: String,
+    /// The mail server, like smtps://user:password@host:465; without one, mail is written to files in the data directory
+    #[arg(long, global = true, env = "SMTP_URL", hide_env_values = true, value_name = "URL")]
+    smtp_url: Option<String>,
+    /// The address mail comes from; needed with a mail server
+    #[arg(long, global = true, env = "MAIL_FROM", value_name = "ADDRESS")]
+    mail_from: Option<String>,
     /// Development mode only: the office's clock starts at this instant (RFC 3339) and runs on from there
     #[arg(long, global = true, env = "FRONTDESK_CLOCK", value_name = "TIME")]
     clock: Option<String>,
@@ -171,6 +178,10 @@ pub struct Config {
     pub agent_token: Option<String>,
     /// Whether older MCP clients get sessions.
     pub mcp_sessions: bool,
+    /// The mail server's URL; files in the data directory without one.
+    pub smtp_url: Option<String>,
+    /// The address mail comes from.
+    pub mail_from: String,
     /// Where the office's clock starts.
     pub clock: Option<DateTime<Utc>>,
     /// Where to listen.
@@ -207,6 +218,8 @@ impl Config {
             ),
             agent_token: arguments.agent_token.clone().filter(|token| !token.is_empty()),
             mcp_sessions: wrong.one_of("FRONTDESK_MCP_SESSIONS", &arguments.mcp_sessions, "on", "off"),
+            smtp_url: arguments.smtp_url.clone().filter(|url| !url.is_empty()),
+            mail_from: arguments.mail_from.clone().unwrap_or_else(|| "frontdesk@localhost".into()),
             clock: wrong.parsed(
                 "FRONTDESK_CLOCK",
                 arguments.clock.as_deref(),
@@ -217,6 +230,7 @@ impl Config {
                 .parsed("FRONTDESK_LISTEN", Some(listen), "an address like 127.0.0.1:8480", |text| text.parse().ok())
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8480))),
         };
+        wrong.about_mail(arguments, &config);
         wrong.about_mode(production, &config);
         wrong.finish().map(|()| config)
     }
@@ -258,6 +272,17 @@ impl Problems {
             (Some(app), Some(owner)) => DatabaseConfig::Both { app, owner },
             (Some(owner), None) | (None, Some(owner)) => DatabaseConfig::OwnerOnly(owner),
             (None, None) => DatabaseConfig::Embedded,
+        }
+    }
+
+    fn about_mail(&mut self, arguments: &Arguments, config: &Config) {
+        if config.smtp_url.is_some() && arguments.mail_from.is_none() {
+            self.0.push("MAIL_FROM: a mail server needs the address mail comes from".into());
+        }
+        if let Err(why) = Mail::directory(&config.data, &config.mail_from) {
+            self.0.push(format!("MAIL_FROM {}: {why}", config.mail_from));
+        } else if let Some(Err(why)) = config.smtp_url.as_ref().map(|url| Mail::smtp(url, &config.mail_from)) {
+            self.0.push(format!("SMTP_URL: must be a URL like smtps://user:password@host:465 ({why})"));
         }
     }
 

@@ -121,6 +121,11 @@ impl DataDir {
         self.path.join("postgres")
     }
 
+    /// Mail, where no mail server is configured.
+    pub(crate) fn mail(&self) -> PathBuf {
+        self.path.join("mail")
+    }
+
     /// What an agent needs to connect to the demo office.
     pub(crate) fn demo(&self) -> PathBuf {
         self.path.join("demo.json")

@@ -32,7 +32,8 @@ pub async fn serve(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let storage = Storage::open(config, &data, Some(&lock)).await?;
     let clock = config.clock.map_or(Clock::System, Clock::shifted);
-    let office = assemble::office(storage.database.clone(), clock, &url(config, address))?;
+    let office =
+        assemble::office(storage.database.clone(), clock, assemble::mail(config, &data)?, &url(config, address))?;
     let demo = match with_demo {
         true => demo::fill(&office, &data, &url(config, address)).await?,
         false => None,
@@ -45,7 +46,10 @@ pub async fn serve(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     write_private(&data.url(), url(config, address).as_bytes())?;
     say_where(config, address, &data, demo.as_ref())?;
     tokio::spawn(stop_when(asked_to_stop, stop.clone()));
+    let worker = tokio::spawn(office.clone().work(stop.clone().cancelled_owned()));
     run(listener, router, stop).await?;
+    // What it has in hand is finished, or claimed by the next worker after a while.
+    drop(tokio::time::timeout(GRACE, worker).await);
     let removed = std::fs::remove_file(&socket).and(std::fs::remove_file(data.url()));
     drop::<Arc<Office>>(office);
     storage.close().await;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -11,7 +12,7 @@ use crate::gate::Gate;
 use crate::redact::redact;
 
 /// A person's role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Works on site.
@@ -159,6 +160,15 @@ impl Caller {
         }
     }
 
+    /// Of a person: what they may do.
+    #[must_use]
+    pub fn role(&self) -> Option<Role> {
+        match &self.actor {
+            Actor::User { role, .. } => Some(*role),
+            Actor::Agent { .. } | Actor::System(_) => None,
+        }
+    }
+
     /// Agents are gated; people and the system are not.
     #[must_use]
     pub fn is_agent(&self) -> bool {
@@ -233,13 +243,14 @@ pub struct Source {
     pub(crate) door: Door,
     pub(crate) client: Option<String>,
     pub(crate) traceparent: Option<String>,
+    pub(crate) caused_by: Option<Uuid>,
 }
 
 impl Source {
     /// A source with nothing but its door.
     #[must_use]
     pub fn of(door: Door) -> Self {
-        Self { door, client: None, traceparent: None }
+        Self { door, client: None, traceparent: None, caused_by: None }
     }
 
     /// Adds the client's own name and version, as it states them: the first 100 printable characters.
@@ -247,6 +258,13 @@ impl Source {
     pub fn client(mut self, stated: Option<&str>) -> Self {
         let printable = |text: &str| text.chars().filter(|c| !c.is_control()).take(100).collect::<String>();
         self.client = stated.map(|text| redact(&printable(text)).text.into_owned());
+        self
+    }
+
+    /// Adds the call that caused this one.
+    #[must_use]
+    pub(crate) fn caused_by(mut self, call: Option<Uuid>) -> Self {
+        self.caused_by = call;
         self
     }
 

@@ -81,7 +81,7 @@ pub(crate) async fn write_log(tx: &mut Tx<'_>, source: &Source, entry: LogEntry<
         source.traceparent,
         entry.items,
         entry.gate,
-        entry.caused_by,
+        entry.caused_by.or(source.caused_by),
         tx.running.authorization_id,
         tx.running.rule_id
     )

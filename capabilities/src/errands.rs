@@ -1,25 +1,129 @@
-//! What a call causes outside the database, recorded in the same transaction as the change that caused it.
+//! What a call causes outside the database: recorded in the transaction of the change that caused it, delivered after the
+//! commit, and tried again until it works or is given up into an alert.
 
-use serde::Serialize;
+use std::future::Future;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::call::{Caller, OrgFacts};
+use crate::error::{Error, Result};
+use crate::office::Office;
+use crate::tx::Tx;
+use crate::world::Letter;
 
 /// Something to be done after the commit: an e-mail, a charge.
-pub trait Errand: Serialize + Send + Sync {
+pub trait Errand: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Stable, snake_case: `send_email`.
     const KIND: &'static str;
+    /// The outside service it needs: while that is down, all errands that need it wait.
+    const SERVICE: &'static str;
 
     /// One sentence for people: "E-mail to jane@example.com: Your appointment".
     fn summary(&self) -> String;
+
+    /// Does it. May be asked again although it worked, when whoever asked died before writing that down: the service gets
+    /// [`Delivery::key`] and does it once.
+    fn deliver(&self, delivery: &Delivery<'_>) -> impl Future<Output = std::result::Result<(), Undelivered>> + Send;
+}
+
+/// Why an errand was not delivered. The text is for people who run the office; it holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undelivered {
+    /// The service may take it later.
+    Later(String),
+    /// It will never take it.
+    Never(String),
+}
+
+impl From<Error> for Undelivered {
+    fn from(error: Error) -> Self {
+        match error.is_ours() {
+            true => Self::Later(error.message()),
+            false => Self::Never(error.message()),
+        }
+    }
+}
+
+/// An errand in the hands of a worker.
+pub struct Delivery<'d> {
+    pub(crate) office: &'d Office,
+    pub(crate) caller: &'d Caller,
+    pub(crate) key: Uuid,
+}
+
+impl Delivery<'_> {
+    /// The same at every attempt: what the service recognises a repeat by.
+    #[must_use]
+    pub fn key(&self) -> Uuid {
+        self.key
+    }
+
+    /// The office, for what is only made when it is sent: a sign-in link.
+    #[must_use]
+    pub fn office(&self) -> &Office {
+        self.office
+    }
+
+    /// Sends a letter.
+    pub async fn mail(&self, letter: &Letter) -> std::result::Result<(), Undelivered> {
+        match &self.office.mail {
+            Some(mail) => mail.send(letter, self.key).await,
+            None => Err(Undelivered::Later("no way to send mail is configured".into())),
+        }
+    }
+
+    /// The organization it is for.
+    #[must_use]
+    pub fn org(&self) -> &OrgFacts {
+        self.caller.org()
+    }
 }
 
 /// An errand of this call and how far it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Recorded {
-    pub id: uuid::Uuid,
+    pub id: Uuid,
     pub kind: String,
     pub summary: String,
-    /// `recorded`: it will be done after the commit. Not done yet, so nobody should say "sent".
+    /// `recorded`: it will be done after the commit. `held`: after the freeze. Not done yet, so nobody should say "sent".
     pub state: String,
     /// What the worker gets; people see it in a preview.
     #[serde(skip)]
-    pub payload: serde_json::Value,
+    pub payload: Value,
+}
+
+impl Tx<'_> {
+    /// Records something to be done outside after the commit.
+    pub async fn errand<E: Errand>(&mut self, errand: &E) -> Result<()> {
+        if self.office().registry.errand(E::KIND).is_none() {
+            return Err(Error::Internal(format!("no domain lists the errand {}", E::KIND)));
+        }
+        let payload = serde_json::to_value(errand).map_err(|error| Error::Internal(error.to_string()))?;
+        let (org_id, id, call_id, now) = (self.org_id(), self.next_id(), self.call_id(), self.now());
+        let summary = errand.summary();
+        let state = sqlx::query_scalar!(
+            r#"
+            insert into errands (org_id, id, call_id, kind, service, summary, payload, state, due_at, created_at)
+            select $1, $2, $3, $4, $5, $6, $7, case when o.frozen_at is null then 'recorded' else 'held' end, $8, $8
+            from orgs o
+            where o.org_id = $1 and o.id = $1
+            returning state
+            "#,
+            org_id,
+            id,
+            call_id,
+            E::KIND,
+            E::SERVICE,
+            summary,
+            payload,
+            now
+        )
+        .fetch_one(self.db())
+        .await?;
+        self.running.errands.push(Recorded { id, kind: E::KIND.into(), summary, state, payload });
+        Ok(())
+    }
 }

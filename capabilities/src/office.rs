@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::answer::{Answer, Meta, presentable};
 use crate::call::{Call, Caller, Source};
 use crate::call_log::{LogEntry, write_log};
+use crate::circuits::Circuits;
 use crate::error::{Error, Result};
 use crate::gate::Gate;
 use crate::idempotency::{Earlier, earlier_outcome, keep_authorization, keep_outcome};
@@ -18,7 +19,7 @@ use crate::registry::{ActionEntry, Registry};
 use crate::tx::{Access, Tx, Warning};
 use crate::verdict::{Verdict, judge};
 use crate::wakeups::{Listening, Wakeups};
-use crate::world::{Clock, Database, Ids};
+use crate::world::{Clock, Database, Ids, Mail};
 
 /// The office: everything it can do, over its database.
 pub struct Office {
@@ -27,6 +28,9 @@ pub struct Office {
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
     wakeups: Wakeups,
+    pub(crate) circuits: Circuits,
+    pub(crate) more_work: tokio::sync::Notify,
+    pub(crate) mail: Option<Mail>,
     address: String,
 }
 
@@ -65,13 +69,35 @@ impl Office {
     #[must_use]
     pub fn new(database: Database, registry: Registry, clock: Clock) -> Self {
         let address = "http://127.0.0.1:8480".into();
-        Self { database, registry, clock, ids: Ids::default(), wakeups: Wakeups::default(), address }
+        Self {
+            database,
+            registry,
+            clock,
+            ids: Ids::default(),
+            wakeups: Wakeups::default(),
+            circuits: Circuits::default(),
+            more_work: tokio::sync::Notify::new(),
+            mail: None,
+            address,
+        }
+    }
+
+    /// The same office, which sends its mail this way. Without one, mail waits.
+    #[must_use]
+    pub fn mailing(self, mail: Mail) -> Self {
+        Self { mail: Some(mail), ..self }
     }
 
     /// The same office, whose pages people find at `address`, without a slash at its end.
     #[must_use]
     pub fn at(self, address: impl Into<String>) -> Self {
         Self { address: address.into(), ..self }
+    }
+
+    /// Where people find its pages, without a slash at the end.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     pub(crate) fn review_url(&self, authorization: Uuid) -> String {
@@ -177,6 +203,9 @@ impl Office {
         write_log(&mut tx, asked.source, asked.line("done", verdict)).await?;
         outcome.meta.errands.clone_from(&tx.running.errands);
         tx.commit().await?;
+        if !outcome.meta.errands.is_empty() {
+            self.wake_workers();
+        }
         Ok(outcome)
     }
 

@@ -4,6 +4,8 @@
 //! constant time: a token has 256 random bits and only its SHA-256 is compared, so time tells nothing of use.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -280,12 +282,103 @@ impl Office {
     pub async fn organization_name(&self, caller: &Caller) -> Result<String> {
         let now = self.clock.now();
         let mut tx = Tx::open(self, caller, Access::Read, self.ids.next(now), now).await?;
-        let org_id = tx.org_id();
-        let name = sqlx::query_scalar!("select name from orgs where org_id = $1 and id = $1", org_id)
-            .fetch_one(tx.db())
-            .await?;
+        let name = tx.organization_name().await?;
         tx.roll_back().await?;
         Ok(name)
+    }
+}
+
+/// Where somebody is signed in.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SessionRow {
+    /// The session.
+    pub id: Uuid,
+    /// Who is signed in.
+    pub user_id: Uuid,
+    /// Their name.
+    pub name: String,
+    /// The browser or program, as it states itself.
+    pub client: Option<String>,
+    /// When it began, UTC.
+    pub created_at: DateTime<Utc>,
+    /// When it was last used, UTC, to the hour.
+    pub last_seen_at: DateTime<Utc>,
+    /// When it ends unless it is used, UTC.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Tx<'_> {
+    /// What the business is called.
+    pub async fn organization_name(&mut self) -> Result<String> {
+        let org_id = self.org_id();
+        let name = sqlx::query_scalar!("select name from orgs where org_id = $1 and id = $1", org_id);
+        Ok(name.fetch_one(self.db()).await?)
+    }
+
+    /// The sessions that hold, newest first, and how many: of one user if `own` or `user_id` names one.
+    pub async fn sessions(
+        &mut self,
+        own: Option<Uuid>,
+        user_id: Option<Uuid>,
+        ids: Option<&[Uuid]>,
+        after: Option<Uuid>,
+        limit: i64,
+    ) -> Result<(Vec<SessionRow>, i64)> {
+        let (org_id, now) = (self.org_id(), self.now());
+        let rows = sqlx::query!(
+            r#"
+            with matching as not materialized (
+              select s.id, s.user_id, u.name, s.client, s.created_at, s.last_seen_at, s.expires_at
+              from sessions s
+              join users u on u.org_id = $1 and u.id = s.user_id
+              where s.org_id = $1 and s.expires_at > $2
+                and ($3::uuid is null or s.user_id = $3)
+                and ($4::uuid is null or s.user_id = $4)
+                and ($5::uuid[] is null or s.id = any($5))
+            )
+            select m.id as "id!", m.user_id as "user_id!", m.name as "name!", m.client, m.created_at as "created_at!",
+                   m.last_seen_at as "last_seen_at!", m.expires_at as "expires_at!",
+                   (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
+            from matching m
+            where $6::uuid is null or m.id < $6
+            order by m.id desc
+            limit $7
+            "#,
+            org_id,
+            now,
+            own,
+            user_id,
+            ids,
+            after,
+            limit
+        )
+        .fetch_all(self.db())
+        .await?;
+        let total = rows.first().map_or(0, |row| row.total);
+        let rows = rows.into_iter().map(|row| SessionRow {
+            id: row.id,
+            user_id: row.user_id,
+            name: row.name,
+            client: row.client,
+            created_at: row.created_at,
+            last_seen_at: row.last_seen_at,
+            expires_at: row.expires_at,
+        });
+        Ok((rows.collect(), total))
+    }
+
+    /// Ends the sessions of a user, or only one of them.
+    pub async fn end_sessions(&mut self, user_id: Uuid, only: Option<Uuid>) -> Result<()> {
+        let org_id = self.org_id();
+        sqlx::query!(
+            "delete from sessions where org_id = $1 and user_id = $2 and ($3::uuid is null or id = $3)",
+            org_id,
+            user_id,
+            only
+        )
+        .execute(self.db())
+        .await?;
+        Ok(())
     }
 }
 

@@ -11,12 +11,16 @@ use serde_json::Value;
 use crate::action::{Action, Effect};
 use crate::call::{Caller, Who};
 use crate::data::{Data, Keyed, Listing, Parent, Query};
+use crate::errands::{Delivery, Errand, Undelivered};
 use crate::error::{Error, Result};
 use crate::gate::{self, Gate};
+use crate::jobs::Standing;
 use crate::schema::{self, Checker, SECRET};
 use crate::tx::Tx;
 
 type Boxed<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
+type Deliver = for<'t> fn(Value, &'t Delivery<'_>) -> Pin<Box<dyn Future<Output = Attempt> + Send + 't>>;
+type Attempt = std::result::Result<(), Undelivered>;
 type Run = for<'t> fn(Value, &'t mut Tx<'_>) -> Boxed<'t, Value>;
 type List = for<'t> fn(Value, Query, &'t mut Tx<'_>) -> Boxed<'t, Listing<Value>>;
 
@@ -143,6 +147,15 @@ impl DataEntry {
     }
 }
 
+/// A kind of errand as the registry knows it.
+pub struct ErrandEntry {
+    /// `send_email`.
+    pub kind: &'static str,
+    /// The outside service it needs.
+    pub service: &'static str,
+    pub(crate) deliver: Deliver,
+}
+
 /// A domain: its name, what it is about, and its lists.
 pub struct Domain {
     /// `contact`.
@@ -153,13 +166,17 @@ pub struct Domain {
     pub actions: Vec<ActionEntry>,
     /// Its data types.
     pub data: Vec<DataEntry>,
+    /// The kinds of errands its actions leave.
+    pub errands: Vec<ErrandEntry>,
+    /// What it does every day.
+    pub standing: Vec<Standing>,
 }
 
 impl Domain {
     /// An empty domain.
     #[must_use]
     pub fn new(name: &'static str, about: &'static str) -> Self {
-        Self { name, about, actions: Vec::new(), data: Vec::new() }
+        Self { name, about, actions: Vec::new(), data: Vec::new(), errands: Vec::new(), standing: Vec::new() }
     }
 
     /// Adds an action.
@@ -207,6 +224,24 @@ impl Domain {
         self
     }
 
+    /// Adds a kind of errand.
+    #[must_use]
+    pub fn errand<E: Errand>(mut self) -> Self {
+        self.errands.push(ErrandEntry {
+            kind: E::KIND,
+            service: E::SERVICE,
+            deliver: |payload, delivery| Box::pin(deliver::<E>(payload, delivery)),
+        });
+        self
+    }
+
+    /// Adds something that every organization does every day.
+    #[must_use]
+    pub fn daily(mut self, standing: Standing) -> Self {
+        self.standing.push(standing);
+        self
+    }
+
     /// Adds a data type that agents also get as a tool of its own, because it is the first thing they reach for.
     #[must_use]
     pub fn data_tool<D: Data>(mut self, name: &'static str, title: &'static str) -> Self {
@@ -215,6 +250,13 @@ impl Domain {
             entry.tool = Some(ToolNames { name, title });
         }
         self
+    }
+}
+
+async fn deliver<E: Errand>(payload: Value, delivery: &Delivery<'_>) -> Attempt {
+    match serde_json::from_value::<E>(payload) {
+        Ok(errand) => errand.deliver(delivery).await,
+        Err(error) => Err(Undelivered::Never(format!("it is not understood any more ({error})"))),
     }
 }
 
@@ -276,6 +318,9 @@ impl Registry {
         for entry in domains.iter().flat_map(|domain| &domain.data) {
             check_data(entry, &data, &mut wrong);
         }
+        for standing in domains.iter().flat_map(|domain| &domain.standing) {
+            check_standing(standing, &domains, &actions, &mut wrong);
+        }
         match wrong.is_empty() {
             true => Ok(Self { domains, actions, data }),
             false => Err(RegistryError(wrong)),
@@ -314,6 +359,16 @@ impl Registry {
             name: schema::shortened(name),
             did_you_mean: schema::nearest(name, self.data.keys().copied()),
         })
+    }
+
+    /// The kind of errand of that name.
+    pub(crate) fn errand(&self, kind: &str) -> Option<&ErrandEntry> {
+        self.domains.iter().flat_map(|domain| &domain.errands).find(|entry| entry.kind == kind)
+    }
+
+    /// What every organization does every day.
+    pub(crate) fn standing(&self) -> impl Iterator<Item = &Standing> {
+        self.domains.iter().flat_map(|domain| &domain.standing)
     }
 
     /// What rows of `entry` can bring along: the name, the other type, and how they hang together.
@@ -360,6 +415,23 @@ fn check_action(domain: &str, action: &ActionEntry, wrong: &mut Vec<String>) {
                 wrong.push(format!("the example of {name} is refused: {}", error.message()));
             }
         }
+    }
+}
+
+fn check_standing(
+    standing: &Standing,
+    domains: &[Domain],
+    known: &BTreeMap<&'static str, (usize, usize)>,
+    wrong: &mut Vec<String>,
+) {
+    let Some((domain, action)) = known.get(standing.action) else {
+        return wrong.push(format!("{} is to do {}, which is not there", standing.name, standing.action));
+    };
+    let action = &domains[*domain].actions[*action];
+    if let Ok(checker) = &action.input
+        && let Err(error) = (action.parse)(checker, standing.input.clone())
+    {
+        wrong.push(format!("the input of {} is refused: {}", standing.name, error.message()));
     }
 }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::action::Action;
 use crate::call::{Caller, OrgFacts};
-use crate::errands::{Errand, Recorded};
+use crate::errands::Recorded;
 use crate::error::{Error, Result};
 use crate::gate::{self, Judgement, by_input};
 use crate::kinds::{Entity, Id};
@@ -193,36 +193,6 @@ impl<'a> Tx<'a> {
         let found = action.review(self).await?;
         self.running.judgement.add(A::GATE, A::WHO, A::ESCALATIONS, &holds, &found);
         action.run(self).await
-    }
-
-    /// Records something to be done outside after the commit.
-    pub async fn errand<E: Errand>(&mut self, errand: &E) -> Result<()> {
-        let payload = serde_json::to_value(errand).map_err(|error| Error::Internal(error.to_string()))?;
-        let recorded = Recorded {
-            id: self.next_id(),
-            kind: E::KIND.into(),
-            summary: errand.summary(),
-            state: "recorded".into(),
-            payload: payload.clone(),
-        };
-        let (org_id, call_id, now) = (self.org_id(), self.call_id(), self.now);
-        sqlx::query!(
-            r#"
-            insert into errands (org_id, id, call_id, kind, summary, payload, created_at)
-            values ($1, $2, $3, $4, $5, $6, $7)
-            "#,
-            org_id,
-            recorded.id,
-            call_id,
-            recorded.kind,
-            recorded.summary,
-            payload,
-            now
-        )
-        .execute(self.db())
-        .await?;
-        self.running.errands.push(recorded);
-        Ok(())
     }
 
     /// Everything that refers to a row, by the foreign keys of the schema: also from domains this one does not know.

@@ -11,6 +11,7 @@ use crate::action::Effect;
 use crate::call::own_class;
 use crate::error::{Error, Result};
 use crate::gate::{Gate, Reason};
+use crate::jobs::first_moment;
 use crate::registry::ActionEntry;
 use crate::tx::Tx;
 
@@ -102,12 +103,9 @@ async fn facts(tx: &mut Tx<'_>, action: &ActionEntry) -> Result<Facts> {
     serde_json::from_value(facts.unwrap_or_default()).map_err(|error| Error::Internal(error.to_string()))
 }
 
-/// The beginning of the organization's day. Where a clock change leaves midnight out, its first moment.
+/// The beginning of the organization's day.
 fn day_began(now: DateTime<Utc>, timezone: Tz) -> DateTime<Utc> {
-    let midnight = now.with_timezone(&timezone).date_naive().and_time(NaiveTime::MIN);
-    let mut hours = (0..24).map(|hour| midnight + TimeDelta::hours(hour));
-    let first = hours.find_map(|time| time.and_local_timezone(timezone).earliest());
-    first.map_or(now, |time| time.with_timezone(&Utc))
+    first_moment(now.with_timezone(&timezone).date_naive().and_time(NaiveTime::MIN), timezone)
 }
 
 fn weigh(facts: &Facts, action: &ActionEntry, declared: Gate, mut reasons: Vec<Reason>, items: i64) -> Verdict {

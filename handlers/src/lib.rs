@@ -1,9 +1,11 @@
 //! The domains: what the office knows and does. One file or folder each; this is the table of contents.
 
 mod agents;
+mod alerts;
 mod audit;
 mod authorizations;
 mod contacts;
+mod jobs;
 mod notes;
 mod orgs;
 mod rules;
@@ -23,6 +25,8 @@ pub fn domains() -> Vec<Domain> {
         rules::domain(),
         users::domain(),
         agents::domain(),
+        alerts::domain(),
+        jobs::domain(),
         audit::domain(),
     ]
 }

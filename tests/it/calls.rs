@@ -1,7 +1,8 @@
 //! What the kernel does with every call, shown on actions of its own.
 
 use capabilities::{
-    Action, Domain, Effect, Entity, Errand, Error, Escalation, Gate, Id, Options, Result, Secret, Tx, Who,
+    Action, Delivery, Domain, Effect, Entity, Errand, Error, Escalation, Gate, Id, Options, Result, Secret, Tx,
+    Undelivered, Who,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,8 @@ async fn desk() -> Desk {
             .action::<Write>()
             .action::<Reveal>()
             .action::<Refer>()
-            .action::<Both>(),
+            .action::<Both>()
+            .errand::<Letter>(),
     );
     Desk::with(domains).await
 }
@@ -28,12 +30,16 @@ impl Entity for Contact {
     const TABLE: &str = "contacts";
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Letter {
     to: String,
 }
 impl Errand for Letter {
     const KIND: &str = "send_letter";
+    const SERVICE: &str = "post";
+    async fn deliver(&self, _: &Delivery<'_>) -> std::result::Result<(), Undelivered> {
+        Ok(())
+    }
     fn summary(&self) -> String {
         format!("Letter to {}", self.to)
     }

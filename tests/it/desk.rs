@@ -6,7 +6,7 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use capabilities::world::{Clock, Database};
+use capabilities::world::{Clock, Database, Mail};
 use capabilities::{
     Answer, Call, Caller, Door, Input, LinkToken, NewOrg, Office, Options, Read, Registry, Role, Selection,
     SessionToken, Source,
@@ -51,11 +51,29 @@ impl Desk {
         Self::at(shared_database().await, domains).await
     }
 
+    /// A desk that sends its mail.
+    pub async fn mailing(domains: Vec<capabilities::Domain>, mail: Mail) -> Self {
+        Self::made(shared_database().await, domains, Some(mail)).await
+    }
+
+    /// A desk that sends its mail, in a database of its own: for workers, which look at every organization.
+    pub async fn alone(domains: Vec<capabilities::Domain>, mail: Mail) -> Self {
+        Self::made(own_database().await, domains, Some(mail)).await
+    }
+
     async fn at(database: PgConnectOptions, domains: Vec<capabilities::Domain>) -> Self {
+        Self::made(database, domains, None).await
+    }
+
+    async fn made(database: PgConnectOptions, domains: Vec<capabilities::Domain>, mail: Option<Mail>) -> Self {
         let app = database.clone().username(frontdesk::APP_ROLE);
         let connections = Database::open(app, 8).await.unwrap();
         let clock = Clock::hand("2030-01-07T09:00:00Z".parse().unwrap());
-        let office = Arc::new(Office::new(connections, Registry::new(domains).unwrap(), clock));
+        let office = Office::new(connections, Registry::new(domains).unwrap(), clock);
+        let office = Arc::new(match mail {
+            Some(mail) => office.mailing(mail),
+            None => office,
+        });
         let new = NewOrg {
             name: "Test Windows".into(),
             timezone: "America/Chicago".into(),
@@ -144,6 +162,11 @@ impl Desk {
     /// As many contacts as that, and their ids. The system made them: an agent may not make many at once.
     pub async fn contacts(&self, count: usize) -> Vec<String> {
         self.system().await.contacts(count).await
+    }
+
+    /// Works off what is due in this organization: the database is shared, and others' work is none of ours.
+    pub async fn work(&self) {
+        while self.office.work_off_of(self.org).await.unwrap() > 0 {}
     }
 
     /// Lets time pass.
@@ -376,6 +399,16 @@ async fn shared_database() -> PgConnectOptions {
     }
     owner.close().await.unwrap();
     server().database(&shared)
+}
+
+/// A database that this desk has for itself: for what looks at all organizations. It stays until the server is stopped.
+async fn own_database() -> PgConnectOptions {
+    let (template, own) = (migrated().await, format!("own_{}", fresh()));
+    let mut owner = PgConnection::connect_with(&server().database("postgres")).await.unwrap();
+    let clone = format!("create database {own} template {template} strategy file_copy");
+    sqlx::query(AssertSqlSafe(clone)).execute(&mut owner).await.unwrap();
+    owner.close().await.unwrap();
+    server().database(&own)
 }
 
 async fn exists(owner: &mut PgConnection, database: &str) -> bool {

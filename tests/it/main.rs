@@ -41,3 +41,7 @@ mod rest;
 mod rest_bad_input;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod smtp;
+#[cfg(test)]
+mod work;

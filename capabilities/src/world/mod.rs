@@ -4,9 +4,11 @@
 mod clock;
 mod database;
 mod ids;
+mod mail;
 
 pub use clock::Clock;
 pub use database::{Database, DatabaseError};
 pub use ids::Ids;
+pub use mail::{KIND_HEADER, Letter, Mail};
 
 pub(crate) use database::constraint_text;

@@ -1,12 +1,33 @@
 //! The people of the business: who works here and what they may do. How they sign in is the kernel's.
 
-use capabilities::{Data, Domain, Key, Keyed, Listing, Query, Result, Tx, Who};
+mod changing;
+mod sessions;
+mod signing_in;
+
+use capabilities::{Data, Domain, Entity, Error, Id, Key, Keyed, Listing, Query, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub fn domain() -> Domain {
-    Domain::new("user", "The people of the business: who works here and what they may do").data::<Users>()
+    Domain::new("user", "The people of the business: who works here and what they may do")
+        .data::<Users>()
+        .data::<sessions::Sessions>()
+        .action::<changing::Invite>()
+        .action::<changing::ChangeRole>()
+        .action::<changing::Deactivate>()
+        .action::<changing::Reactivate>()
+        .action::<signing_in::SendSignInLink>()
+        .action::<sessions::EndSessions>()
+        .errand::<signing_in::SignInMail>()
+}
+
+/// Somebody who works here.
+pub(crate) struct UserEntity;
+
+impl Entity for UserEntity {
+    const NAME: &str = "user";
+    const TABLE: &str = "users";
 }
 
 /// The people of the business: owners, managers and technicians.
@@ -30,6 +51,26 @@ pub(crate) struct User {
     active: bool,
     /// Where they get mail; told to people, not to agents.
     email: Option<String>,
+    /// Counts the changes.
+    version: i32,
+}
+
+/// One user, as people see them.
+async fn load(id: Id<UserEntity>, tx: &mut Tx<'_>) -> Result<User> {
+    let query = Query { ids: Some(vec![id.uuid()]), after: None, limit: 1 };
+    let found = Users { active: None }.list(query, tx).await?.rows.pop();
+    found.map(|keyed| keyed.row).ok_or_else(|| Error::not_found::<UserEntity>(id))
+}
+
+fn refuse_deactivated(user: &User) -> Result<()> {
+    match user.active {
+        true => Ok(()),
+        false => Err(Error::conflict(
+            "USER_DEACTIVATED",
+            format!("{} is deactivated.", user.name),
+            "Let them in again first with user.reactivate.",
+        )),
+    }
 }
 
 impl Data for Users {
@@ -45,14 +86,14 @@ impl Data for Users {
         let rows = sqlx::query!(
             r#"
             with matching as not materialized (
-              select id, name, role, email, deactivated_at is null as active
+              select id, name, role, email, version, deactivated_at is null as active
               from users
               where org_id = $1
                 and ($2::uuid[] is null or id = any($2))
                 and ($3::bool is null or (deactivated_at is null) = $3)
             )
             select m.id as "id!", m.name as "name!", m.role as "role!", m.active as "active!",
-                   case when $4 then m.email end as email,
+                   case when $4 then m.email end as email, m.version as "version!",
                    (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
             from matching m
             where $5::uuid is null or m.id > $5
@@ -71,7 +112,14 @@ impl Data for Users {
         let total = rows.first().map_or(0, |row| row.total);
         let rows = rows
             .into_iter()
-            .map(|row| User { id: row.id, name: row.name, role: row.role, active: row.active, email: row.email })
+            .map(|row| User {
+                id: row.id,
+                name: row.name,
+                role: row.role,
+                active: row.active,
+                email: row.email,
+                version: row.version,
+            })
             .map(|row| Keyed { key: Key(String::new(), row.id), row });
         Ok(Listing { rows: rows.collect(), total })
     }

@@ -1,0 +1,238 @@
+//! What is due later and what goes out: read here; worked off by the kernel.
+
+use capabilities::{Action, Data, Domain, Effect, Gate, Key, Keyed, Listing, Query, Result, Standing, Tidied, Tx, Who};
+use chrono::{DateTime, NaiveTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub fn domain() -> Domain {
+    Domain::new("job", "What is due later, and what goes out")
+        .data::<Jobs>()
+        .data::<Errands>()
+        .action::<Tidy>()
+        .daily(Standing { name: "tidy", action: Tidy::NAME, input: json!({}), at: NIGHT })
+}
+
+/// When nobody works.
+const NIGHT: NaiveTime = NaiveTime::from_hms_opt(3, 30, 0).expect("a time of day");
+
+/// How far something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Progress {
+    /// Waiting for its time, or for its next attempt.
+    Waiting,
+    /// Done.
+    Done,
+    /// Given up: there is an alert about it.
+    Failed,
+}
+
+/// A call that is due later.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Job {
+    /// The job.
+    id: Uuid,
+    /// The action.
+    action: String,
+    /// When it is due, or tried again, UTC.
+    due_at: DateTime<Utc>,
+    /// scheduled, done, failed or dropped (with the agent that caused it).
+    state: String,
+    /// Of a standing schedule: its name.
+    schedule: Option<String>,
+    /// How often it was tried.
+    attempts: i32,
+    /// What stood against it the last time.
+    last_error: Option<String>,
+    /// The call that scheduled it.
+    caused_by: Option<Uuid>,
+    /// When it was scheduled, UTC.
+    created_at: DateTime<Utc>,
+    /// When it was done or given up, UTC.
+    ended_at: Option<DateTime<Utc>>,
+}
+
+/// Calls that are due later or were: standing schedules and what actions left for later.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Jobs {
+    /// Only jobs that are this far.
+    progress: Option<Progress>,
+}
+
+impl Data for Jobs {
+    const NAME: &str = "jobs";
+    const ONE: &str = "job";
+    const WHO: Who = Who::MANAGERS;
+    const SORTED_BY: &str = "time of scheduling, newest first";
+    type Row = Job;
+
+    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<Job>> {
+        let org_id = tx.org_id();
+        let (_, after) = query.after();
+        let rows = sqlx::query!(
+            r#"
+            with matching as not materialized (
+              select j.*
+              from jobs j
+              where j.org_id = $1
+                and ($2::uuid[] is null or j.id = any($2))
+                and ($3::text is null or j.state = $3)
+            )
+            select m.id as "id!", m.action as "action!", m.due_at as "due_at!", m.state as "state!", m.schedule,
+                   m.attempts as "attempts!", m.last_error, m.caused_by, m.created_at as "created_at!", m.ended_at,
+                   (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
+            from matching m
+            where $4::uuid is null or m.id < $4
+            order by m.id desc
+            limit $5
+            "#,
+            org_id,
+            query.ids.as_deref(),
+            self.progress.map(|progress| match progress {
+                Progress::Waiting => "scheduled",
+                Progress::Done => "done",
+                Progress::Failed => "failed",
+            }),
+            after,
+            query.limit
+        )
+        .fetch_all(tx.db())
+        .await?;
+        let total = rows.first().map_or(0, |row| row.total);
+        let rows = rows.into_iter().map(|row| Job {
+            id: row.id,
+            action: row.action,
+            due_at: row.due_at,
+            state: row.state,
+            schedule: row.schedule,
+            attempts: row.attempts,
+            last_error: row.last_error,
+            caused_by: row.caused_by,
+            created_at: row.created_at,
+            ended_at: row.ended_at,
+        });
+        Ok(Listing { rows: rows.map(|row| Keyed { key: Key(String::new(), row.id), row }).collect(), total })
+    }
+}
+
+/// Something to be done outside, such as a mail.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Errand {
+    /// The errand.
+    id: Uuid,
+    /// What it is.
+    kind: String,
+    /// In words.
+    summary: String,
+    /// recorded (will be done), held (until agents are no longer frozen), done or failed.
+    state: String,
+    /// When it is tried, or tried again, UTC.
+    due_at: DateTime<Utc>,
+    /// How often it was tried.
+    attempts: i32,
+    /// What stood against it the last time.
+    last_error: Option<String>,
+    /// The call that left it.
+    call_id: Uuid,
+    /// When it was left, UTC.
+    created_at: DateTime<Utc>,
+    /// When it was done or given up, UTC.
+    ended_at: Option<DateTime<Utc>>,
+}
+
+/// What goes out, such as mails: whether it is done, waits or failed. Only `done` means that it left.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Errands {
+    /// Only errands that are this far.
+    progress: Option<Progress>,
+    /// Only errands that this call left.
+    call_id: Option<Uuid>,
+}
+
+impl Data for Errands {
+    const NAME: &str = "errands";
+    const ONE: &str = "errand";
+    const WHO: Who = Who::MANAGERS;
+    const SORTED_BY: &str = "time, newest first";
+    type Row = Errand;
+
+    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<Errand>> {
+        let org_id = tx.org_id();
+        let (_, after) = query.after();
+        let states: Option<Vec<String>> = self.progress.map(|progress| match progress {
+            Progress::Waiting => vec!["recorded".into(), "held".into()],
+            Progress::Done => vec!["done".into()],
+            Progress::Failed => vec!["failed".into()],
+        });
+        let rows = sqlx::query!(
+            r#"
+            with matching as not materialized (
+              select e.*
+              from errands e
+              where e.org_id = $1
+                and ($2::uuid[] is null or e.id = any($2))
+                and ($3::text[] is null or e.state = any($3))
+                and ($4::uuid is null or e.call_id = $4)
+            )
+            select m.id as "id!", m.kind as "kind!", m.summary as "summary!", m.state as "state!", m.due_at as "due_at!",
+                   m.attempts as "attempts!", m.last_error, m.call_id as "call_id!", m.created_at as "created_at!",
+                   m.ended_at,
+                   (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
+            from matching m
+            where $5::uuid is null or m.id < $5
+            order by m.id desc
+            limit $6
+            "#,
+            org_id,
+            query.ids.as_deref(),
+            states.as_deref(),
+            self.call_id,
+            after,
+            query.limit
+        )
+        .fetch_all(tx.db())
+        .await?;
+        let total = rows.first().map_or(0, |row| row.total);
+        let rows = rows.into_iter().map(|row| Errand {
+            id: row.id,
+            kind: row.kind,
+            summary: row.summary,
+            state: row.state,
+            due_at: row.due_at,
+            attempts: row.attempts,
+            last_error: row.last_error,
+            call_id: row.call_id,
+            created_at: row.created_at,
+            ended_at: row.ended_at,
+        });
+        Ok(Listing { rows: rows.map(|row| Keyed { key: Key(String::new(), row.id), row }).collect(), total })
+    }
+}
+
+/// Remove what is old and of no use any more: what went out, what was done, links and sessions that ended.
+///
+/// Done every night by itself. The audit trail stays.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tidy {}
+
+impl Action for Tidy {
+    const NAME: &str = "job.tidy";
+    const EFFECT: Effect = Effect::Destroys;
+    const GATE: Gate = Gate::PeopleOnly;
+    const WHO: Who = Who::OWNERS;
+    type Output = Tidied;
+
+    fn example() -> Value {
+        json!({})
+    }
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<Tidied> {
+        tx.tidy().await
+    }
+}

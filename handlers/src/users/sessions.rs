@@ -1,0 +1,73 @@
+//! Where people are signed in. Kept by the kernel; here it is read, and ended.
+
+use capabilities::{
+    Action, Data, Effect, Error, Gate, Id, Key, Keyed, Listing, Query, Result, Role, SessionRow, Tx, Who,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{User, UserEntity, load};
+
+/// Where people are signed in. Owners see everybody's sessions, others their own.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sessions {
+    /// Only sessions of this user.
+    user_id: Option<Uuid>,
+}
+
+impl Data for Sessions {
+    const NAME: &str = "sessions";
+    const ONE: &str = "session";
+    const WHO: Who = Who::EVERYONE;
+    const PEOPLE_ONLY: bool = true;
+    const SORTED_BY: &str = "when they began, newest first";
+    type Row = SessionRow;
+
+    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<SessionRow>> {
+        let own = Some(tx.caller().id()).filter(|_| !may_see_all(tx)).flatten();
+        let (_, after) = query.after();
+        let (rows, total) = tx.sessions(own, self.user_id, query.ids.as_deref(), after, query.limit).await?;
+        Ok(Listing {
+            rows: rows.into_iter().map(|row| Keyed { key: Key(String::new(), row.id), row }).collect(),
+            total,
+        })
+    }
+}
+
+fn may_see_all(tx: &Tx<'_>) -> bool {
+    tx.caller().role().is_none_or(|role| role == Role::Owner)
+}
+
+/// Sign somebody out: of one session, or of all of them. Everybody may end their own sessions, owners those of others.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EndSessions {
+    /// Whose sessions.
+    pub user_id: Id<UserEntity>,
+    /// Only this one; all of them if left out.
+    pub only: Option<Uuid>,
+}
+
+impl Action for EndSessions {
+    const NAME: &str = "user.end_sessions";
+    const EFFECT: Effect = Effect::Destroys;
+    const GATE: Gate = Gate::PeopleOnly;
+    const WHO: Who = Who::EVERYONE;
+    type Output = User;
+
+    fn example() -> Value {
+        json!({"user_id": "01970000-0000-7000-8000-000000000001"})
+    }
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<User> {
+        let user = load(self.user_id, tx).await?;
+        if !may_see_all(tx) && tx.caller().id() != Some(user.id) {
+            return Err(Error::Forbidden("Sessions of others are for owners to end.".into()));
+        }
+        tx.end_sessions(user.id, self.only).await?;
+        Ok(user)
+    }
+}

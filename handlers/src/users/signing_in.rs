@@ -1,0 +1,111 @@
+//! Letting somebody in by mail: the link is made when the mail is sent, so it is stored nowhere else.
+
+use capabilities::world::Letter;
+use capabilities::{Action, Delivery, Door, Effect, Errand, Gate, Id, Result, Source, Tx, Undelivered, Who};
+use chrono::TimeDelta;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{User, UserEntity, load};
+
+/// How long a mailed link can be used.
+const VALID: TimeDelta = TimeDelta::minutes(15);
+/// That of an invitation: it may lie a while.
+const INVITATION_VALID: TimeDelta = TimeDelta::days(3);
+
+/// A mail with a link that signs one person in.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SignInMail {
+    pub user_id: Uuid,
+    pub to: String,
+    pub name: String,
+    pub organization: String,
+    /// Of an invitation: who invites.
+    pub invited_by: Option<String>,
+}
+
+impl Errand for SignInMail {
+    const KIND: &str = "sign_in_mail";
+    const SERVICE: &str = "mail";
+
+    fn summary(&self) -> String {
+        let what = if self.invited_by.is_some() { "Invitation" } else { "Sign-in link" };
+        format!("{what} to {}", self.name)
+    }
+
+    async fn deliver(&self, delivery: &Delivery<'_>) -> std::result::Result<(), Undelivered> {
+        let valid = if self.invited_by.is_some() { INVITATION_VALID } else { VALID };
+        let (office, source) = (delivery.office(), Source::of(Door::Program));
+        let token = office.sign_in_link(delivery.org().id, self.user_id, valid, &source).await?;
+        let link = format!("{}/sign-in/{}", office.address(), token.reveal());
+        delivery.mail(&self.letter(&link, valid)).await
+    }
+}
+
+impl SignInMail {
+    fn letter(&self, link: &str, valid: TimeDelta) -> Letter {
+        let (name, organization) = (&self.name, &self.organization);
+        let (subject, opening) = match &self.invited_by {
+            Some(who) => (
+                format!("{who} invites you to {organization}"),
+                format!("{who} invites you to the office of {organization}. This link signs you in:"),
+            ),
+            None => (format!("Sign in to {organization}"), format!("This link signs you in to {organization}:")),
+        };
+        let time = match valid.num_hours() {
+            hours if hours >= 24 => format!("{} days", hours / 24),
+            _ => format!("{} minutes", valid.num_minutes()),
+        };
+        let text = format!(
+            "Hello {name},\n\n{opening}\n\n{link}\n\nIt works once, within {time}. If you did not expect it, leave it: \
+             without it nobody gets in.\n"
+        );
+        Letter {
+            kind: "sign_in",
+            name: Some(name.clone()),
+            to: self.to.clone(),
+            from_name: organization.clone(),
+            reply_to: None,
+            subject,
+            text,
+            html: None,
+        }
+    }
+}
+
+/// Mail somebody of the business a fresh link to sign in with.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SendSignInLink {
+    /// Who gets it.
+    pub user_id: Id<UserEntity>,
+}
+
+impl Action for SendSignInLink {
+    const NAME: &str = "user.send_sign_in_link";
+    const EFFECT: Effect = Effect::Adds;
+    const GATE: Gate = Gate::PeopleOnly;
+    const WHO: Who = Who::OWNERS;
+    const EACH_TIME: bool = true;
+    type Output = User;
+
+    fn example() -> Value {
+        json!({"user_id": "01970000-0000-7000-8000-000000000001"})
+    }
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<User> {
+        let user = load(self.user_id, tx).await?;
+        super::refuse_deactivated(&user)?;
+        mail(&user, None, tx).await?;
+        Ok(user)
+    }
+}
+
+/// Leaves the mail.
+pub(crate) async fn mail(user: &User, invited_by: Option<String>, tx: &mut Tx<'_>) -> Result<()> {
+    let organization = tx.organization_name().await?;
+    let (to, name) = (user.email.clone().unwrap_or_default(), user.name.clone());
+    tx.errand(&SignInMail { user_id: user.id, to, name, organization, invited_by }).await
+}
