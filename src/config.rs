@@ -281,7 +281,8 @@ impl Problems {
         }
         if let Err(why) = Mail::directory(&config.data, &config.mail_from) {
             self.0.push(format!("MAIL_FROM {}: {why}", config.mail_from));
-        } else if let Some(Err(why)) = config.smtp_url.as_ref().map(|url| Mail::smtp(url, &config.mail_from)) {
+        }
+        if let Some(why) = config.smtp_url.as_deref().and_then(Mail::wrong_url) {
             self.0.push(format!("SMTP_URL: must be a URL like smtps://user:password@host:465 ({why})"));
         }
     }

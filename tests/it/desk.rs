@@ -174,6 +174,11 @@ impl Desk {
         self.office.clock().pass(time);
     }
 
+    /// The owner's login to the database this desk is in.
+    pub fn database(&self) -> &PgConnectOptions {
+        &self.database
+    }
+
     /// The owner's connection, for looking at what no action shows and for states no action can reach. Sees everything;
     /// statements name the organization.
     pub async fn sql(&self) -> PgConnection {

@@ -45,3 +45,5 @@ mod schema;
 mod smtp;
 #[cfg(test)]
 mod work;
+#[cfg(test)]
+mod workers;

@@ -52,6 +52,12 @@ enum Transport {
 }
 
 impl Mail {
+    /// What is wrong with a mail server's URL, if anything. Needs no runtime, which a connection would.
+    #[must_use]
+    pub fn wrong_url(url: &str) -> Option<String> {
+        AsyncSmtpTransport::<Tokio1Executor>::from_url(url).err().map(|error| error.to_string())
+    }
+
     /// Over a server: `smtp://host:1025`, `smtps://user:password@host:465`, `smtp://host:587?tls=required`.
     pub fn smtp(url: &str, from: &str) -> Result<Self, String> {
         let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(|error| error.to_string())?;
