@@ -5,33 +5,33 @@ use serde_json::{Map, Value, json};
 use crate::call::Caller;
 use crate::error::{Error, Result};
 use crate::gate::Gate;
-use crate::registry::{ActionEntry, DataEntry, Domain, Include, Registry};
+use crate::registry::{ActionEntry, DataEntry, Domain, Registry};
 use crate::schema::{advertised, from_text};
 
 impl Registry {
-    /// What this caller may do and read: a line each, or with their full schemas those of one domain or one action.
+    /// What this caller may do and read: a line each, or with their full schemas those of one domain or one action. Of a
+    /// domain in which there is nothing for this caller it hears nothing.
     pub fn capabilities(&self, caller: &Caller, domain: Option<&str>, action: Option<&str>) -> Result<Value> {
         if let Some(name) = action {
             let full = match domain {
                 Some(domain) if !name.contains('.') => format!("{domain}.{name}"),
                 _ => name.to_string(),
             };
-            return self.action(&full).map(|action| json!({"actions": [self.action_in_full(action, caller)]}));
+            let action = self.action(&full)?;
+            action.permit(caller)?;
+            return Ok(json!({"actions": [self.action_in_full(action, caller)]}));
         }
         if let Some(name) = domain {
-            let domain =
-                self.domains().iter().find(|domain| domain.name == name).ok_or_else(|| self.no_domain(name))?;
+            let mut open = self.open_to(caller);
+            let domain = open.find(|domain| domain.name == name).ok_or_else(|| self.no_domain(name, caller))?;
             return Ok(json!({
                 "domain": domain.name,
                 "about": domain.about,
                 "actions": allowed(&domain.actions, caller).map(|action| self.action_in_full(action, caller)).collect::<Value>(),
-                "data": readable(&domain.data, caller).map(|entry| self.data_in_full(entry)).collect::<Value>(),
+                "data": readable(&domain.data, caller).map(|entry| self.data_in_full(entry, caller)).collect::<Value>(),
             }));
         }
-        let open = |domain: &&Domain| {
-            allowed(&domain.actions, caller).next().is_some() || readable(&domain.data, caller).next().is_some()
-        };
-        let domains = self.domains().iter().filter(open).map(|domain| {
+        let domains = self.open_to(caller).map(|domain| {
             let actions: Map<_, _> = allowed(&domain.actions, caller)
                 .map(|action| {
                     let line = format!("[{}] {}", permission(action, caller).name(), first_line(&action.description));
@@ -54,8 +54,15 @@ impl Registry {
         }))
     }
 
-    fn no_domain(&self, name: &str) -> Error {
-        let names: Vec<&str> = self.domains().iter().map(|domain| domain.name).collect();
+    /// The domains in which this caller may do or read something.
+    fn open_to(&self, caller: &Caller) -> impl Iterator<Item = &Domain> {
+        self.domains().iter().filter(|domain| {
+            allowed(&domain.actions, caller).next().is_some() || readable(&domain.data, caller).next().is_some()
+        })
+    }
+
+    fn no_domain(&self, name: &str, caller: &Caller) -> Error {
+        let names: Vec<&str> = self.open_to(caller).map(|domain| domain.name).collect();
         let problem = crate::error::Problem::at(
             "/domain",
             format!("there is no domain `{}`; known: {}", crate::schema::shortened(name), names.join(", ")),
@@ -89,13 +96,14 @@ impl Registry {
         }
     }
 
-    fn data_in_full(&self, entry: &DataEntry) -> Value {
+    fn data_in_full(&self, entry: &DataEntry, caller: &Caller) -> Value {
+        let include = self.includes(entry).into_iter().filter(|include| include.other().permit(caller).is_ok());
         json!({
             "type": entry.name,
             "description": entry.description,
             "sorted_by": entry.sorted_by,
             "filters": entry.filters().map(|filters| without_description(filters.schema())).unwrap_or_default(),
-            "include": self.includes(entry).iter().map(Include::name).collect::<Vec<_>>(),
+            "include": include.map(|include| include.name()).collect::<Vec<_>>(),
             "row": without_description(&entry.row),
         })
     }

@@ -176,8 +176,7 @@ impl Office {
         }
         known.retain(|include| wanted.iter().any(|name| name == include.name()));
         for include in &known {
-            let (Include::Children { child: other, .. } | Include::Parent { parent: other, .. }) = include;
-            other.permit(caller)?;
+            include.other().permit(caller)?;
         }
         Ok(known)
     }

@@ -398,6 +398,13 @@ impl Include<'_> {
             Self::Children { name, .. } | Self::Parent { name, .. } => name,
         }
     }
+
+    /// The type of what is brought along.
+    pub fn other(&self) -> &DataEntry {
+        match self {
+            Self::Children { child: other, .. } | Self::Parent { parent: other, .. } => other,
+        }
+    }
 }
 
 fn check_action(domain: &str, action: &ActionEntry, wrong: &mut Vec<String>) {

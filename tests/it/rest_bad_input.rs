@@ -70,8 +70,9 @@ async fn an_unknown_name_is_answered_with_the_nearest_ones() {
     invalid(
         &web.get("/api/capabilities?domain=contacts").await,
         "/domain",
-        "known: org, contact, address, note, user, audit",
+        "known: org, contact, address, note, authorization, user, alert, job, audit",
     );
+    invalid(&web.get("/api/capabilities?domain=rule").await, "/domain", "there is no domain `rule`");
     invalid(&web.get("/api/capabilities?domian=contact").await, "/domian", "known: domain, action");
     assert_eq!(web.desk.state().await, before);
 }
@@ -209,16 +210,22 @@ async fn a_record_of_another_organization_is_not_found() {
 }
 
 #[tokio::test]
-async fn an_agent_changes_at_most_five_at_once() {
+async fn an_agent_that_changes_more_than_five_at_once_gives_its_reasoning_and_waits() {
     let web = Web::open().await;
     let before = web.desk.state().await;
     let items = |count: usize| {
         let items = vec![json!({"kind": "person", "given_name": "Jane"}); count];
         json!({"domain": "contact", "action": "create", "items": items})
     };
-    invalid(&web.act(items(6)).await, "/items", "the most an agent may change in one call");
+    let error = web.act(items(6)).await.refused(422, "REASONING_REQUIRED");
+    assert!(words(&error).contains("more than 5 items in one call"), "{error:#}");
     invalid(&web.act(items(501)).await, "/items", "more than 500 items");
     assert_eq!(web.desk.state().await, before);
+    let mut reasoned = items(6);
+    reasoned["reasoning"] = "They all called today.".into();
+    let held = web.act(reasoned).await;
+    assert_eq!((held.status, &held.json()["error"]["code"]), (202, &json!("AUTHORIZATION_PENDING")));
+    assert_eq!(web.desk.count("contacts").await, 0, "nothing was done yet");
     web.act(items(5)).await.ok();
 }
 
