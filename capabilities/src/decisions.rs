@@ -87,6 +87,7 @@ impl Tx<'_> {
     /// Allows a request and carries it out. If it would no longer do what was shown, nothing is done: it stays pending
     /// with a fresh preview, and the answer is `PLAN_CHANGED`.
     pub async fn allow(&mut self, id: Uuid, allowance: Allowance, note: Option<&str>) -> Result<Authorization> {
+        self.only_people()?;
         let held = self.pending(id).await?;
         let action = self.office().registry.action(&held.action)?;
         gate::permit(self.caller(), action.name, action.gate, action.who)?;
@@ -123,6 +124,7 @@ impl Tx<'_> {
 
     /// Denies a request; the agent gets the note word for word.
     pub async fn deny(&mut self, id: Uuid, note: Option<&str>) -> Result<Authorization> {
+        self.only_people()?;
         let held = self.pending(id).await?;
         self.settle(&held, "denied", Some("deny"), note, Settlement::default()).await
     }
@@ -134,6 +136,14 @@ impl Tx<'_> {
             return Err(Error::Forbidden("Only the agent that asked can withdraw it; deny it instead.".into()));
         }
         self.settle(&held, "withdrawn", None, None, Settlement::default()).await
+    }
+
+    /// An automation decides nothing: it could not answer for it.
+    fn only_people(&self) -> Result<()> {
+        match self.caller().actor() {
+            Actor::User { .. } => Ok(()),
+            _ => Err(Error::Forbidden("Requests are for people to decide.".into())),
+        }
     }
 
     /// Locks a request that must be waiting still. An agent finds its own only.
@@ -355,11 +365,11 @@ struct Settlement {
 }
 
 fn expired(held: &Held) -> Error {
-    Error::conflict(
-        "AUTHORIZATION_EXPIRED",
-        format!("This request expired at {}.", held.expires_at.to_rfc3339()),
-        "The agent can ask for it again if it is still right.",
-    )
+    Error::Settled {
+        code: "AUTHORIZATION_EXPIRED",
+        message: format!("This request expired at {}.", held.expires_at.to_rfc3339()),
+        hint: "The agent can ask for it again if it is still right.".into(),
+    }
 }
 
 fn decided_already(held: &Held) -> Error {

@@ -129,7 +129,7 @@ pub enum Error {
     },
     /// What was allowed would no longer do what was shown; the request with a fresh preview.
     PlanChanged(Box<Value>),
-    /// It was decided, and not in the caller's favour: asking again changes nothing.
+    /// It was decided, and not in the caller's favour, or can no longer be decided: asking again changes nothing.
     Settled {
         /// Stable, UPPER_SNAKE.
         code: &'static str,

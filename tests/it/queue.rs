@@ -142,7 +142,7 @@ async fn a_rule_is_for_its_agent_its_time_and_its_number_of_items() {
 }
 
 #[tokio::test]
-async fn only_an_owner_may_allow_always_and_a_technician_decides_nothing() {
+async fn only_an_owner_may_allow_always_and_technicians_and_automations_decide_nothing() {
     let desk = Desk::open().await;
     let (agent, manager, technician) = (desk.agent().await, desk.manager().await, desk.technician().await);
     let id = agent.call_on_each("contact.archive", &desk.contacts(6).await).await.held();
@@ -155,6 +155,9 @@ async fn only_an_owner_may_allow_always_and_a_technician_decides_nothing() {
             .await
             .refused("FORBIDDEN");
         agent.dry_run(&format!("authorization.{decision}"), this.clone()).await.refused("FORBIDDEN");
+    }
+    for decision in ["allow_once", "allow_always", "deny"] {
+        desk.system().await.call(&format!("authorization.{decision}"), this.clone()).await.refused("FORBIDDEN");
     }
     technician.read("authorizations", json!({})).await.refused("FORBIDDEN");
     agent.read("rules", json!({})).await.refused("FORBIDDEN");
@@ -235,8 +238,9 @@ async fn a_request_that_nobody_decides_expires_and_can_be_asked_anew() {
     let contacts = desk.contacts(6).await;
     let id = agent.call_on_each("contact.archive", &contacts).await.held();
     desk.pass(TimeDelta::hours(72));
-    agent.check(&id).await.refused("AUTHORIZATION_EXPIRED");
-    owner.allow_once(&id).await.refused("AUTHORIZATION_EXPIRED");
+    for error in [agent.check(&id).await, owner.allow_once(&id).await] {
+        assert_eq!(error.refused("AUTHORIZATION_EXPIRED")["retry"], "never");
+    }
     assert_eq!(owner.read("authorizations", json!({"status": "pending"})).await.ok(), json!([]));
     assert_eq!(owner.read("authorizations", json!({"status": "expired"})).await.ok()[0]["id"], json!(id));
     let anew = agent.call_on_each("contact.archive", &contacts).await.held();
