@@ -18,6 +18,8 @@ mod contacts_merging;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod contract_calls;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod layers;
@@ -43,6 +45,8 @@ mod rest_bad_input;
 mod schema;
 #[cfg(test)]
 mod smtp;
+#[cfg(test)]
+mod standing;
 #[cfg(test)]
 mod work;
 #[cfg(test)]

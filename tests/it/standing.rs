@@ -1,0 +1,143 @@
+//! The standing set: something of every kind that an example can name, and who an action is for. What the contract and
+//! the rehearsals ask of every action, they ask of it.
+
+use std::collections::BTreeMap;
+
+use capabilities::{ActionEntry, Gate};
+use serde_json::{Value, json};
+
+use crate::desk::{Actor, Desk, Reply, fresh};
+
+/// What has to be done before an action's example changes anything.
+const FIRST: &[(&str, &str)] = &[("contact.restore", "contact.archive")];
+
+/// Whether agents may do it, at once or after a person allowed it.
+pub fn is_for_agents(action: &ActionEntry) -> bool {
+    action.gate != Gate::PeopleOnly
+}
+
+/// Whether people may do it. What is never held takes back a request, and only the agent that made it can.
+pub fn is_for_people(action: &ActionEntry) -> bool {
+    !action.never_held
+}
+
+/// What the ids of the examples stand for, and the agent whose request waits.
+pub struct Standing {
+    ids: BTreeMap<&'static str, String>,
+    pub agent: Actor,
+}
+
+type Named = (&'static str, String);
+
+impl Standing {
+    /// A kind of record that is new gets a function like those below, and a line here.
+    pub async fn at(desk: &Desk) -> Self {
+        let agent = new_agent(desk).await;
+        let mut ids = BTreeMap::new();
+        ids.extend(contact(desk).await);
+        ids.extend(idle_agent(desk).await);
+        ids.extend(rule(desk).await);
+        ids.extend(request(desk, &agent).await);
+        Self { ids, agent }
+    }
+
+    /// The set with an input on which `action` has something to do.
+    pub async fn sample(desk: &Desk, action: &ActionEntry) -> (Self, Value) {
+        let standing = Self::at(desk).await;
+        for (_, first) in FIRST.iter().filter(|(name, _)| *name == action.name) {
+            let first = desk.office.registry().action(first).unwrap();
+            let input = standing.fill(&first.example);
+            standing.doer(desk, first).await.call(first.name, input).await.ok();
+        }
+        let input = standing.fill(&action.example);
+        (standing, input)
+    }
+
+    /// Who carries an action out: an owner where people may, else the agent.
+    pub async fn doer(&self, desk: &Desk, action: &ActionEntry) -> Actor {
+        match is_for_people(action) {
+            true => desk.owner().await,
+            false => self.agent.clone(),
+        }
+    }
+
+    /// Everybody for whom an action is: the agent, an owner, or both.
+    pub async fn doers(&self, desk: &Desk, action: &ActionEntry) -> Vec<Actor> {
+        let agent = Some(self.agent.clone()).filter(|_| is_for_agents(action));
+        let owner = Some(desk.owner().await).filter(|_| is_for_people(action));
+        agent.into_iter().chain(owner).collect()
+    }
+
+    /// The ids by what examples call them.
+    pub fn ids(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.ids.iter().map(|(name, id)| (*name, id.as_str()))
+    }
+
+    pub fn id(&self, member: &str) -> &str {
+        self.ids.get(member).unwrap_or_else(|| panic!("the standing set has no `{member}`: give it one"))
+    }
+
+    /// The example with ids of this set.
+    pub fn fill(&self, example: &Value) -> Value {
+        let filled = example.as_object().map(|members| {
+            let fill = |(name, value): (&String, &Value)| match name.ends_with("_id") {
+                true => (name.clone(), self.id(name).into()),
+                false => (name.clone(), self.fill(value)),
+            };
+            Value::Object(members.iter().map(fill).collect())
+        });
+        let filled = filled.or_else(|| Some(example.as_array()?.iter().map(|item| self.fill(item)).collect()));
+        filled.unwrap_or_else(|| example.clone())
+    }
+}
+
+async fn new_agent(desk: &Desk) -> Actor {
+    desk.other_agent(&format!("Agent {}", fresh())).await
+}
+
+/// A contact with an e-mail, an address of it that is not the primary one, and a note.
+async fn contact(desk: &Desk) -> [Named; 3] {
+    let owner = desk.owner().await;
+    let more = json!({
+        "family_name": "Smith", "emails": [{"email": "jane@example.com"}], "notes": ["Beware of the dog."],
+        "addresses": [
+            {"street": "1 Elm Street", "city": "Madison"},
+            {"street": "7 Shore Road", "city": "Athens", "label": "Lake house"}
+        ],
+    });
+    let contact = owner.contact("Jane", more).await;
+    let addresses = owner.read("addresses", json!({"contact_id": contact})).await.ok();
+    let notes = owner.read("notes", json!({"contact_id": contact})).await.ok();
+    let id = |row: &Value| row["id"].as_str().unwrap().to_string();
+    [("contact_id", contact), ("address_id", id(&addresses[1])), ("note_id", id(&notes[0]))]
+}
+
+/// An agent that does nothing.
+async fn idle_agent(desk: &Desk) -> [Named; 1] {
+    [("agent_id", new_agent(desk).await.caller.id().unwrap().to_string())]
+}
+
+/// A request that waits.
+async fn request(desk: &Desk, agent: &Actor) -> [Named; 1] {
+    let asked = agent.call_on_each("contact.archive", &desk.contacts(6).await).await;
+    [("authorization_id", asked.held())]
+}
+
+/// A rule for another agent.
+async fn rule(desk: &Desk) -> [Named; 1] {
+    let [(_, asked)] = request(desk, &new_agent(desk).await).await;
+    let this = json!({"authorization_id": asked});
+    let allowed = desk.owner().await.call("authorization.allow_always", this).await.ok();
+    [("rule_id", allowed["rule_id"].as_str().unwrap().to_string())]
+}
+
+/// Carries it out as the agent, with a reasoning, and has an owner allow it where it waits.
+pub async fn done_because(desk: &Desk, agent: &Actor, action: &str, input: Value) -> Reply {
+    let reply = agent.call_because(action, input).await;
+    if !reply.0.is_held() {
+        return reply;
+    }
+    let allowed = desk.owner().await.allow_once(&reply.held()).await;
+    assert_eq!(allowed.0.data.as_ref().unwrap()["status"], "executed", "{action}: {:#}", allowed.0.envelope());
+    allowed
+}
