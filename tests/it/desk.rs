@@ -273,7 +273,7 @@ impl Actor {
         self.send(action, Input::Items(items), options).await
     }
 
-    async fn send(&self, action: &str, input: Input, options: Options) -> Reply {
+    pub async fn send(&self, action: &str, input: Input, options: Options) -> Reply {
         let call = Call { action: action.into(), input, options, source: Source::of(Door::Rest) };
         Reply(self.office.call(&self.caller, call).await)
     }

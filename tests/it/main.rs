@@ -38,6 +38,8 @@ mod queue;
 #[cfg(test)]
 mod redaction;
 #[cfg(test)]
+mod rehearsal;
+#[cfg(test)]
 mod rest;
 #[cfg(test)]
 mod rest_bad_input;
