@@ -30,22 +30,60 @@ pub struct Standing {
 type Named = (&'static str, String);
 
 impl Standing {
-    /// A kind of record that is new gets a function like those below, and a line here.
     pub async fn at(desk: &Desk) -> Self {
-        let agent = new_agent(desk).await;
-        let mut ids = BTreeMap::new();
-        ids.extend(contact(desk).await);
-        ids.extend(idle_agent(desk).await);
-        ids.extend(rule(desk).await);
-        ids.extend(request(desk, &agent).await);
-        Self { ids, agent }
+        Self::with(desk, |_| true).await
     }
 
-    /// The set with an input on which `action` has something to do.
+    async fn with(desk: &Desk, wanted: impl Fn(&str) -> bool) -> Self {
+        let mut standing = Self { ids: BTreeMap::new(), agent: new_agent(desk).await };
+        standing.make(desk, wanted).await;
+        standing
+    }
+
+    /// Makes what is wanted. A kind of record that is new gets a function like those below, and its lines here.
+    async fn make(&mut self, desk: &Desk, wanted: impl Fn(&str) -> bool) {
+        if ["contact_id", "address_id", "note_id"].into_iter().any(&wanted) {
+            self.ids.extend(contact(desk).await);
+        }
+        if wanted("agent_id") {
+            self.ids.extend(idle_agent(desk).await);
+        }
+        if wanted("rule_id") {
+            self.ids.extend(rule(desk).await);
+        }
+        if wanted("authorization_id") {
+            self.ids.extend(request(desk, &self.agent).await);
+        }
+    }
+
+    /// Makes anew what `input` names, because a call may have used it up.
+    pub async fn renew(&mut self, desk: &Desk, input: &str) {
+        let used: Vec<&str> = self.ids.iter().filter(|(_, id)| input.contains(*id)).map(|(name, _)| *name).collect();
+        self.revoke_other_rules(desk).await;
+        self.make(desk, |name| used.contains(&name)).await;
+    }
+
+    /// A rule that was made meanwhile would let the next request through.
+    async fn revoke_other_rules(&self, desk: &Desk) {
+        let owner = desk.owner().await;
+        let rules = owner.read("rules", json!({"active": true})).await.ok();
+        let others = rules
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|rule| rule["id"].as_str() != self.ids.get("rule_id").map(String::as_str));
+        for rule in others {
+            owner.call("rule.revoke", json!({"rule_id": rule["id"]})).await.ok();
+        }
+    }
+
+    /// As much of the set as `action` needs, with an input on which it has something to do.
     pub async fn sample(desk: &Desk, action: &ActionEntry) -> (Self, Value) {
-        let standing = Self::at(desk).await;
-        for (_, first) in FIRST.iter().filter(|(name, _)| *name == action.name) {
-            let first = desk.office.registry().action(first).unwrap();
+        let first = FIRST.iter().filter(|(name, _)| *name == action.name);
+        let first: Vec<_> = first.map(|(_, first)| desk.office.registry().action(first).unwrap()).collect();
+        let shown: String = first.iter().chain([&action]).map(|action| action.example.to_string()).collect();
+        let standing = Self::with(desk, |name| shown.contains(&format!("\"{name}\""))).await;
+        for first in first {
             let input = standing.fill(&first.example);
             standing.doer(desk, first).await.call(first.name, input).await.ok();
         }
