@@ -366,15 +366,20 @@ impl Office {
     /// Makes sure that every organization has the next job of every standing schedule.
     pub async fn keep_standing_schedules(&self) -> Result<()> {
         for org in self.org_ids().await? {
-            let caller = self.system(org, "jobs").await?;
-            let now = self.clock.now();
-            let mut tx = Tx::open(self, &caller, Access::Write, self.ids.next(now), now).await?;
-            for standing in self.registry.standing() {
-                tx.keep_standing(standing).await?;
-            }
-            tx.commit().await?;
+            self.keep_standing_of(org).await?;
         }
         Ok(())
+    }
+
+    /// Makes sure that one organization has the next job of every standing schedule.
+    pub async fn keep_standing_of(&self, org: Uuid) -> Result<()> {
+        let caller = self.system(org, "jobs").await?;
+        let now = self.clock.now();
+        let mut tx = Tx::open(self, &caller, Access::Write, self.ids.next(now), now).await?;
+        for standing in self.registry.standing() {
+            tx.keep_standing(standing).await?;
+        }
+        tx.commit().await
     }
 }
 

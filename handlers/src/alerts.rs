@@ -154,7 +154,9 @@ impl Action for Acknowledge {
     }
 }
 
-/// Try once more what an alert is about, when what stood against it is mended. Takes note of the alert as well.
+/// Try once more what an alert is about, when what stood against it is mended.
+///
+/// Takes note of the alert as well.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Retry {

@@ -155,12 +155,9 @@ pub(crate) struct AllowAlways {
 }
 
 /// Left out: narrowed to the request. Null: not narrowed.
-fn narrowed(patch: Patch<i32>) -> Option<Option<i32>> {
-    match patch {
-        Patch::Keep => None,
-        Patch::Clear => Some(None),
-        Patch::Set(most) => Some(Some(most)),
-    }
+fn narrowed(patch: &Patch<i32>) -> Option<Option<i32>> {
+    let (given, most) = patch.parts();
+    given.then_some(most.copied())
 }
 
 impl Action for AllowAlways {
@@ -183,8 +180,8 @@ impl Action for AllowAlways {
         let terms = RuleTerms {
             any_agent: self.any_agent,
             reasons: self.reasons.map(|codes| codes.iter().map(|code| code.as_str().to_string()).collect()),
-            items_per_call: narrowed(self.items_per_call),
-            items_per_day: narrowed(self.items_per_day),
+            items_per_call: narrowed(&self.items_per_call),
+            items_per_day: narrowed(&self.items_per_day),
             expires_at: self.until,
         };
         let note = self.note.as_ref().map(FreeText::as_str);

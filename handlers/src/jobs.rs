@@ -214,8 +214,9 @@ impl Data for Errands {
     }
 }
 
-/// Remove what is old and of no use any more: what went out, what was done, links and sessions that ended.
+/// Remove what is old and of no use any more.
 ///
+/// That is what went out and what was done 90 days ago, and links, sessions and keys of repeats that ended 30 days ago.
 /// Done every night by itself. The audit trail stays.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::contract::{each_schema, registry};
 use crate::desk::{Actor, Desk, Reply, object};
 use crate::layers::none;
-use crate::standing::{Standing, done_because, is_for_agents, is_for_people};
+use crate::standing::{MINTED, Standing, done_because, is_for_agents, is_for_people};
 
 /// How an action that was done already refuses to be done again.
 const DONE_ALREADY: &[&str] = &["AUTHORIZATION_NOT_PENDING"];
@@ -365,7 +365,11 @@ pub fn comparable(changes: &Value) -> Value {
     let rows = changes.as_array().expect("changes");
     let created = rows.iter().filter(|row| row["change"] == "created").filter_map(|row| row["id"].as_str());
     let text = created.enumerate().fold(changes.to_string(), |text, (nth, id)| text.replace(id, &format!("new {nth}")));
-    without_nulls(serde_json::from_str(&text).unwrap())
+    let mut changes: Value = serde_json::from_str(&text).unwrap();
+    for fields in changes.as_array_mut().unwrap().iter_mut().filter_map(|row| row["fields"].as_object_mut()) {
+        fields.retain(|name, _| !MINTED.contains(&name.as_str()));
+    }
+    without_nulls(changes)
 }
 
 fn without_nulls(value: Value) -> Value {

@@ -9,9 +9,11 @@ use capabilities::Registry;
 /// The tables that the SQL of each domain may name. What belongs to another domain is reached through its actions.
 const TABLES: &[(&str, &[&str])] = &[
     ("agents", &["agents"]),
+    ("alerts", &["alerts"]),
     ("audit", &[]),
     ("authorizations", &[]),
     ("contacts", &["addresses", "contact_emails", "contact_phones", "contact_search", "contact_tags", "contacts"]),
+    ("jobs", &["errands", "jobs"]),
     ("notes", &["notes"]),
     ("orgs", &["orgs"]),
     ("rules", &["rules"]),
@@ -20,10 +22,12 @@ const TABLES: &[(&str, &[&str])] = &[
 /// The tables of the kernel, and those of domains by which it knows its organizations and their people.
 const KERNEL_TABLES: &[&str] = &[
     "agents",
+    "alerts",
     "authorizations",
     "call_log",
     "errands",
     "idempotency_keys",
+    "jobs",
     "orgs",
     "row_log",
     "rules",
@@ -444,7 +448,9 @@ fn http_statuses_are_known_in_one_place_and_at_the_http_doors() {
 fn the_pool_is_asked_by_the_kernel_only() {
     let allowed = |path: &str| {
         path.starts_with("capabilities/src/world/")
-            || ["agents", "people", "tx", "wakeups"].iter().any(|name| path == format!("capabilities/src/{name}.rs"))
+            || ["agents", "people", "tx", "wakeups", "work"]
+                .iter()
+                .any(|name| path == format!("capabilities/src/{name}.rs"))
     };
     let sources = everything();
     let users: Vec<&File> = sources.iter().filter(|file| file.parts().code.contains(".pool()")).collect();

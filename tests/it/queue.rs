@@ -408,9 +408,9 @@ async fn two_deciders_at_once_are_one_decision_a_hundred_times() {
 /// How many of fifty calls side by side went through; the others wait.
 async fn of_fifty(desk: &Desk, contacts: &[String]) -> usize {
     let mut calls = tokio::task::JoinSet::new();
-    for contact in contacts.iter().cloned() {
-        let agent = desk.agent().await;
-        calls.spawn(async move { agent.call_because("contact.archive", json!({"contact_id": contact})).await });
+    for contact in contacts {
+        let (agent, input) = (desk.agent().await, json!({"contact_id": contact}));
+        calls.spawn(async move { agent.call_because("contact.archive", input).await });
     }
     let replies = calls.join_all().await;
     assert!(

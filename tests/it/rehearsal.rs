@@ -16,7 +16,7 @@ use crate::standing::Standing;
 /// Another seed tries other inputs; a failure names its own.
 const SEED: u64 = 20_300_107;
 /// How many inputs are tried in all, shared out among the actions.
-const INPUTS: usize = 240;
+const INPUTS: usize = 160;
 /// As many items of an agent wait for a person.
 const BULK: usize = 6;
 
@@ -319,5 +319,5 @@ async fn a_rehearsal_changes_nothing_and_is_what_is_done_right_after_it() {
     };
     let (left, right) = tokio::join!(of_all(left), of_all(right));
     let tally = left.and(&right);
-    assert!(tally.refused > 40 && tally.done > 80 && tally.waited > 5, "{tally:?}");
+    assert!(tally.refused > 25 && tally.done > 60 && tally.waited > 0, "{tally:?}");
 }

@@ -276,7 +276,11 @@ async fn capabilities_are_told_in_short_by_domain_and_by_action() {
     let all = web.get("/api/capabilities").await.ok()["data"].clone();
     let domains: Vec<&str> =
         all["domains"].as_array().unwrap().iter().map(|domain| domain["domain"].as_str().unwrap()).collect();
-    assert_eq!(domains, ["org", "contact", "address", "note", "authorization", "user", "alert", "job", "audit"], "rules are for people");
+    assert_eq!(
+        domains,
+        ["org", "contact", "address", "note", "authorization", "user", "alert", "job", "audit"],
+        "rules are for people"
+    );
     let line = all["domains"][1]["actions"]["contact.archive"].as_str().unwrap();
     assert!(line.starts_with("[soft_limit] Archive a contact"), "{line}");
 

@@ -15,6 +15,7 @@ const KERNEL: &[&str] = &[
     "contact_tags",
     "errands",
     "idempotency_keys",
+    "jobs",
     "row_log",
     "security_events",
     "sessions",
@@ -22,7 +23,7 @@ const KERNEL: &[&str] = &[
 ];
 /// The functions that look beyond row security.
 const DEFINERS: &[&str] =
-    &["agent_by_name", "agent_by_token", "log_row", "org_ids", "user_by_session", "users_by_email"];
+    &["agent_by_name", "agent_by_token", "log_row", "org_ids", "orgs_with_work", "user_by_session", "users_by_email"];
 
 /// The ordinary tables of the product.
 const TABLES: &str = "select c.* from pg_class c \

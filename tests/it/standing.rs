@@ -3,13 +3,24 @@
 
 use std::collections::BTreeMap;
 
-use capabilities::{ActionEntry, Gate};
+use capabilities::{ActionEntry, Gate, Role};
 use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
 
 use crate::desk::{Actor, Desk, Reply, fresh};
 
 /// What has to be done before an action's example changes anything.
-const FIRST: &[(&str, &str)] = &[("contact.restore", "contact.archive")];
+const FIRST: &[(&str, &str)] = &[
+    ("agent.enable", "agent.disable"),
+    ("contact.restore", "contact.archive"),
+    ("org.unfreeze", "org.freeze"),
+    ("user.reactivate", "user.deactivate"),
+];
+/// What an action needs to be there although its example does not name it.
+const BESIDES: &[(&str, &str)] = &[("job.tidy", "alert_id")];
+/// What each run of an action mints anew, so that a rehearsal cannot foretell it.
+pub const MINTED: &[&str] = &["token_prefix"];
 
 /// Whether agents may do it, at once or after a person allowed it.
 pub fn is_for_agents(action: &ActionEntry) -> bool {
@@ -44,6 +55,21 @@ impl Standing {
     async fn make(&mut self, desk: &Desk, wanted: impl Fn(&str) -> bool) {
         if ["contact_id", "address_id", "note_id"].into_iter().any(&wanted) {
             self.ids.extend(contact(desk).await);
+        }
+        if wanted("merged_contact_id") {
+            let janet = json!({"emails": [{"email": "janet@example.com"}]});
+            self.ids.insert("merged_contact_id", desk.owner().await.contact("Janet", janet).await);
+        }
+        if wanted("user_id") {
+            let user = desk.user(&format!("Sam {}", fresh()), Role::Technician).await;
+            desk.sign_in(user).await;
+            self.ids.insert("user_id", user.to_string());
+        }
+        if wanted("alert_id") {
+            self.ids.extend(alert(desk).await);
+        }
+        if wanted("job_id") {
+            desk.office.keep_standing_of(desk.org).await.unwrap();
         }
         if wanted("agent_id") {
             self.ids.extend(idle_agent(desk).await);
@@ -82,7 +108,8 @@ impl Standing {
         let first = FIRST.iter().filter(|(name, _)| *name == action.name);
         let first: Vec<_> = first.map(|(_, first)| desk.office.registry().action(first).unwrap()).collect();
         let shown: String = first.iter().chain([&action]).map(|action| action.example.to_string()).collect();
-        let standing = Self::with(desk, |name| shown.contains(&format!("\"{name}\""))).await;
+        let besides = |name: &str| BESIDES.contains(&(action.name, name));
+        let standing = Self::with(desk, |name| shown.contains(&format!("\"{name}\"")) || besides(name)).await;
         for first in first {
             let input = standing.fill(&first.example);
             standing.doer(desk, first).await.call(first.name, input).await.ok();
@@ -153,6 +180,25 @@ async fn contact(desk: &Desk) -> [Named; 3] {
 /// An agent that does nothing.
 async fn idle_agent(desk: &Desk) -> [Named; 1] {
     [("agent_id", new_agent(desk).await.caller.id().unwrap().to_string())]
+}
+
+/// An alert about a mail that nobody took. Hours of failures are not waited for.
+async fn alert(desk: &Desk) -> [Named; 1] {
+    let (alert, errand) = (fresh_id(), fresh_id());
+    let statements = format!(
+        "begin; select frontdesk.begin_call('{org}', '{alert}', '2030-01-07T09:00:00Z'); \
+         insert into errands (org_id, id, call_id, kind, service, summary, payload, state, due_at, created_at, ended_at) \
+         values ('{org}', '{errand}', '{alert}', 'sign_in_mail', 'mail', 'A mail', '{{}}', 'failed', now(), now(), now()); \
+         insert into alerts (org_id, id, kind, message, errand_id, created_at, updated_at) \
+         values ('{org}', '{alert}', 'errand_failed', 'A mail could not be sent.', '{errand}', now(), now()); commit",
+        org = desk.org
+    );
+    sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut desk.sql().await).await.unwrap();
+    [("alert_id", alert.to_string())]
+}
+
+fn fresh_id() -> Uuid {
+    Uuid::from_u128(rand::random())
 }
 
 /// A request that waits.

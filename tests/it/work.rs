@@ -299,7 +299,7 @@ async fn a_job_whose_worker_died_after_the_commit_is_not_done_again() {
 async fn a_standing_schedule_comes_once_a_day_at_its_local_time_through_both_clock_changes() {
     let desk = counting(Some("01:30:00")).await;
     // The test organization is in Chicago: clocks change on 2030-03-10 and 2030-11-03.
-    desk.office.keep_standing_schedules().await.unwrap();
+    desk.office.keep_standing_of(desk.org).await.unwrap();
     let step = TimeDelta::minutes(30);
     let windows = [("2030-03-08T00:00:00Z", 5), ("2030-11-01T00:00:00Z", 5)];
     for (from, days) in windows {
@@ -326,7 +326,7 @@ async fn a_standing_schedule_comes_once_a_day_at_its_local_time_through_both_clo
 #[tokio::test]
 async fn after_days_of_standing_still_a_schedule_comes_once_and_goes_on() {
     let desk = counting(Some("08:00:00")).await;
-    desk.office.keep_standing_schedules().await.unwrap();
+    desk.office.keep_standing_of(desk.org).await.unwrap();
     desk.pass(TimeDelta::days(10));
     desk.work().await;
     desk.work().await;
@@ -339,7 +339,7 @@ async fn after_days_of_standing_still_a_schedule_comes_once_and_goes_on() {
 #[tokio::test]
 async fn every_night_what_is_old_is_removed_and_the_trail_stays() {
     let (desk, _server) = mailing().await;
-    desk.office.keep_standing_schedules().await.unwrap();
+    desk.office.keep_standing_of(desk.org).await.unwrap();
     invite(&desk, "Sam").await;
     desk.work().await;
     let calls = desk.count("call_log").await;
