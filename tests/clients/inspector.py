@@ -35,7 +35,7 @@ async def goes_through(office, era, number):
         assert (ran.returncode == TOOL_FAILED) == result["isError"], result
         return result["isError"], result["structuredContent"]
 
-    told = await Teller(call, number).tell("mcp_http", "Front Office")
+    told = await Teller(call, number, office.owner).tell("mcp_http", "Front Office")
     say("Inspector", "http", f"{era} era", size, f"{counted}; {told}")
 
 

@@ -40,7 +40,7 @@ async def goes_through(office, transport, connect, number, who):
             result = await session.call_tool(tool, arguments)
             return result.isError, result.structuredContent
 
-        told = await Teller(call, number).tell(f"mcp_{transport}", who)
+        told = await Teller(call, number, office.owner).tell(f"mcp_{transport}", who)
     say(f"mcp {version('mcp')}", transport, server.protocolVersion, size, told)
 
 

@@ -30,7 +30,7 @@ async def goes_through(office, transport, connect, number, who):
             result = await client.call_tool_mcp(tool, arguments)
             return result.is_error, result.structured_content
 
-        told = await Teller(call, number).tell(f"mcp_{transport}", who)
+        told = await Teller(call, number, office.owner).tell(f"mcp_{transport}", who)
         say(f"fastmcp {version('fastmcp')}", transport, client.protocol_version, size, told)
 
 
