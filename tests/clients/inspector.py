@@ -32,7 +32,7 @@ async def goes_through(office, era, number):
 
     async def call(tool, arguments):
         words = ["--method", "tools/call", "--tool-name", tool, "--tool-args-json", json.dumps(arguments)]
-        ran, result = inspect(target, era, *words)
+        ran, result = await asyncio.to_thread(inspect, target, era, *words)
         assert json.loads(result["content"][0]["text"]) == result["structuredContent"], result
         assert (ran.returncode == TOOL_FAILED) == result["isError"], result
         return result["isError"], result["structuredContent"]
