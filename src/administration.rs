@@ -1,18 +1,21 @@
 //! Administration without a browser: joins the database of a running server, else holds its lock for the moment.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use capabilities::world::Clock;
 use capabilities::{CountryCode, Door, EmailAddress, Error, LinkToken, NewOrg, Office, Role, Source, TimeZone};
-use chrono::TimeDelta;
+use chrono::{SecondsFormat, TimeDelta};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::assemble;
+use crate::backup;
+use crate::cluster::Cluster;
 use crate::config::{AgentCommand, Config, DatabaseConfig, OrgCommand};
-use crate::datadir::{DataDir, LockError};
-use crate::storage::Storage;
+use crate::datadir::{DataDir, Lock, LockError};
+use crate::storage::{Reached, Storage};
 
 const STOPPED_WITHIN: Duration = Duration::from_secs(40);
 /// A link goes from one window to another; whoever is slower asks for another one.
@@ -39,6 +42,39 @@ pub async fn stop(config: &Config) -> anyhow::Result<()> {
 /// Brings the database to this version of the program.
 pub async fn migrate(config: &Config) -> anyhow::Result<()> {
     with_office(config, async |_| Ok("The database is up to date.".into())).await
+}
+
+/// Writes everything to one file, joined to a running server or without one.
+pub async fn back_up(config: &Config, file: &Path) -> anyhow::Result<()> {
+    if file == Path::new("-") {
+        bail!("a backup is read back before it counts, so it needs a file: name one");
+    }
+    let data = DataDir::open(&config.data)?;
+    if matches!(config.database, DatabaseConfig::Embedded) && !Cluster::is_there(&data) {
+        bail!("there is nothing to back up in {}: name the data directory with --data", data.path().display());
+    }
+    let lock = lock_unless_joined(config, &data)?;
+    let reached = Reached::open(config, &data, lock.as_ref()).await?;
+    let done = backup::take(&reached.owner, file).await;
+    reached.close().await;
+    say(&format!("Backed up to {}: {}, read back and found whole.", file.display(), done?))
+}
+
+/// Fills an empty data directory or database from a backup.
+pub async fn restore(config: &Config, file: &Path) -> anyhow::Result<()> {
+    let backup = backup::Checked::read(file)?;
+    let data = DataDir::open(&config.data)?;
+    let lock = data.lock()?;
+    let reached = Reached::open(config, &data, Some(&lock)).await?;
+    let done = backup::restore(&reached, &backup).await;
+    reached.close().await;
+    say(&format!(
+        "Restored {}, which Frontdesk {} wrote at {}: {}. People sign in again; agents keep their tokens.",
+        file.display(),
+        backup.program,
+        backup.taken_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        done?
+    ))
 }
 
 /// Makes an organization and its owner.
@@ -148,13 +184,7 @@ pub(crate) fn in_words(error: Error) -> anyhow::Error {
 /// Runs something over the office and prints what it returns.
 async fn with_office(config: &Config, work: impl AsyncFnOnce(&Office) -> anyhow::Result<String>) -> anyhow::Result<()> {
     let data = DataDir::open(&config.data)?;
-    let lock = match (&config.database, data.lock()) {
-        (_, Ok(lock)) => Some(lock),
-        (_, Err(LockError::Held { .. })) => None,
-        (DatabaseConfig::Embedded | DatabaseConfig::OwnerOnly(_) | DatabaseConfig::Both { .. }, Err(error)) => {
-            return Err(error.into());
-        }
-    };
+    let lock = lock_unless_joined(config, &data)?;
     let storage = Storage::open(config, &data, lock.as_ref()).await?;
     let office = assemble::office(
         storage.database.clone(),
@@ -166,6 +196,17 @@ async fn with_office(config: &Config, work: impl AsyncFnOnce(&Office) -> anyhow:
     drop(office);
     storage.close().await;
     say(&done?)
+}
+
+/// The lock of the data directory; none when a running server holds it, whose database is then joined.
+fn lock_unless_joined(config: &Config, data: &DataDir) -> anyhow::Result<Option<Lock>> {
+    match (&config.database, data.lock()) {
+        (_, Ok(lock)) => Ok(Some(lock)),
+        (_, Err(LockError::Held { .. })) => Ok(None),
+        (DatabaseConfig::Embedded | DatabaseConfig::OwnerOnly(_) | DatabaseConfig::Both { .. }, Err(error)) => {
+            Err(error.into())
+        }
+    }
 }
 
 fn say(line: &str) -> anyhow::Result<()> {

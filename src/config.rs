@@ -82,6 +82,16 @@ pub enum Command {
     Stop,
     /// Bring the database to this version of the program
     Migrate,
+    /// Write everything to one file, while the office goes on working
+    Backup {
+        /// The new file
+        file: PathBuf,
+    },
+    /// Fill an empty data directory or database from a backup, which may be of an older version and another PostgreSQL
+    Restore {
+        /// The backup
+        file: PathBuf,
+    },
     /// Organizations
     #[command(subcommand)]
     Org(OrgCommand),

@@ -1,6 +1,7 @@
 //! Frontdesk, assembled: the program behind `main`, as a library so that the tests drive the very same parts.
 
 pub mod assemble;
+mod backup;
 mod cluster;
 pub mod config;
 mod datadir;
@@ -29,7 +30,7 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     }
 }
 
-pub use administration::{create_agent, create_org, migrate, sign_in_link, stop};
+pub use administration::{back_up, create_agent, create_org, migrate, restore, sign_in_link, stop};
 pub use mcp_socket::join as mcp;
 pub use serve::serve;
 pub use storage::{APP_ROLE, MIGRATIONS};

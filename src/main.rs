@@ -22,6 +22,8 @@ fn main() -> ExitCode {
             Command::Mcp { .. } => frontdesk::mcp(&config).await,
             Command::Stop => frontdesk::stop(&config).await,
             Command::Migrate => frontdesk::migrate(&config).await,
+            Command::Backup { file } => frontdesk::back_up(&config, &file).await,
+            Command::Restore { file } => frontdesk::restore(&config, &file).await,
             Command::Org(org) => frontdesk::create_org(&config, org).await,
             Command::Agent(agent) => frontdesk::create_agent(&config, agent).await,
             Command::SignInLink { email } => frontdesk::sign_in_link(&config, &email).await,

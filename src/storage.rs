@@ -21,8 +21,50 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 const DATABASE: &str = "frontdesk";
 /// Serializes servers that start at once on one database.
-const STARTING: i64 = 0x6672_6f6e_7464_6573;
+pub(crate) const STARTING: i64 = 0x6672_6f6e_7464_6573;
 const CONNECTIONS: u32 = 20;
+
+/// A database that can be reached, whatever is in it, and the cluster it runs in if that is ours.
+pub(crate) struct Reached {
+    /// The login that owns the schema.
+    pub owner: PgConnectOptions,
+    app: PgConnectOptions,
+    /// What the service's login must have for a password, if it is for us to set.
+    app_password: Option<String>,
+    cluster: Option<Cluster>,
+}
+
+impl Reached {
+    /// Starts or reaches the database, and changes nothing in it.
+    pub(crate) async fn open(config: &Config, data: &DataDir, lock: Option<&Lock>) -> anyhow::Result<Self> {
+        match &config.database {
+            DatabaseConfig::Embedded => {
+                let (cluster, sockets) = reach_cluster(data, lock, config.pg_bin.as_deref()).await?;
+                let owner = local(&sockets, OWNER);
+                make_database(&owner.clone().database("postgres")).await?;
+                Ok(Self { owner, app: local(&sockets, APP_ROLE), app_password: None, cluster })
+            }
+            DatabaseConfig::OwnerOnly(owner) => {
+                let password = derived_password(&config.secret_key.map_or_else(|| data.secret_key(), Ok)?)?;
+                let app = (**owner).clone().username(APP_ROLE).password(&password);
+                Ok(Self { owner: (**owner).clone(), app, app_password: Some(password), cluster: None })
+            }
+            DatabaseConfig::Both { app, owner } => {
+                Ok(Self { owner: (**owner).clone(), app: (**app).clone(), app_password: None, cluster: None })
+            }
+        }
+    }
+
+    /// Connects as the owner, alone among servers that start, and makes the service's login.
+    pub(crate) async fn prepare(&self) -> anyhow::Result<PgConnection> {
+        prepare(&self.owner, self.app_password.as_deref()).await
+    }
+
+    /// Ends the cluster, if it is ours.
+    pub(crate) async fn close(self) {
+        stop(self.cluster).await;
+    }
+}
 
 /// A database ready to be served from, and the cluster it runs in if that is ours.
 pub struct Storage {
@@ -34,39 +76,24 @@ pub struct Storage {
 impl Storage {
     /// Starts or reaches the database, migrates it, and logs in as the service.
     pub(crate) async fn open(config: &Config, data: &DataDir, lock: Option<&Lock>) -> anyhow::Result<Self> {
-        let (cluster, owner, app) = match &config.database {
-            DatabaseConfig::Embedded => {
-                let (cluster, sockets) = reach_cluster(data, lock, config.pg_bin.as_deref()).await?;
-                let owner = local(&sockets, OWNER);
-                make_database(&owner.clone().database("postgres")).await?;
-                (cluster, owner, local(&sockets, APP_ROLE))
-            }
-            DatabaseConfig::OwnerOnly(owner) => {
-                let key = config.secret_key.map_or_else(|| data.secret_key(), Ok)?;
-                let app = (**owner).clone().username(APP_ROLE).password(&derived_password(&key)?);
-                (None, (**owner).clone(), app)
-            }
-            DatabaseConfig::Both { app, owner } => (None, (**owner).clone(), (**app).clone()),
-        };
-        let password = match &config.database {
-            DatabaseConfig::OwnerOnly(_) => {
-                Some(derived_password(&config.secret_key.map_or_else(|| data.secret_key(), Ok)?)?)
-            }
-            DatabaseConfig::Embedded | DatabaseConfig::Both { .. } => None,
-        };
-        migrate(&owner, password.as_deref()).await?;
-        let database = Database::open(app, CONNECTIONS).await?;
-        Ok(Self { database, cluster })
+        let reached = Reached::open(config, data, lock).await?;
+        migrate(&reached.owner, reached.app_password.as_deref()).await?;
+        let database = Database::open(reached.app, CONNECTIONS).await?;
+        Ok(Self { database, cluster: reached.cluster })
     }
 
     /// Ends the connections and, if it is ours, the cluster.
     pub async fn close(self) {
         self.database.close().await;
-        if let Some(cluster) = self.cluster {
-            let stopped = tokio::task::spawn_blocking(move || cluster.stop());
-            if stopped.await.is_err() {
-                tracing::error!("the database was not stopped cleanly; it recovers at the next start");
-            }
+        stop(self.cluster).await;
+    }
+}
+
+async fn stop(cluster: Option<Cluster>) {
+    if let Some(cluster) = cluster {
+        let stopped = tokio::task::spawn_blocking(move || cluster.stop());
+        if stopped.await.is_err() {
+            tracing::error!("the database was not stopped cleanly; it recovers at the next start");
         }
     }
 }
@@ -122,6 +149,13 @@ fn derived_password(key: &[u8; 32]) -> anyhow::Result<String> {
 
 /// Makes the service's login and brings the schema to this version.
 pub(crate) async fn migrate(owner: &PgConnectOptions, app_password: Option<&str>) -> anyhow::Result<()> {
+    let mut connection = prepare(owner, app_password).await?;
+    MIGRATIONS.run(&mut connection).await.context("the schema cannot be brought to this version")?;
+    Ok(connection.close().await?)
+}
+
+/// The owner's connection, alone among servers that start until it ends, after the service's login is made.
+async fn prepare(owner: &PgConnectOptions, app_password: Option<&str>) -> anyhow::Result<PgConnection> {
     let mut connection =
         PgConnection::connect_with(owner).await.context("the database cannot be reached as its owner")?;
     let version: i32 =
@@ -131,8 +165,7 @@ pub(crate) async fn migrate(owner: &PgConnectOptions, app_password: Option<&str>
     }
     sqlx::query("select pg_advisory_lock($1)").bind(STARTING).execute(&mut connection).await?;
     make_app_role(&mut connection, app_password).await?;
-    MIGRATIONS.run(&mut connection).await.context("the schema cannot be brought to this version")?;
-    Ok(connection.close().await?)
+    Ok(connection)
 }
 
 async fn make_app_role(owner: &mut PgConnection, password: Option<&str>) -> anyhow::Result<()> {

@@ -76,6 +76,11 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// Whether a cluster was ever made in this data directory.
+    pub(crate) fn is_there(data: &DataDir) -> bool {
+        data.postgres_dir().join(places::PGDATA).exists()
+    }
+
     /// The directory to connect in, as `OWNER` and at `PORT`, without a password.
     pub(crate) fn socket_dir(&self) -> &Path {
         &self.sockets
