@@ -26,10 +26,11 @@ pub(crate) enum ClusterError {
 
     #[error(
         "the database in {} was made by PostgreSQL {made_by}, which alone can read it, but {} was \
-         found. Install PostgreSQL {made_by} (`apt-get install postgresql-{made_by}` or `brew \
-         install postgresql@{made_by}`), or set FRONTDESK_PG_BIN to the directory of its programs; \
-         to move to a newer one, have that one's pg_upgrade convert the directory while Frontdesk \
-         is stopped",
+         found. Install PostgreSQL {made_by} beside it (`apt-get install postgresql-{made_by}` or \
+         `brew install postgresql@{made_by}`), or set FRONTDESK_PG_BIN to the directory of its \
+         programs. To move to another version: with PostgreSQL {made_by} run `frontdesk backup \
+         FILE`, then with the other one `frontdesk restore FILE --data DIR`, where DIR is a new \
+         data directory",
         pgdata.display(), only(found)
     )]
     OtherMajor { pgdata: PathBuf, made_by: u32, found: Vec<String> },
@@ -145,6 +146,22 @@ mod tests {
         let error = ClusterError::InitFailed { said }.to_string();
         assert!(error.starts_with("the new database could not be made: the disk is full, so free"), "{error}");
         assert!(error.ends_with("No space left on device"), "{error}");
+    }
+
+    #[test]
+    fn another_version_is_named_with_what_was_found_and_both_ways_out() {
+        let found = vec!["/usr/lib/postgresql/17/bin (PostgreSQL 17)".to_owned()];
+        let error = ClusterError::OtherMajor { pgdata: "/data/postgres/pgdata".into(), made_by: 15, found }.to_string();
+        for part in [
+            "/data/postgres/pgdata was made by PostgreSQL 15",
+            "only /usr/lib/postgresql/17/bin (PostgreSQL 17) was found",
+            "apt-get install postgresql-15",
+            "FRONTDESK_PG_BIN",
+            "frontdesk backup FILE",
+            "frontdesk restore FILE --data DIR",
+        ] {
+            assert!(error.contains(part), "{part} is missing in {error}");
+        }
     }
 
     #[test]

@@ -15,15 +15,15 @@ use crate::desk::fresh;
 const KILLS: u32 = 40;
 
 /// The real program over an embedded database of its own.
-struct Program {
+pub struct Program {
     process: Child,
     url: String,
-    token: String,
+    pub token: String,
     data: PathBuf,
 }
 
 impl Program {
-    fn start(data: &Path) -> Self {
+    pub fn start(data: &Path) -> Self {
         let mut process = command(data)
             .args(["serve", "--demo", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
@@ -49,14 +49,14 @@ impl Program {
         pid.lines().next().unwrap().to_string()
     }
 
-    fn stop(mut self) {
+    pub fn stop(mut self) {
         assert!(command(&self.data).arg("stop").stdout(Stdio::null()).status().unwrap().success());
         assert!(self.process.wait().unwrap().success());
         std::fs::remove_dir_all(&self.data).unwrap();
     }
 }
 
-fn command(data: &Path) -> Command {
+pub fn command(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_frontdesk"));
     command.env_remove("DATABASE_URL").env_remove("DATABASE_OWNER_URL").arg("--data").arg(data);
     command
@@ -64,7 +64,7 @@ fn command(data: &Path) -> Command {
 
 /// Somebody who calls the program: by headers that say who.
 #[derive(Clone)]
-struct Client {
+pub struct Client {
     agent: ureq::Agent,
     url: String,
     headers: Vec<(&'static str, String)>,
@@ -72,7 +72,7 @@ struct Client {
 
 impl Client {
     /// The demo's agent.
-    fn agent(program: &Program) -> Self {
+    pub fn agent(program: &Program) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -82,7 +82,7 @@ impl Client {
     }
 
     /// The demo's owner, signed in anew: people may make as many contacts as they like.
-    fn owner(program: &Program) -> Self {
+    pub fn owner(program: &Program) -> Self {
         let nobody = Self { headers: Vec::new(), ..Self::agent(program) };
         let demo = std::fs::read(program.data.join("demo-owner.json")).unwrap();
         let link = serde_json::from_slice::<Value>(&demo).unwrap()["owner_sign_in_url"].as_str().unwrap().to_string();
@@ -95,14 +95,14 @@ impl Client {
     }
 
     /// What came of a call; none if the program is gone.
-    fn act(&self, call: Value) -> Option<Value> {
+    pub fn act(&self, call: Value) -> Option<Value> {
         let request = self.agent.post(format!("{}/api/actions", self.url));
         let request = self.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
         request.send_json(call).ok()?.body_mut().read_json().ok()
     }
 
     /// The name of a contact just made, if that was acknowledged.
-    fn create(&self, name: &str) -> Option<String> {
+    pub fn create(&self, name: &str) -> Option<String> {
         let body = json!({"domain": "contact", "action": "create", "data": {
             "kind": "person", "given_name": name, "emails": [{"email": format!("{name}@example.com")}],
             "phones": [{"phone": "555-0100"}], "notes": ["Half or whole?"]}});
@@ -118,7 +118,7 @@ impl Client {
 }
 
 /// Creates contacts from several threads until told to stop; returns the acknowledged names.
-fn create_until(
+pub fn create_until(
     client: &Client,
     stop: &Arc<AtomicBool>,
     made: &Arc<AtomicUsize>,
@@ -140,7 +140,7 @@ fn create_until(
         .collect()
 }
 
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < Duration::from_secs(60), "waited a minute for: {what}");
@@ -149,7 +149,7 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Every acknowledged contact is there with all its parts, and none of any is there by half.
-fn check(program: &Program, acknowledged: &[String]) {
+pub fn check(program: &Program, acknowledged: &[String]) {
     let client = Client::agent(program);
     let mut found = Vec::new();
     let mut cursor = String::new();
