@@ -65,8 +65,8 @@ pub fn command(data: &Path) -> Command {
 /// Somebody who calls the program: by headers that say who.
 #[derive(Clone)]
 pub struct Client {
-    agent: ureq::Agent,
-    url: String,
+    pub agent: ureq::Agent,
+    pub url: String,
     headers: Vec<(&'static str, String)>,
 }
 
@@ -109,7 +109,7 @@ impl Client {
         (self.act(body)?["success"] == true).then(|| name.to_string())
     }
 
-    fn get(&self, path: &str) -> (u16, Value) {
+    pub fn get(&self, path: &str) -> (u16, Value) {
         let request = self.agent.get(format!("{}{path}", self.url));
         let request = self.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
         let mut response = request.call().unwrap();
