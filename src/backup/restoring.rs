@@ -71,12 +71,19 @@ pub(crate) async fn restore(reached: &Reached, backup: &Checked) -> anyhow::Resu
     load(&mut whole, &backup.file).await?;
     MIGRATIONS.run(&mut *whole).await.context("the rows cannot be brought to this version of the program")?;
     whole.commit().await?;
-    if let Err(error) = sqlx::query("analyze").execute(&mut connection).await {
+    if let Err(error) = analyze(&mut connection).await {
         tracing::warn!(%error, "the restored tables could not be analyzed; the database does it by itself in a while");
     }
     connection.close().await?;
     let Size { tables, rows, bytes } = backup.size;
     Ok(Done { tables, rows, bytes, time: begun.elapsed() })
+}
+
+/// Without it, the first questions would be planned as if the tables were empty.
+async fn analyze(connection: &mut PgConnection) -> anyhow::Result<()> {
+    let names: Vec<String> = tables::all(connection).await?.iter().map(Table::quoted).collect();
+    sqlx::query(AssertSqlSafe(format!("analyze {}", names.join(", ")))).execute(connection).await?;
+    Ok(())
 }
 
 /// Nothing is ever restored over something.

@@ -271,6 +271,10 @@ async fn a_backup_of_an_older_schema_is_restored_and_brought_to_this_version_wit
         .map(|step| step["version"].as_i64().unwrap())
         .collect();
     assert_eq!(versions, [1, 2, 3, 4], "a backup changes nothing");
+    let used = Elsewhere::new(&folder).await;
+    used.does(&["migrate"]);
+    assert!(used.refuses(&["restore", word(&file)]).contains("its schema is newer than the backup's (migration 5"));
+    used.remove().await;
     to.does(&["restore", word(&file)]);
     let mut new = to.sql().await;
     assert_eq!(count(&mut new, "_sqlx_migrations").await, frontdesk::MIGRATIONS.iter().count() as i64);
