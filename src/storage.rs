@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, Connection as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 use crate::cluster::{Cluster, OWNER, PORT};
 use crate::config::{Config, DatabaseConfig};
@@ -57,7 +57,8 @@ impl Reached {
 
     /// Connects as the owner, alone among servers that start, and makes the service's login.
     pub(crate) async fn prepare(&self) -> anyhow::Result<PgConnection> {
-        prepare(&self.owner, self.app_password.as_deref()).await
+        // Its statements take as long as there are rows, which is no reason to warn of each.
+        prepare(&self.owner.clone().disable_statement_logging(), self.app_password.as_deref()).await
     }
 
     /// Ends the cluster, if it is ours.
