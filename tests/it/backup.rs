@@ -95,7 +95,18 @@ impl Elsewhere {
     }
 
     async fn furnish(&self) {
-        self.does(&["org", "create", "--name", "Clear View", "--timezone", "America/Chicago", "--currency", "USD"]);
+        self.does(&[
+            "org",
+            "create",
+            "--name",
+            "Clear View",
+            "--timezone",
+            "America/Chicago",
+            "--currency",
+            "USD",
+            "--owner",
+            "owner@example.com",
+        ]);
         self.does(&["agent", "create", "Front Office"]);
     }
 
@@ -173,9 +184,10 @@ fn a_backup_under_a_stream_of_writes_comes_back_whole_in_an_empty_directory() {
     let folder = Folder::new();
     let (old, new, one, two) = (folder.at("old"), folder.at("new"), folder.at("one.fdb"), folder.at("two.fdb"));
     let program = Program::start(&old);
-    let before = Client::of(&program).create("durablebefore").unwrap();
+    let owner = Client::owner(&program);
+    let before = owner.create("durablebefore").unwrap();
     let (stop, made) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
-    let writers = create_until(&program, &stop, &made);
+    let writers = create_until(&owner, &stop, &made);
     wait_until("some contacts", || made.load(Ordering::Relaxed) > 5);
     let said = done(at(&old, &["backup", word(&one)]));
     assert!(said.contains("tables") && said.contains("found whole"), "{said}");
@@ -190,8 +202,8 @@ fn a_backup_under_a_stream_of_writes_comes_back_whole_in_an_empty_directory() {
     assert!(refused(at(&new, &["restore", word(&one)])).contains("the database is not empty"));
     let restored = Program::start(&new);
     check(&restored, &[before]);
-    assert!(Client::of(&restored).create("durableafter").is_some());
-    let known = Client { token: program.token.clone(), ..Client::of(&restored) };
+    assert!(Client::agent(&restored).create("durableafter").is_some());
+    let known = Client { url: restored.url.clone(), ..Client::agent(&program) };
     assert_eq!(known.get("/api/data?type=contacts&limit=1").0, 200, "an agent's token goes on");
     restored.stop();
     program.stop();

@@ -17,7 +17,7 @@ const KILLS: u32 = 40;
 /// The real program over an embedded database of its own.
 pub struct Program {
     process: Child,
-    url: String,
+    pub url: String,
     pub token: String,
     data: PathBuf,
 }
@@ -67,7 +67,7 @@ pub fn command(data: &Path) -> Command {
 pub struct Client {
     pub agent: ureq::Agent,
     pub url: String,
-    headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, String)>,
 }
 
 impl Client {
