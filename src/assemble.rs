@@ -11,21 +11,29 @@ use rmcp::transport::streamable_http_server::StreamableHttpServerConfig;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::Config;
+use crate::config::{Config, LogFormat};
 use crate::datadir::DataDir;
 use crate::identity::Doorkeeper;
-use crate::{mcp_http, pages, rest};
+use crate::limits::Limits;
+use crate::stack::{self, Stack};
+use crate::{mcp_http, measuring, pages, rest};
 
 /// The program's version, as it is told to callers.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// Libraries that would tell at length what passes through them: requests, headers, statements.
+const QUIETER: [&str; 5] = ["rmcp=warn", "sqlx=warn", "h2=info", "hyper=info", "hyper_util=info"];
+
 /// Logs go to standard error: standard output belongs to the protocol or to the person who started the program.
-pub fn start_logging(filter: &str) {
+pub fn start_logging(filter: &str, format: LogFormat) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let quieter = filter
-        .add_directive("rmcp=warn".parse().unwrap_or_default())
-        .add_directive("sqlx=warn".parse().unwrap_or_default());
-    tracing_subscriber::fmt().with_env_filter(quieter).with_writer(std::io::stderr).with_ansi(false).init();
+    let quieter = QUIETER.iter().filter_map(|directive| directive.parse().ok());
+    let filter = quieter.fold(filter, EnvFilter::add_directive);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    match format {
+        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
+        LogFormat::Text => log.init(),
+    }
 }
 
 /// The office with all its domains, whose pages people find at `url`.
@@ -50,16 +58,31 @@ pub fn mcp_server(office: &Arc<Office>) -> anyhow::Result<OfficeServer> {
 
 /// All doors that are reached over HTTP.
 pub fn doors(office: &Arc<Office>, config: &Config, stop: CancellationToken) -> anyhow::Result<Router> {
-    let server = mcp_server(office)?;
+    doors_with(office, config, mcp_server(office)?, Arc::default(), stop)
+}
+
+/// The same with parts that other doors share; streams end with `streams`.
+pub(crate) fn doors_with(
+    office: &Arc<Office>,
+    config: &Config,
+    server: OfficeServer,
+    limits: Arc<Limits>,
+    streams: CancellationToken,
+) -> anyhow::Result<Router> {
     let settings = StreamableHttpServerConfig::default()
         .with_allowed_hosts(allowed_hosts(config))
         .with_allowed_origins(allowed_origins(config))
         .with_legacy_session_mode(config.mcp_sessions)
         .with_max_request_body_bytes(rest::BODY_LIMIT)
-        .with_cancellation_token(stop);
-    let doorkeeper = Arc::new(Doorkeeper::new(office, config.public_url.as_ref()));
-    let others = mcp_http::door(office, &doorkeeper, server, settings).merge(pages::door(office, &doorkeeper)?);
-    rest::door(office, &doorkeeper, others)
+        .with_cancellation_token(streams);
+    let doorkeeper = Arc::new(Doorkeeper::new(office, &limits, config.public_url.as_ref()));
+    let routes = rest::door(office, &doorkeeper)?
+        .merge(mcp_http::door(office, &doorkeeper, server, settings))
+        .merge(pages::door(office, &doorkeeper)?)
+        .merge(measuring::door(office, config.metrics_token.as_deref())?);
+    let https = config.public_url.as_ref().is_some_and(|url| url.scheme_str() == Some("https"));
+    let stack = Stack { office: office.clone(), limits, proxied: config.public_url.is_some(), https };
+    Ok(stack::around(routes, stack))
 }
 
 fn allowed_hosts(config: &Config) -> Vec<String> {

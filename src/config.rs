@@ -1,5 +1,6 @@
 //! What the program is told from outside: command line and environment, checked as a whole before anything starts.
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -55,6 +56,12 @@ pub struct Arguments {
     /// What is logged, to standard error: error, warn, info, debug, or per module
     #[arg(long, global = true, env = "RUST_LOG", default_value = "info", value_name = "LEVEL")]
     pub log: String,
+    /// json, one object a line, or text; without it text on a terminal and json elsewhere
+    #[arg(long, global = true, env = "FRONTDESK_LOG_FORMAT", value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// Opens /metrics for other machines; without it only this one may read it, and with a public URL nobody
+    #[arg(long, global = true, env = "FRONTDESK_METRICS_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    metrics_token: Option<String>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -171,6 +178,15 @@ pub enum DatabaseConfig {
     },
 }
 
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One object a line, for programs.
+    Json,
+    /// For people.
+    Text,
+}
+
 /// Everything the program is told, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -196,6 +212,10 @@ pub struct Config {
     pub clock: Option<DateTime<Utc>>,
     /// Where to listen.
     pub listen: SocketAddr,
+    /// How the log is written.
+    pub log_format: LogFormat,
+    /// What opens `/metrics` for other machines.
+    pub metrics_token: Option<String>,
 }
 
 impl Config {
@@ -239,6 +259,8 @@ impl Config {
             listen: wrong
                 .parsed("FRONTDESK_LISTEN", Some(listen), "an address like 127.0.0.1:8480", |text| text.parse().ok())
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8480))),
+            log_format: wrong.log_format(arguments.log_format.as_deref()),
+            metrics_token: arguments.metrics_token.clone().filter(|token| !token.is_empty()),
         };
         wrong.about_mail(arguments, &config);
         wrong.about_mode(production, &config);
@@ -270,6 +292,15 @@ impl Problems {
             self.0.push(format!("{name}: must be {like}"));
         }
         parsed
+    }
+
+    fn log_format(&mut self, given: Option<&str>) -> LogFormat {
+        let on_terminal = std::io::stderr().is_terminal();
+        let format = given.filter(|given| !given.is_empty()).unwrap_or(if on_terminal { "text" } else { "json" });
+        match self.one_of("FRONTDESK_LOG_FORMAT", format, "json", "text") {
+            true => LogFormat::Json,
+            false => LogFormat::Text,
+        }
     }
 
     fn database(&mut self, arguments: &Arguments) -> DatabaseConfig {

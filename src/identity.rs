@@ -9,6 +9,8 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use capabilities::{Caller, Error, Office, Result, Session, SessionToken};
 
+use crate::limits::Limits;
+
 const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// As long as browsers keep any cookie. When a session ends is decided here and not there, because use renews it.
@@ -17,6 +19,7 @@ const COOKIE_SECONDS: u32 = 34_560_000;
 /// Says who is calling.
 pub(crate) struct Doorkeeper {
     office: Arc<Office>,
+    limits: Arc<Limits>,
     /// What browsers call this server, if it is configured: `https://office.example.com`.
     origin: Option<String>,
     secure: bool,
@@ -31,9 +34,9 @@ enum Shown<'h> {
 
 impl Doorkeeper {
     /// For a server that others reach at `public_url`.
-    pub(crate) fn new(office: &Arc<Office>, public_url: Option<&Uri>) -> Self {
+    pub(crate) fn new(office: &Arc<Office>, limits: &Arc<Limits>, public_url: Option<&Uri>) -> Self {
         let secure = public_url.is_some_and(|url| url.scheme_str() == Some("https"));
-        Self { office: office.clone(), origin: public_url.and_then(origin_of), secure }
+        Self { office: office.clone(), limits: limits.clone(), origin: public_url.and_then(origin_of), secure }
     }
 
     /// The cookie's name. With the prefix a browser takes it over https only and from no neighbouring host.
@@ -44,7 +47,7 @@ impl Doorkeeper {
     /// The caller of a request that changes nothing.
     pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Caller> {
         match self.shown(headers)? {
-            Shown::Cookie(token) => Ok(self.office.authenticate_session(&token).await?.caller),
+            Shown::Cookie(token) => Ok(self.session_by(&token).await?.caller),
             shown => self.agent_by(shown).await,
         }
     }
@@ -53,7 +56,7 @@ impl Doorkeeper {
     pub(crate) async fn writer(&self, headers: &HeaderMap, uri: &Uri) -> Result<Caller> {
         match self.shown(headers)? {
             Shown::Cookie(token) => {
-                let session = self.office.authenticate_session(&token).await?;
+                let session = self.session_by(&token).await?;
                 prove(&session, headers.get(CSRF).map(HeaderValue::as_bytes))?;
                 self.must_be_ours(headers, uri)?;
                 Ok(session.caller)
@@ -75,7 +78,7 @@ impl Doorkeeper {
     /// The session of a person.
     pub(crate) async fn session(&self, headers: &HeaderMap) -> Result<Session> {
         match self.shown(headers)? {
-            Shown::Cookie(token) => self.office.authenticate_session(&token).await,
+            Shown::Cookie(token) => self.session_by(&token).await,
             Shown::Nothing => Err(Error::Unauthenticated("Nobody is signed in here.".into())),
             shown => {
                 self.agent_by(shown).await?;
@@ -133,9 +136,17 @@ impl Doorkeeper {
 
     async fn agent_by(&self, shown: Shown<'_>) -> Result<Caller> {
         match shown {
-            Shown::Bearer(token) => self.office.authenticate(token).await,
+            Shown::Bearer(token) => {
+                let caller = self.office.authenticate(token).await?;
+                self.limits.caller(&caller).map(|()| caller)
+            }
             _ => Err(no_token()),
         }
+    }
+
+    async fn session_by(&self, token: &str) -> Result<Session> {
+        let session = self.office.authenticate_session(token).await?;
+        self.limits.caller(&session.caller).map(|()| session)
     }
 
     /// A request with a token and a session is refused even when one of them is no good: whose it is would be a guess.
@@ -156,7 +167,7 @@ impl Doorkeeper {
 }
 
 /// The bearer token of an `Authorization` header (RFC 6750).
-fn bearer(value: &HeaderValue) -> Result<&str> {
+pub(crate) fn bearer(value: &HeaderValue) -> Result<&str> {
     let value = value.to_str().map_err(|_| no_token())?;
     let (scheme, token) = value.split_once(' ').ok_or_else(no_token)?;
     match scheme.eq_ignore_ascii_case("bearer") {

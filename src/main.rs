@@ -11,7 +11,7 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(problems) => return fail(&problems),
     };
-    frontdesk::assemble::start_logging(&arguments.log);
+    frontdesk::assemble::start_logging(&arguments.log, config.log_format);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&anyhow::Error::from(error)),

@@ -5,13 +5,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use capabilities::{Caller, Office};
+use capabilities::{Caller, Error, Office, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use mcp::OfficeServer;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
@@ -19,7 +21,10 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 
 use crate::identity::Doorkeeper;
 use crate::rest;
+use crate::stack::within;
 
+/// How long the body of a message may take to arrive.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
 const SESSION: &str = "mcp-session-id";
 /// Longer than the library keeps a silent session.
 const FORGOTTEN_AFTER: TimeDelta = TimeDelta::hours(1);
@@ -49,7 +54,7 @@ pub(crate) fn door(
     Router::new().route_service("/mcp", service).layer(from_fn_with_state(gatekeeper, admit))
 }
 
-async fn admit(State(gatekeeper): State<Arc<Gatekeeper>>, mut request: Request, next: Next) -> Response {
+async fn admit(State(gatekeeper): State<Arc<Gatekeeper>>, request: Request, next: Next) -> Response {
     let caller = match gatekeeper.doorkeeper.agent(request.headers()).await {
         Ok(caller) => caller,
         Err(error) => return rest::refuse(&gatekeeper.office, &error),
@@ -62,6 +67,10 @@ async fn admit(State(gatekeeper): State<Arc<Gatekeeper>>, mut request: Request, 
         return (StatusCode::NOT_FOUND, "no such session").into_response();
     }
     let ends = request.method() == Method::DELETE;
+    let mut request = match arrived(request).await {
+        Ok(request) => request,
+        Err(error) => return rest::refuse(&gatekeeper.office, &error),
+    };
     request.extensions_mut().insert(caller.clone());
     let response = next.run(request).await;
     match (asked, session_of(response.headers())) {
@@ -70,6 +79,14 @@ async fn admit(State(gatekeeper): State<Arc<Gatekeeper>>, mut request: Request, 
         _ => {}
     }
     response
+}
+
+/// The request with its whole body: what dribbles in must not hold a connection.
+async fn arrived(request: Request) -> Result<Request> {
+    let (parts, body) = request.into_parts();
+    let body = within(ARRIVES_WITHIN, to_bytes(body, rest::BODY_LIMIT)).await?;
+    let body = body.map_err(|_| Error::TooLarge { limit: rest::BODY_LIMIT })?;
+    Ok(Request::from_parts(parts, Body::from(body)))
 }
 
 fn session_of(headers: &HeaderMap) -> Option<String> {

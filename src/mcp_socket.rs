@@ -44,13 +44,20 @@ struct Welcome {
     refused: Option<String>,
 }
 
-/// Serves everyone who joins, until `stop`.
+/// Until when: nobody joins after `stop`, and whoever has joined is served until `streams`.
+#[derive(Clone)]
+pub(crate) struct Until {
+    pub stop: CancellationToken,
+    pub streams: CancellationToken,
+}
+
+/// Serves everyone who joins.
 pub(crate) async fn listen(
     path: &Path,
     office: Arc<Office>,
     server: OfficeServer,
     embedded: bool,
-    stop: CancellationToken,
+    until: Until,
 ) -> anyhow::Result<()> {
     // The lock is ours, so a socket that is still there belongs to nobody.
     match std::fs::remove_file(path) {
@@ -60,10 +67,10 @@ pub(crate) async fn listen(
     let listener = UnixListener::bind(path).with_context(|| format!("cannot listen on {}", path.display()))?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     tokio::spawn(async move {
-        while let Some(Ok((stream, _))) = stop.run_until_cancelled(listener.accept()).await {
-            let (office, server, stop) = (office.clone(), server.clone(), stop.clone());
+        while let Some(Ok((stream, _))) = until.stop.run_until_cancelled(listener.accept()).await {
+            let (office, server, streams) = (office.clone(), server.clone(), until.streams.clone());
             tokio::spawn(async move {
-                if let Err(error) = admit(stream, &office, &server, embedded, stop).await {
+                if let Err(error) = admit(stream, &office, &server, embedded, streams).await {
                     tracing::debug!("a local MCP connection ended: {error:#}");
                 }
             });
@@ -77,7 +84,7 @@ async fn admit(
     office: &Office,
     server: &OfficeServer,
     embedded: bool,
-    stop: CancellationToken,
+    streams: CancellationToken,
 ) -> anyhow::Result<()> {
     let hello: Hello = tokio::time::timeout(HELLO_WITHIN, read_line(&mut stream)).await??;
     let identity = identify(hello, office, embedded).await;
@@ -85,7 +92,7 @@ async fn admit(
     write_line(&mut stream, &Welcome { refused }).await?;
     let Ok(identity) = identity else { return Ok(()) };
     // A token of its own: the library cancels it when this connection ends, and that must not end the others.
-    let running = server.for_callers(identity).serve_with_ct(stream.into_split(), stop.child_token()).await?;
+    let running = server.for_callers(identity).serve_with_ct(stream.into_split(), streams.child_token()).await?;
     running.waiting().await?;
     Ok(())
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Query, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use capabilities::{ActionRequest, Actor, Answer, Door, Error, Form, Office, Read, Result, Selection, Source};
 use serde_json::{Map, Value, json};
-use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::assemble::VERSION;
+use crate::etag::{Tag, keepable};
 use crate::identity::Doorkeeper;
 
 /// What an answer that is no refusal has as its status.
@@ -28,18 +28,18 @@ struct Rest {
     office: Arc<Office>,
     doorkeeper: Arc<Doorkeeper>,
     action: Form<ActionRequest>,
-    openapi: Bytes,
+    openapi: (Bytes, Tag),
 }
 
 type Shared = State<Arc<Rest>>;
 
-/// The routes, beside those of the other doors.
-pub(crate) fn door(office: &Arc<Office>, doorkeeper: &Arc<Doorkeeper>, others: Router) -> anyhow::Result<Router> {
+/// The routes.
+pub(crate) fn door(office: &Arc<Office>, doorkeeper: &Arc<Doorkeeper>) -> anyhow::Result<Router> {
     let openapi = Bytes::from(office.registry().openapi(VERSION).to_string());
     let action = Form::new().map_err(|error| anyhow::anyhow!(error))?;
+    let openapi = (openapi.clone(), Tag::of(&openapi));
     let rest = Arc::new(Rest { office: office.clone(), doorkeeper: doorkeeper.clone(), action, openapi });
-    let panicked = rest.clone();
-    let routes = Router::new()
+    Ok(Router::new()
         .route("/api/capabilities", get(capabilities))
         .route("/api/data", get(data))
         .route("/api/actions", post(actions))
@@ -50,10 +50,7 @@ pub(crate) fn door(office: &Arc<Office>, doorkeeper: &Arc<Doorkeeper>, others: R
         .fallback(unknown_route)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(rest);
-    let last_resort =
-        CatchPanicLayer::custom(move |_| refuse(&panicked.office, &Error::Internal("a handler panicked".into())));
-    Ok(routes.merge(others).layer(last_resort))
+        .with_state(rest))
 }
 
 /// An answer as HTTP: the only place that turns one into the other.
@@ -77,23 +74,31 @@ pub(crate) fn respond(answer: &Answer) -> Response {
 
 pub(crate) fn refuse(office: &Office, error: &Error) -> Response {
     let mut response = respond(&office.refuse(error));
-    if let Some(allowed) = allowed_by(error) {
-        response.headers_mut().insert(header::ALLOW, allowed);
-    }
+    add_headers(&mut response, error);
     response
 }
 
-/// The methods a route has, for the header that must go with that refusal.
-pub(crate) fn allowed_by(error: &Error) -> Option<HeaderValue> {
-    match error {
-        Error::MethodNotAllowed { allowed } => HeaderValue::from_str(allowed).ok(),
+/// The headers that must go with a refusal: the methods a route has, and how long to wait.
+pub(crate) fn add_headers(response: &mut Response, error: &Error) {
+    let header = match error {
+        Error::MethodNotAllowed { allowed } => HeaderValue::from_str(allowed).ok().map(|value| (header::ALLOW, value)),
+        Error::RateLimited { wait } => Some((header::RETRY_AFTER, HeaderValue::from(*wait))),
         _ => None,
-    }
+    };
+    response.headers_mut().extend(header);
 }
 
 fn answered(office: &Office, answer: Result<Answer>) -> Response {
     match answer {
         Ok(answer) => respond(&answer),
+        Err(error) => refuse(office, &error),
+    }
+}
+
+/// The same for what is read, which its caller may keep.
+fn shown(office: &Office, headers: &HeaderMap, answer: Result<Answer>) -> Response {
+    match answer {
+        Ok(answer) => keepable(&answer, respond(&answer), headers),
         Err(error) => refuse(office, &error),
     }
 }
@@ -107,16 +112,16 @@ async fn capabilities(State(rest): Shared, headers: HeaderMap, uri: Uri) -> Resp
         let data = rest.office.registry().capabilities(&caller, domain.as_deref(), action.as_deref())?;
         Ok(rest.office.state(data))
     };
-    answered(&rest.office, asked.await)
+    shown(&rest.office, &headers, asked.await)
 }
 
 async fn data(State(rest): Shared, headers: HeaderMap, uri: Uri) -> Response {
     let asked = async {
         let caller = rest.doorkeeper.caller(&headers).await?;
         let selection = selection(&rest.office, parameters(&uri)?)?;
-        Ok(rest.office.read(&caller, Read { selection, room: None }).await)
+        Ok(rest.office.read(&caller, Read { selection, door: Door::Rest, room: None }).await)
     };
-    answered(&rest.office, asked.await)
+    shown(&rest.office, &headers, asked.await)
 }
 
 async fn actions(State(rest): Shared, request: Request) -> Response {
@@ -166,8 +171,10 @@ async fn sign_out(State(rest): Shared, headers: HeaderMap, uri: Uri) -> Response
     done.await.unwrap_or_else(|error| refuse(&rest.office, &error))
 }
 
-async fn openapi_document(State(rest): Shared) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], rest.openapi.clone()).into_response()
+async fn openapi_document(State(rest): Shared, headers: HeaderMap) -> Response {
+    let (document, tag) = rest.openapi.clone();
+    let kind = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")];
+    tag.put_on((kind, document).into_response(), &headers)
 }
 
 /// The process is alive.
@@ -187,13 +194,12 @@ async fn unknown_route(State(rest): Shared, uri: Uri) -> Response {
     refuse(&rest.office, &Error::UnknownRoute(uri.path().chars().take(100).collect()))
 }
 
-async fn method_not_allowed(State(rest): Shared, method: Method, uri: Uri) -> Response {
+async fn method_not_allowed(State(rest): Shared, uri: Uri) -> Response {
     let allowed = match uri.path() {
         "/api/actions" => "POST",
         "/api/session" => "GET, HEAD, DELETE",
         _ => "GET, HEAD",
     };
-    tracing::debug!(%method, path = uri.path(), "method not allowed");
     refuse(&rest.office, &Error::MethodNotAllowed { allowed: allowed.into() })
 }
 

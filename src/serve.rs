@@ -8,18 +8,25 @@ use std::time::Duration;
 use anyhow::Context as _;
 use capabilities::Office;
 use capabilities::world::Clock;
+use mcp::OfficeServer;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, DatabaseConfig};
+use crate::connections::{self, Patience};
 use crate::datadir::{DataDir, write_private};
 use crate::demo::{self, Demo};
+use crate::limits::Limits;
 use crate::storage::Storage;
-use crate::{assemble, mcp_socket};
+use crate::{assemble, mcp_socket, measuring};
 
 /// How long calls in hand and open streams may take to end.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long the headers of a request may take to arrive.
+const HEADERS_WITHIN: Duration = Duration::from_secs(30);
+/// How long an answer on a stream takes from being made to being sent.
+const WRITTEN_WITHIN: Duration = Duration::from_millis(200);
 
 /// Runs the office until it is told to stop.
 pub async fn serve(config: &Config, with_demo: bool) -> anyhow::Result<()> {
@@ -38,16 +45,21 @@ pub async fn serve(config: &Config, with_demo: bool) -> anyhow::Result<()> {
         true => demo::fill(&office, &data, &url(config, address)).await?,
         false => None,
     };
-    let stop = CancellationToken::new();
-    let router = assemble::doors(&office, config, stop.clone())?;
+    let (stop, streams, limits) = (CancellationToken::new(), CancellationToken::new(), Arc::<Limits>::default());
+    let server = assemble::mcp_server(&office)?.until(stop.clone()).admitting(admission(&limits));
+    let router = assemble::doors_with(&office, config, server.clone(), limits, streams.clone())?;
     let embedded = matches!(config.database, DatabaseConfig::Embedded);
     let socket = data.mcp_socket()?;
-    mcp_socket::listen(&socket, office.clone(), assemble::mcp_server(&office)?, embedded, stop.clone()).await?;
+    let until = mcp_socket::Until { stop: stop.clone(), streams: streams.clone() };
+    mcp_socket::listen(&socket, office.clone(), server.clone(), embedded, until).await?;
     write_private(&data.url(), url(config, address).as_bytes())?;
     say_where(config, address, &data, demo.as_ref())?;
     tokio::spawn(stop_when(asked_to_stop, stop.clone()));
     let worker = tokio::spawn(office.clone().work(stop.clone().cancelled_owned()));
-    run(listener, router, stop).await?;
+    let upkeep = tokio::spawn(measuring::keep_up());
+    let patience = Patience { headers: HEADERS_WITHIN, ending: GRACE };
+    tokio::join!(connections::serve(listener, router, &stop, patience), end_streams(&server, &stop, &streams));
+    upkeep.abort();
     // What it has in hand is finished, or claimed by the next worker after a while.
     drop(tokio::time::timeout(GRACE, worker).await);
     let removed = std::fs::remove_file(&socket).and(std::fs::remove_file(data.url()));
@@ -57,16 +69,19 @@ pub async fn serve(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn run(listener: TcpListener, router: axum::Router, stop: CancellationToken) -> anyhow::Result<()> {
-    let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let overdue = async {
-        stop.cancelled().await;
-        tokio::time::timeout(GRACE, std::future::pending::<()>()).await.is_err()
-    };
-    tokio::select! {
-        served = serving => Ok(served?),
-        _ = overdue => Ok(()),
-    }
+/// The tool calls in hand are answered; then the streams end, which would never end by themselves.
+async fn end_streams(server: &OfficeServer, stop: &CancellationToken, streams: &CancellationToken) {
+    stop.cancelled().await;
+    server.in_hand().close();
+    drop(tokio::time::timeout(GRACE / 2, server.in_hand().wait()).await);
+    // The last answers are made; the library has yet to write them.
+    drop(tokio::time::timeout(WRITTEN_WITHIN, std::future::pending::<()>()).await);
+    streams.cancel();
+}
+
+fn admission(limits: &Arc<Limits>) -> mcp::Admission {
+    let limits = limits.clone();
+    Arc::new(move |caller| limits.caller(caller))
 }
 
 fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {

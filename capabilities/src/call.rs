@@ -206,7 +206,7 @@ pub(crate) fn own_class(overrides: &BTreeMap<String, Gate>, action: &str) -> Opt
 }
 
 /// The door a call came through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Door {
     /// MCP over HTTP.
     McpHttp,
@@ -219,6 +219,7 @@ pub enum Door {
     /// A page, with a person before it.
     Page,
     /// The command line or the program itself.
+    #[default]
     Program,
 }
 

@@ -1,6 +1,8 @@
 //! Deciding what waits. An approval is carried out at once, as the agent's own call inside the transaction of the
 //! decision: exactly once, and exactly as it was shown, or not at all.
 
+use std::time::Instant;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
@@ -15,6 +17,7 @@ use crate::plan::Plan;
 use crate::queue::{Authorization, authorization};
 use crate::registry::ActionEntry;
 use crate::tx::{Running, Tx};
+use crate::watching::InnerCall;
 
 /// How a request is allowed.
 #[derive(Debug, Clone)]
@@ -178,7 +181,7 @@ impl Tx<'_> {
     /// Runs the request as a call of its own by the agent, up to its line in the call log.
     async fn execute(&mut self, action: &ActionEntry, held: &Held) -> Result<Execution> {
         let agent = self.enabled(held).await?;
-        let decision = self.call_id();
+        let (decision, began) = (self.call_id(), Instant::now());
         self.command("savepoint execution").await?;
         let call_id = self.next_id();
         let outer = std::mem::replace(&mut self.running, Running::new(agent, call_id));
@@ -192,7 +195,7 @@ impl Tx<'_> {
                 self.set_call(decision).await?;
                 self.running.errands.extend(errands);
                 self.running.warnings.extend(warnings);
-                self.inner_calls.push(call_id);
+                self.inner_calls.push(InnerCall { id: call_id, action: action.name, took: began.elapsed() });
                 Ok(Execution::Done { result, call_id })
             }
             Ok(other) => self.command("rollback to savepoint execution").await.map(|()| other),

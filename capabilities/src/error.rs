@@ -127,6 +127,16 @@ pub enum Error {
         /// How many those are.
         most: i64,
     },
+    /// The caller asks more often than anybody may.
+    RateLimited {
+        /// So many seconds later it may again.
+        wait: u64,
+    },
+    /// It took longer than a request may, and was given up.
+    OutOfTime {
+        /// How long a request may take.
+        seconds: u64,
+    },
     /// What was allowed would no longer do what was shown; the request with a fresh preview.
     PlanChanged(Box<Value>),
     /// It was decided, and not in the caller's favour, or can no longer be decided: asking again changes nothing.
@@ -200,10 +210,11 @@ impl Error {
             Self::ReasoningRequired(_) => ("REASONING_REQUIRED", 422, AfterFixing),
             Self::AuthorizationPending { .. } => ("AUTHORIZATION_PENDING", 202, WhenAuthorized),
             Self::QueueFull { .. } => ("QUEUE_FULL", 429, Later),
+            Self::RateLimited { .. } => ("RATE_LIMITED", 429, Later),
             Self::PlanChanged(_) => ("PLAN_CHANGED", 409, AfterFixing),
             Self::Settled { code, .. } => (*code, 409, Never),
             Self::Conflict { code, .. } => (*code, 409, AfterFixing),
-            Self::Unavailable { .. } | Self::Unconfirmed { .. } => ("UNAVAILABLE", 503, Later),
+            Self::Unavailable { .. } | Self::Unconfirmed { .. } | Self::OutOfTime { .. } => ("UNAVAILABLE", 503, Later),
             Self::Internal(_) => ("INTERNAL", 500, Later),
         };
         Code { name, status, retry }
@@ -242,6 +253,10 @@ impl Error {
                 format!("It waits for a person to decide: {summary}. Nothing was done yet.")
             }
             Self::QueueFull { most } => format!("{most} requests of this agent wait already; this one was not added."),
+            Self::RateLimited { .. } => "There were too many requests in too short a time; nothing was done.".into(),
+            Self::OutOfTime { seconds } => format!(
+                "It took longer than {seconds} seconds and was given up: a change may or may not have been made."
+            ),
             Self::PlanChanged(_) => "It would do something else by now than what was shown; nothing was done.".into(),
             Self::Conflict { message, .. } | Self::Settled { message, .. } => message.clone(),
             Self::Unavailable { part, .. } => format!("The {part} cannot serve right now; nothing was changed."),
@@ -295,10 +310,11 @@ impl Error {
             Self::QueueFull { .. } => {
                 "Wait for decisions, or take back with authorization.withdraw what is no longer needed.".into()
             }
+            Self::RateLimited { wait } => format!("Wait {wait} seconds, then send the same request again."),
             Self::PlanChanged(_) => "Look at the fresh preview and decide again.".into(),
             Self::Conflict { hint, .. } | Self::Settled { hint, .. } => hint.clone(),
             Self::Unavailable { .. } => "Repeat the same call in a few seconds.".into(),
-            Self::Unconfirmed { .. } => {
+            Self::Unconfirmed { .. } | Self::OutOfTime { .. } => {
                 "Repeat the same call with the same idempotency_key, or look first whether the change is there.".into()
             }
             Self::Internal(_) => "Quote the request_id to whoever runs this server.".into(),
@@ -307,7 +323,15 @@ impl Error {
 
     /// Whether it is an outage or a fault of ours, not a refusal.
     pub(crate) fn is_ours(&self) -> bool {
-        matches!(self, Self::Internal(_) | Self::Unavailable { .. } | Self::Unconfirmed { .. })
+        matches!(self, Self::Internal(_) | Self::Unavailable { .. } | Self::Unconfirmed { .. } | Self::OutOfTime { .. })
+    }
+
+    /// Of an outage or a fault of ours: why, for the log.
+    pub(crate) fn cause(&self) -> Option<&str> {
+        match self {
+            Self::Internal(cause) | Self::Unavailable { cause, .. } | Self::Unconfirmed { cause } => Some(cause),
+            _ => None,
+        }
     }
 
     /// Data that goes with the refusal.

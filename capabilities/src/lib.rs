@@ -42,6 +42,7 @@ mod tokens;
 mod tx;
 mod verdict;
 mod wakeups;
+mod watching;
 mod work;
 pub mod world;
 

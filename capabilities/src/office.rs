@@ -19,6 +19,7 @@ use crate::registry::{ActionEntry, Registry};
 use crate::tx::{Access, Tx, Warning};
 use crate::verdict::{Verdict, judge};
 use crate::wakeups::{Listening, Wakeups};
+use crate::watching::{self, Watch};
 use crate::world::{Clock, Database, Ids, Mail};
 
 /// The office: everything it can do, over its database.
@@ -48,6 +49,7 @@ struct Asked<'c> {
     prepared: Prepared,
     source: &'c Source,
     meta: Meta,
+    watch: &'c Watch,
 }
 
 impl Asked<'_> {
@@ -132,9 +134,7 @@ impl Office {
     #[must_use]
     pub fn refuse(&self, error: &Error) -> Answer {
         let meta = self.fresh_meta();
-        if let Error::Internal(cause) | Error::Unconfirmed { cause } | Error::Unavailable { cause, .. } = error {
-            tracing::error!(request_id = %meta.request_id, cause, "request failed");
-        }
+        watching::refused(meta.request_id, error);
         Answer::refused(error, meta)
     }
 
@@ -147,13 +147,15 @@ impl Office {
     pub async fn call(&self, caller: &Caller, call: Call) -> Answer {
         let meta = self.fresh_meta();
         let (call_id, now) = (meta.request_id, meta.timestamp);
-        let answer = match self.carry_out(caller, &call, meta.clone()).await {
+        let known = self.registry.action(&call.action).ok().map(|action| action.name);
+        let watch = Watch::begin(call_id, caller, known, call.source.door);
+        let answer = match self.carry_out(caller, &call, meta.clone(), &watch).await {
             Ok(outcome) => {
-                let came = outcome.error.as_ref().map_or("done", |error| error.code().name);
-                tracing::info!(%call_id, action = call.action, outcome = came, "call");
+                watch.called(&call, outcome.error.as_ref());
                 Answer::of(outcome)
             }
             Err(error) => {
+                watch.called(&call, Some(&error));
                 self.record_refusal(caller, &call, call_id, now, &error).await;
                 Answer::refused(&error, meta)
             }
@@ -161,10 +163,10 @@ impl Office {
         self.with_news(caller, answer).await
     }
 
-    async fn carry_out(&self, caller: &Caller, call: &Call, meta: Meta) -> Result<Outcome> {
+    async fn carry_out(&self, caller: &Caller, call: &Call, meta: Meta, watch: &Watch) -> Result<Outcome> {
         let action = self.registry.action(&call.action)?;
         action.permit(caller)?;
-        let asked = Asked { action, prepared: validate(action, call)?, source: &call.source, meta };
+        let asked = Asked { action, prepared: validate(action, call)?, source: &call.source, meta, watch };
         let prepared = &asked.prepared;
         let mut tx = Tx::open(self, caller, Access::Write, asked.meta.request_id, asked.meta.timestamp).await?;
         if let Some(earlier) = earlier_outcome(&mut tx, action, prepared).await? {
@@ -202,7 +204,9 @@ impl Office {
         tx.running.rule_id = verdict.rule_id;
         write_log(&mut tx, asked.source, asked.line("done", verdict)).await?;
         outcome.meta.errands.clone_from(&tx.running.errands);
+        let within = std::mem::take(&mut tx.inner_calls);
         tx.commit().await?;
+        within.iter().for_each(|inner| asked.watch.called_within(inner));
         if !outcome.meta.errands.is_empty() {
             self.wake_workers();
         }
@@ -287,20 +291,12 @@ impl Office {
 
     /// Puts a refusal on record, in a transaction of its own: the code and where, never values.
     async fn record_refusal(&self, caller: &Caller, call: &Call, call_id: Uuid, now: DateTime<Utc>, error: &Error) {
-        let code = error.code().name;
-        match error {
-            Error::Internal(cause) => tracing::error!(%call_id, action = call.action, cause, "call failed"),
-            Error::Unavailable { cause, .. } | Error::Unconfirmed { cause } => {
-                tracing::error!(%call_id, action = call.action, cause, "call failed");
-                return;
-            }
-            _ => tracing::info!(%call_id, action = call.action, outcome = "refused", code, "call"),
-        }
-        if call.options.dry_run {
+        let out_of_reach = matches!(error, Error::Unavailable { .. } | Error::Unconfirmed { .. });
+        if call.options.dry_run || out_of_reach {
             return;
         }
         if let Err(problem) = self.write_refusal(caller, call, call_id, now, error).await {
-            tracing::error!(%call_id, code, "a refusal could not be recorded: {}", problem.message());
+            tracing::error!(%call_id, code = error.code().name, "a refusal could not be recorded: {}", problem.message());
         }
     }
 

@@ -38,7 +38,8 @@ pub(crate) struct Plan {
 impl Plan {
     /// Of the call that is running, after its run.
     pub async fn of(tx: &mut Tx<'_>, inputs: &[Value]) -> Result<Self> {
-        let calls: Vec<Uuid> = std::iter::once(tx.call_id()).chain(tx.inner_calls.iter().copied()).collect();
+        let calls: Vec<Uuid> =
+            std::iter::once(tx.call_id()).chain(tx.inner_calls.iter().map(|inner| inner.id)).collect();
         let changes = changes_of_calls(&calls, tx).await?;
         let errands = tx.running.errands.iter();
         let errands: Vec<Value> = errands

@@ -8,13 +8,14 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::answer::{Answer, Meta, presentable};
-use crate::call::Caller;
+use crate::call::{Caller, Door};
 use crate::data::{Key, Keyed, Listing, Query};
 use crate::error::{Error, Problem, Result};
 use crate::office::Office;
 use crate::registry::{DataEntry, Include};
 use crate::schema;
 use crate::tx::{Access, Tx, Warning};
+use crate::watching::Watch;
 
 const PAGE: i64 = 25;
 const PAGE_AT_MOST: i64 = 200;
@@ -53,6 +54,8 @@ pub struct Read {
     pub selection: Selection,
     /// The most bytes of JSON that the rows may take; what does not fit is left to the next page.
     pub room: Option<usize>,
+    /// By which door it came.
+    pub door: Door,
 }
 
 /// A question after validation.
@@ -69,19 +72,11 @@ impl Office {
     /// Answers a question.
     pub async fn read(&self, caller: &Caller, read: Read) -> Answer {
         let meta = self.fresh_meta();
-        let answer = match self.answer(caller, &read, meta.clone()).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                let (read_id, data_type) = (meta.request_id, &read.selection.data_type);
-                match &error {
-                    Error::Internal(cause) | Error::Unconfirmed { cause } | Error::Unavailable { cause, .. } => {
-                        tracing::error!(%read_id, data_type, cause, "read failed");
-                    }
-                    _ => tracing::debug!(%read_id, data_type, code = error.code().name, "read refused"),
-                }
-                Answer::refused(&error, meta)
-            }
-        };
+        let known = self.registry.data_type(&read.selection.data_type).ok().map(|entry| entry.name);
+        let watch = Watch::begin(meta.request_id, caller, known, read.door);
+        let answered = self.answer(caller, &read, meta.clone()).await;
+        watch.read(answered.as_ref().err());
+        let answer = answered.unwrap_or_else(|error| Answer::refused(&error, meta));
         self.with_news(caller, answer).await
     }
 

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::gate::{self, Judgement, by_input};
 use crate::kinds::{Entity, Id};
 use crate::office::Office;
+use crate::watching::InnerCall;
 
 /// Something the caller should know although the call went through.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,7 +56,7 @@ pub struct Tx<'a> {
     now: DateTime<Utc>,
     pub(crate) running: Running,
     /// The calls that were carried out inside this one, as their own: an approved request inside the decision.
-    pub(crate) inner_calls: Vec<Uuid>,
+    pub(crate) inner_calls: Vec<InnerCall>,
 }
 
 /// The call that is being carried out: who makes it, and what comes of it besides rows.

@@ -17,6 +17,8 @@ use rmcp::model::{
 };
 use rmcp::service::{RequestContext, RoleServer};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use toolbox::{Asked, Toolbox};
@@ -48,6 +50,9 @@ pub enum Identity {
     },
 }
 
+/// Says whether a caller may ask just now. Whoever comes over HTTP was asked at that door.
+pub type Admission = Arc<dyn Fn(&Caller) -> Result<(), Error> + Send + Sync>;
+
 /// The office as an MCP server. Cheap to clone: one per connection or request.
 #[derive(Clone)]
 pub struct OfficeServer {
@@ -55,13 +60,35 @@ pub struct OfficeServer {
     toolbox: Arc<Toolbox>,
     identity: Identity,
     version: &'static str,
+    admission: Option<Admission>,
+    stop: CancellationToken,
+    in_hand: TaskTracker,
 }
 
 impl OfficeServer {
     /// A server over an office; an error is a mistake in a declaration.
     pub fn new(office: Arc<Office>, version: &'static str) -> Result<Self, String> {
         let toolbox = Arc::new(Toolbox::new(office.registry())?);
-        Ok(Self { office, toolbox, identity: Identity::PerRequest, version })
+        let (identity, stop, in_hand) = (Identity::PerRequest, CancellationToken::new(), TaskTracker::new());
+        Ok(Self { office, toolbox, identity, version, admission: None, stop, in_hand })
+    }
+
+    /// The same server, which asks whether a caller on standard input and output may ask just now.
+    #[must_use]
+    pub fn admitting(self, admission: Admission) -> Self {
+        Self { admission: Some(admission), ..self }
+    }
+
+    /// The same server, in which nobody waits for anything after `stop`.
+    #[must_use]
+    pub fn until(self, stop: CancellationToken) -> Self {
+        Self { stop, ..self }
+    }
+
+    /// The tool calls that have not been answered yet, of all clones of this server.
+    #[must_use]
+    pub fn in_hand(&self) -> &TaskTracker {
+        &self.in_hand
     }
 
     /// The same server for callers known in another way.
@@ -77,25 +104,32 @@ impl OfficeServer {
     }
 
     async fn caller(&self, cx: &RequestContext<RoleServer>) -> Result<Caller, Error> {
-        match &self.identity {
+        let caller = match &self.identity {
             Identity::PerRequest => cx
                 .extensions
                 .get::<http::request::Parts>()
                 .and_then(|parts| parts.extensions.get::<Caller>())
                 .cloned()
-                .ok_or_else(|| Error::Unauthenticated("This connection has no token.".into())),
-            Identity::Token(token) => self.office.authenticate(token).await,
-            Identity::Local { org, name } => self.office.agent_named(*org, name, &Source::of(Door::McpStdio)).await,
+                .ok_or_else(|| Error::Unauthenticated("This connection has no token.".into()))?,
+            Identity::Token(token) => self.office.authenticate(token).await?,
+            Identity::Local { org, name } => self.office.agent_named(*org, name, &Source::of(Door::McpStdio)).await?,
+        };
+        match &self.admission {
+            Some(admission) if self.door() == Door::McpStdio => admission(&caller).map(|()| caller),
+            _ => Ok(caller),
+        }
+    }
+
+    fn door(&self) -> Door {
+        match self.identity {
+            Identity::PerRequest => Door::McpHttp,
+            Identity::Token(_) | Identity::Local { .. } => Door::McpStdio,
         }
     }
 
     fn source(&self, cx: &RequestContext<RoleServer>) -> Source {
-        let door = match self.identity {
-            Identity::PerRequest => Door::McpHttp,
-            Identity::Token(_) | Identity::Local { .. } => Door::McpStdio,
-        };
         let client = cx.client_info().map(|client| format!("{} {}", client.name, client.version));
-        Source::of(door).client(client.as_deref()).traceparent(cx.meta.get_traceparent())
+        Source::of(self.door()).client(client.as_deref()).traceparent(cx.meta.get_traceparent())
     }
 
     async fn answer(&self, asked: Asked, caller: &Caller, cx: &RequestContext<RoleServer>) -> Result<Answer, Error> {
@@ -105,13 +139,15 @@ impl OfficeServer {
                 Ok(self.office.state(data))
             }
             Asked::Query(selection) => Ok(self.read(caller, selection).await),
-            Asked::Decision { id, seconds } => Ok(waiting::decision(&self.office, caller, id, seconds, cx).await),
+            Asked::Decision { id, seconds } => {
+                Ok(waiting::decision(&self.office, caller, (id, seconds), &self.stop, cx).await)
+            }
             Asked::Action(request) => Ok(self.office.call(caller, request.into_call(self.source(cx))?).await),
         }
     }
 
     async fn read(&self, caller: &Caller, selection: Selection) -> Answer {
-        self.office.read(caller, Read { selection, room: Some(ROOM) }).await
+        self.office.read(caller, Read { selection, room: Some(ROOM), door: self.door() }).await
     }
 }
 
@@ -149,6 +185,7 @@ impl ServerHandler for OfficeServer {
             let message = format!("there is no tool `{asked}`; there are {}", names.join(", "));
             return Err(ErrorData::invalid_params(message, None));
         };
+        let _in_hand = self.in_hand.token();
         let arguments = Value::Object(request.arguments.unwrap_or_default());
         let answered = async {
             let caller = self.caller(&cx).await?;

@@ -6,6 +6,7 @@ use capabilities::{Answer, Caller, Office};
 use rmcp::model::ProgressNotificationParam;
 use rmcp::service::{RequestContext, RoleServer};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Many clients give up after a minute.
@@ -13,12 +14,12 @@ pub(crate) const WAITS_AT_MOST: u64 = 45;
 /// A word of the database can be lost, so it is looked from time to time.
 const LOOKS_EVERY: Duration = Duration::from_secs(5);
 
-/// The state of an authorization: as soon as it is decided, or as it is when the time is up.
+/// The state of an authorization: as soon as it is decided, or as it is when the time is up or the server stops.
 pub(crate) async fn decision(
     office: &Office,
     caller: &Caller,
-    id: Uuid,
-    seconds: u64,
+    (id, seconds): (Uuid, u64),
+    stop: &CancellationToken,
     cx: &RequestContext<RoleServer>,
 ) -> Answer {
     // Listening begins before the first look, so that nothing is missed between the two.
@@ -31,7 +32,7 @@ pub(crate) async fn decision(
     let mut progress = Progress::of(cx);
     loop {
         let answer = office.check_authorization(caller, id).await;
-        if !answer.is_held() || Instant::now() >= deadline || cx.ct.is_cancelled() {
+        if !answer.is_held() || Instant::now() >= deadline || cx.ct.is_cancelled() || stop.is_cancelled() {
             return answer;
         }
         let woken = async { while !listening.next().await.concerns(org, Some(id)) {} };
@@ -40,6 +41,7 @@ pub(crate) async fn decision(
                 () = woken => {}
                 () = progress.tell() => {}
                 () = cx.ct.cancelled() => {}
+                () = stop.cancelled() => {}
             }
         };
         // Whatever ends the waiting, the answer is read anew.

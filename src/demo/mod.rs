@@ -66,7 +66,7 @@ fn not_ours() -> Option<Demo> {
 
 async fn org_name(office: &Office, system: &Caller) -> anyhow::Result<String> {
     let selection = capabilities::Selection { data_type: "org".into(), ..Default::default() };
-    let answer = office.read(system, capabilities::Read { selection, room: None }).await;
+    let answer = office.read(system, capabilities::Read { selection, ..capabilities::Read::default() }).await;
     let Some(data) = answer.data else {
         bail!("the organization cannot be read: {}", answer.error.unwrap_or_default())
     };

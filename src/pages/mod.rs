@@ -143,9 +143,7 @@ impl Pages {
         let mut response = self
             .render(answer.status, "refused.html", values)
             .unwrap_or_else(|error| rest::refuse(&self.office, &error));
-        if let Some(allowed) = rest::allowed_by(error) {
-            response.headers_mut().insert(header::ALLOW, allowed);
-        }
+        rest::add_headers(&mut response, error);
         response
     }
 }
@@ -155,6 +153,7 @@ fn in_words(error: &Error) -> (&'static str, String) {
     match error {
         Error::LinkGone(_) => ("This link no longer works", "Ask for a new one: here is how.".into()),
         Error::Unproven(_) => ("That did not come from this page", "Go back, reload the page and try again.".into()),
+        Error::RateLimited { .. } => ("That was too often", error.hint()),
         Error::Unauthenticated(_) => ("Please sign in", "You get in by a link that is made for you.".into()),
         Error::Internal(_) | Error::Unavailable { .. } | Error::Unconfirmed { .. } => {
             ("That did not work", "Wait a moment and try again.".into())

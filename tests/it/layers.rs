@@ -38,8 +38,14 @@ const KERNEL_TABLES: &[&str] = &[
 ];
 
 /// Where HTTP statuses may stand: the one table of codes, the envelope that carries its status, and the two HTTP doors.
-const KNOW_STATUSES: &[&str] =
-    &["capabilities/src/error.rs", "capabilities/src/answer.rs", "src/rest.rs", "src/mcp_http.rs"];
+const KNOW_STATUSES: &[&str] = &[
+    "capabilities/src/error.rs",
+    "capabilities/src/answer.rs",
+    "src/etag.rs",
+    "src/mcp_http.rs",
+    "src/rest.rs",
+    "src/stack.rs",
+];
 /// Numbers that are hardly ever anything but a status.
 const STATUSES: &[&str] =
     &["201", "202", "204", "400", "401", "403", "404", "405", "409", "410", "413", "415", "422", "429", "502", "503"];

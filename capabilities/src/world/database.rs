@@ -67,6 +67,22 @@ impl Database {
         matches!(tokio::time::timeout(Duration::from_secs(2), ask).await, Ok(Ok(_)))
     }
 
+    /// How much waits and how much is done, over all organizations.
+    pub async fn work_counts(&self) -> Result<Vec<WorkCount>, sqlx::Error> {
+        sqlx::query_as!(
+            WorkCount,
+            r#"select kind as "kind!", state as "state!", number as "number!" from frontdesk.work_counts()"#
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// How many connections there are, and how many of them nobody uses.
+    #[must_use]
+    pub fn connections(&self) -> (u32, usize) {
+        (self.pool.size(), self.pool.num_idle())
+    }
+
     /// Closes all connections, after the transactions in hand.
     pub async fn close(&self) {
         self.pool.close().await;
@@ -79,6 +95,17 @@ impl Database {
     pub(crate) async fn begin(&self, statement: String) -> Result<sqlx::Transaction<'static, Postgres>, sqlx::Error> {
         self.pool.begin_with(AssertSqlSafe(statement)).await
     }
+}
+
+/// How many of a kind are in a state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkCount {
+    /// `authorizations`, `errands`, `jobs` or `alerts`.
+    pub kind: String,
+    /// The state.
+    pub state: String,
+    /// How many.
+    pub number: i64,
 }
 
 async fn refuse_unbound(pool: &PgPool) -> Result<(), DatabaseError> {
