@@ -19,15 +19,21 @@ pub struct Program {
     process: Child,
     pub url: String,
     pub token: String,
-    data: PathBuf,
+    pub data: PathBuf,
 }
 
 impl Program {
     pub fn start(data: &Path) -> Self {
+        Self::start_with(data, &[], Stdio::null())
+    }
+
+    /// With these words more on the command line, and its log there.
+    pub fn start_with(data: &Path, words: &[&str], log: Stdio) -> Self {
         let mut process = command(data)
             .args(["serve", "--demo", "--listen", "127.0.0.1:0"])
+            .args(words)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();

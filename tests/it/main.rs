@@ -26,6 +26,8 @@ mod isolation;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod mcp;
 #[cfg(test)]
 mod mcp_queue;
@@ -37,6 +39,8 @@ mod office_settings;
 mod people;
 #[cfg(test)]
 mod queue;
+#[cfg(test)]
+mod reading_again;
 #[cfg(test)]
 mod redaction;
 #[cfg(test)]
@@ -51,6 +55,8 @@ mod schema;
 mod smtp;
 #[cfg(test)]
 mod standing;
+#[cfg(test)]
+mod watching;
 #[cfg(test)]
 mod work;
 #[cfg(test)]

@@ -22,8 +22,16 @@ const KERNEL: &[&str] = &[
     "sign_in_links",
 ];
 /// The functions that look beyond row security.
-const DEFINERS: &[&str] =
-    &["agent_by_name", "agent_by_token", "log_row", "org_ids", "orgs_with_work", "user_by_session", "users_by_email"];
+const DEFINERS: &[&str] = &[
+    "agent_by_name",
+    "agent_by_token",
+    "log_row",
+    "org_ids",
+    "orgs_with_work",
+    "user_by_session",
+    "users_by_email",
+    "work_counts",
+];
 
 /// The ordinary tables of the product.
 const TABLES: &str = "select c.* from pg_class c \
