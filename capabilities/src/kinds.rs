@@ -382,7 +382,8 @@ impl Untrusted {
 
 /// Without characters that show nothing or turn the reading direction: controls other than line breaks and tabs,
 /// zero-width and bidirectional marks (Unicode Standard Annex 9), tags, variation selectors and soft hyphens.
-fn visible(text: &str) -> String {
+#[must_use]
+pub fn visible(text: &str) -> String {
     let hidden = |c: char| {
         (c.is_control() && !matches!(c, '\n' | '\t'))
             || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'

@@ -59,6 +59,7 @@ pub use history::{Change, Trail, TrailQuery, trail};
 pub use jobs::Standing;
 pub use kinds::{
     CountryCode, EmailAddress, Entity, FreeText, Id, Ids, Name, Patch, PhoneNumber, Secret, Text, TimeZone, Untrusted,
+    visible,
 };
 pub use measures::{CurrencyCode, Percent, TimeOfDay};
 pub use office::Office;

@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::call::Caller;
 use crate::data::Query;
 use crate::error::Result;
-use crate::registry::{ActionEntry, Registry};
+use crate::office::Office;
+use crate::registry::{ActionEntry, DataEntry, Registry};
 use crate::schema::{self, REFERS_TO};
-use crate::tx::Tx;
+use crate::tx::{Access, Tx};
 
 /// So many records are named.
 const NAMED: usize = 3;
@@ -22,11 +24,17 @@ pub(crate) async fn of_call(tx: &mut Tx<'_>, action: &ActionEntry, inputs: &[Val
     let (domain, verb) = action.name.split_once('.').unwrap_or((action.name, ""));
     let registry = &tx.office().registry;
     let words = match inputs.len() {
-        1 => objects(tx, action, &inputs[0]).await?.unwrap_or_else(|| domain.replace('_', " ")),
+        1 => objects(tx, action, &inputs[0]).await?.unwrap_or_else(|| singular(registry, domain)),
         many => format!("{many} {}", plural(registry, domain)),
     };
     let joint = if verb.contains('_') { " of" } else { "" };
     Ok(capitalized(&format!("{}{joint} {words}", verb.replace('_', " "))))
+}
+
+/// What one of a domain's records is called: its data type's own word.
+fn singular(registry: &Registry, domain: &str) -> String {
+    let known = registry.data_types().find(|entry| entry.name == domain);
+    known.map_or(domain, |entry| entry.one).replace('_', " ")
 }
 
 fn plural(registry: &Registry, domain: &str) -> String {
@@ -54,10 +62,36 @@ async fn objects(tx: &mut Tx<'_>, action: &ActionEntry, input: &Value) -> Result
 
 async fn names(tx: &mut Tx<'_>, data_type: &str, ids: Vec<Uuid>) -> Result<Vec<String>> {
     let Ok(entry) = tx.office().registry.data_type(data_type) else { return Ok(Vec::new()) };
+    Ok(named(tx, entry, ids).await?.into_iter().map(|(_, name)| format!("{} {name}", entry.one)).collect())
+}
+
+/// The records of a data type that have a name, in the order of their list.
+async fn named(tx: &mut Tx<'_>, entry: &DataEntry, ids: Vec<Uuid>) -> Result<Vec<(Uuid, String)>> {
     let query = Query { limit: ids.len() as i64, ids: Some(ids), after: None };
     let rows = (entry.list)(json!({}), query, tx).await?.rows;
-    let name = |row: &Value| NAMES.iter().find_map(|member| row[*member].as_str().map(schema::shortened));
-    Ok(rows.iter().filter_map(|keyed| name(&keyed.row)).map(|name| format!("{} {name}", entry.one)).collect())
+    let name = |row: &Value| {
+        let id = row["id"].as_str()?.parse().ok()?;
+        Some((id, NAMES.iter().find_map(|member| row[*member].as_str().map(schema::shortened))?))
+    };
+    Ok(rows.iter().filter_map(|keyed| name(&keyed.row)).collect())
+}
+
+impl Office {
+    /// What records are called, by data type: for pages that show a change of many. Those without a name, that are not
+    /// there any more or that the caller may not read are left out.
+    pub async fn names(&self, caller: &Caller, wanted: &BTreeMap<&str, Vec<Uuid>>) -> Result<BTreeMap<Uuid, String>> {
+        let meta = self.fresh_meta();
+        let mut tx = Tx::open(self, caller, Access::Read, meta.request_id, meta.timestamp).await?;
+        let mut names = BTreeMap::new();
+        for (data_type, ids) in wanted {
+            let entry = self.registry.data_type(data_type)?;
+            if entry.permit(caller).is_ok() {
+                names.extend(named(&mut tx, entry, ids.clone()).await?);
+            }
+        }
+        tx.roll_back().await?;
+        Ok(names)
+    }
 }
 
 fn capitalized(text: &str) -> String {
