@@ -191,7 +191,7 @@ fn prove(session: &Session, given: Option<&[u8]>) -> Result<()> {
 }
 
 /// The values of the cookies of that name (RFC 6265).
-fn cookies(headers: &HeaderMap, name: &str) -> Vec<String> {
+pub(crate) fn cookies(headers: &HeaderMap, name: &str) -> Vec<String> {
     let lines = headers.get_all(header::COOKIE).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
     let named = |line: std::borrow::Cow<'_, str>| {
         let pairs = line.split(';').filter_map(|pair| pair.trim().split_once('='));

@@ -15,8 +15,6 @@ use crate::assemble::VERSION;
 use crate::etag::{Tag, keepable};
 use crate::identity::Doorkeeper;
 
-/// What an answer that is no refusal has as its status.
-pub(crate) const OK: u16 = 200;
 /// The largest body that is read.
 pub const BODY_LIMIT: usize = 1 << 20;
 /// Up to here a body that is too large is read before it is refused.

@@ -5,27 +5,24 @@ mod sign_in;
 
 use std::sync::Arc;
 
+use authorization_queue_ui::{Pages as Templates, Refusal, Visitor};
 use axum::Router;
-use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
-use axum::middleware::map_response;
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, Form, FromRequest as _, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use capabilities::{Door, Error, Office, Result, Session, Source};
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
-use sha2::{Digest as _, Sha256};
 
 use crate::identity::Doorkeeper;
 use crate::rest;
+use sign_in::Proof;
 
-/// A form has a few short fields.
-const FORM_LIMIT: usize = 16 << 10;
-const STYLE: &str = include_str!("style.css");
+/// A form has a few short fields, and a note of up to 10,000 characters in percent encoding.
+const FORM_LIMIT: usize = 128 << 10;
 const TEMPLATES: &[(&str, &str)] = &[
-    ("layout.html", include_str!("templates/layout.html")),
-    ("queue.html", include_str!("templates/queue.html")),
-    ("refused.html", include_str!("templates/refused.html")),
     ("sign_in.html", include_str!("templates/sign_in.html")),
     ("sign_in_link.html", include_str!("templates/sign_in_link.html")),
 ];
@@ -42,33 +39,59 @@ const HEADERS: [(&str, &str); 3] = [
 struct Pages {
     office: Arc<Office>,
     doorkeeper: Arc<Doorkeeper>,
-    templates: Environment<'static>,
+    templates: Arc<Templates>,
 }
 
 type Shared = State<Arc<Pages>>;
 
 /// The routes of the pages.
 pub(crate) fn door(office: &Arc<Office>, doorkeeper: &Arc<Doorkeeper>) -> anyhow::Result<Router> {
-    let digest: String = Sha256::digest(STYLE).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let style = format!("/style-{digest}.css");
-    let mut templates = Environment::new();
-    templates.set_undefined_behavior(UndefinedBehavior::Strict);
-    templates.set_auto_escape_callback(|_| AutoEscape::Html);
-    templates.add_global("style", minijinja::Value::from_safe_string(style.clone()));
-    for (name, text) in TEMPLATES {
-        templates.add_template(name, text)?;
-    }
+    let templates = Arc::new(Templates::new(TEMPLATES)?);
     let pages = Arc::new(Pages { office: office.clone(), doorkeeper: doorkeeper.clone(), templates });
+    let queue = authorization_queue_ui::door(office, &pages.templates).layer(from_fn_with_state(pages.clone(), admit));
     Ok(Router::new()
         .route("/sign-in", get(sign_in::explain))
         .route("/sign-in/{token}", get(sign_in::ask).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
-        .route("/queue", get(queue))
-        .route(&style, get(stylesheet))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
-        .layer(map_response(with_headers))
-        .with_state(pages))
+        .with_state(pages.clone())
+        .merge(pages.templates.files())
+        .merge(queue)
+        .layer(map_response(with_headers)))
+}
+
+/// Lets people into the queue: whoever is not signed in goes and does that first, and a form must prove whose it is.
+async fn admit(State(pages): Shared, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let admitted = async {
+        if [Method::GET, Method::HEAD].contains(&parts.method) {
+            return Ok(pages.signed_in(&parts.headers).await?.map(|session| (session, body)));
+        }
+        let body = axum::body::to_bytes(body, FORM_LIMIT).await.map_err(|_| Error::TooLarge { limit: FORM_LIMIT })?;
+        if pages.signed_in(&parts.headers).await?.is_none() {
+            return Ok(None);
+        }
+        let csrf = proof(&parts, &body).await;
+        let session = pages.doorkeeper.session_to_write(&parts.headers, &parts.uri, csrf.as_deref()).await?;
+        Ok(Some((session, Body::from(body))))
+    };
+    match admitted.await {
+        Ok(Some((session, body))) => {
+            let (csrf, source) = (session.token.csrf(), source(&parts.headers));
+            let mut request = Request::from_parts(parts, body);
+            request.extensions_mut().insert(Visitor { caller: session.caller, csrf, source });
+            next.run(request).await
+        }
+        Ok(None) => to_sign_in(&parts),
+        Err(error) => pages.refuse(&error),
+    }
+}
+
+/// The CSRF token in a form. What is no form has none.
+async fn proof(parts: &Parts, body: &Bytes) -> Option<String> {
+    let request = Request::from_parts(parts.clone(), Body::from(body.clone()));
+    Form::<Proof>::from_request(request, &()).await.ok().and_then(|Form(proof)| proof.csrf)
 }
 
 /// What every page says to the browser: nothing from elsewhere, nothing kept, nothing told to others.
@@ -79,24 +102,6 @@ async fn with_headers(mut response: Response) -> Response {
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
-}
-
-/// Its address changes with its content, so a browser may keep it for good.
-async fn stylesheet() -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
-    ];
-    (headers, STYLE).into_response()
-}
-
-async fn queue(State(pages): Shared, headers: HeaderMap, uri: Uri) -> Response {
-    let asked = async {
-        let Some(session) = pages.signed_in(&headers).await? else { return Ok(to_sign_in(&uri)) };
-        let organization = pages.office.organization_name(&session.caller).await?;
-        pages.show("queue.html", context! { organization, name => session.caller.name(), csrf => session.token.csrf() })
-    };
-    pages.answered(asked.await)
 }
 
 /// The path is left out of logs and answers: it may hold a sign-in link's token.
@@ -119,14 +124,7 @@ impl Pages {
     }
 
     fn show(&self, template: &str, values: minijinja::Value) -> Result<Response> {
-        self.render(rest::OK, template, values)
-    }
-
-    fn render(&self, status: u16, template: &str, values: minijinja::Value) -> Result<Response> {
-        let broken = |error: minijinja::Error| Error::Internal(format!("{template}: {error}"));
-        let html = self.templates.get_template(template).and_then(|page| page.render(values)).map_err(broken)?;
-        let response = Response::builder().status(status).header(header::CONTENT_TYPE, "text/html; charset=utf-8");
-        response.body(Body::from(html)).map_err(|error| Error::Internal(error.to_string()))
+        self.templates.show(template, values)
     }
 
     fn answered(&self, answer: Result<Response>) -> Response {
@@ -138,11 +136,11 @@ impl Pages {
         let answer = self.office.refuse(error);
         let (title, advice) = in_words(error);
         let to_sign_in = matches!(error, Error::LinkGone(_) | Error::Unauthenticated(_));
-        let quote = matches!(error, Error::Internal(_)).then(|| answer.meta.request_id.to_string());
-        let values = context! { title, message => error.message(), advice, quote, to_sign_in };
-        let mut response = self
-            .render(answer.status, "refused.html", values)
-            .unwrap_or_else(|error| rest::refuse(&self.office, &error));
+        let mut response = self.templates.refuse(
+            &self.office,
+            &answer,
+            &Refusal { title, message: None, advice, frame: None, to_sign_in },
+        );
         rest::add_headers(&mut response, error);
         response
     }
@@ -162,11 +160,11 @@ fn in_words(error: &Error) -> (&'static str, String) {
     }
 }
 
-/// The place to sign in, from where one comes back to this page.
-fn to_sign_in(uri: &Uri) -> Response {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/-_".contains(c);
-    let next = Some(uri.path()).filter(|path| path.chars().all(plain)).unwrap_or("/queue");
-    Redirect::to(&format!("/sign-in?next={next}")).into_response()
+/// The place to sign in, from where one comes back to this page. Of a form nothing was done, which is said there.
+fn to_sign_in(parts: &Parts) -> Response {
+    let next = Some(parts.uri.path()).filter(|path| path.chars().all(sign_in::plain)).unwrap_or("/queue");
+    let undone = if parts.method == Method::POST { "&undone=yes" } else { "" };
+    Redirect::to(&format!("/sign-in?next={next}{undone}")).into_response()
 }
 
 fn source(headers: &HeaderMap) -> Source {

@@ -1,27 +1,33 @@
 //! Signing in by a link and signing out.
 
 use axum::extract::{Form, Path, Query, State};
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use capabilities::Result;
 use minijinja::context;
 use serde::Deserialize;
 
 use super::{Shared, source};
+use crate::identity::cookies;
 
 const HOME: &str = "/queue";
+/// Remembers the way on while somebody fetches a link: the link itself does not know it.
+const ONWARD: &str = "frontdesk_onward";
+const ONWARD_SECONDS: u32 = 3600;
 
 /// Where to go after signing in.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Onward {
     next: Option<String>,
+    /// A form came without a session, so that nothing was done.
+    undone: Option<String>,
 }
 
 /// A form that changes something in a session.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Proof {
     #[serde(rename = "_csrf")]
-    csrf: Option<String>,
+    pub(super) csrf: Option<String>,
 }
 
 /// What is not readable as such is as good as not given: the answer says what is missing.
@@ -32,11 +38,14 @@ type Token = Lenient<Path<String>, axum::extract::rejection::PathRejection>;
 
 /// How one gets a link.
 pub(super) async fn explain(State(pages): Shared, headers: HeaderMap, asked: Asked) -> Response {
-    let next = asked.ok().and_then(|Query(onward)| onward.local());
+    let Query(onward) = asked.unwrap_or_default();
+    let undone = onward.undone.is_some();
+    let next = onward.local();
     let shown = async {
-        match pages.signed_in(&headers).await? {
-            Some(_) => Ok(Redirect::to(next.as_deref().unwrap_or(HOME)).into_response()),
-            None => pages.show("sign_in.html", context! {}),
+        match (pages.signed_in(&headers).await?, next.clone().filter(|path| path.chars().all(plain))) {
+            (Some(_), _) => Ok(Redirect::to(next.as_deref().unwrap_or(HOME)).into_response()),
+            (None, None) => pages.show("sign_in.html", context! { undone }),
+            (None, Some(next)) => Ok(remembering(pages.show("sign_in.html", context! { undone })?, &next)),
         }
     };
     pages.answered(shown.await)
@@ -64,7 +73,7 @@ pub(super) async fn sign_in(
     let done = async {
         pages.doorkeeper.must_be_ours(&headers, &uri)?;
         let (session, _) = pages.office.sign_in(&text(token), &source(&headers)).await?;
-        let next = sent.ok().and_then(|Form(onward)| onward.local());
+        let next = sent.ok().and_then(|Form(onward)| onward.local()).or_else(|| remembered(&headers));
         let cookie = [(header::SET_COOKIE, pages.doorkeeper.cookie(&session)?)];
         Ok((cookie, Redirect::to(next.as_deref().unwrap_or(HOME))).into_response())
     };
@@ -87,6 +96,25 @@ pub(super) async fn sign_out(State(pages): Shared, headers: HeaderMap, uri: Uri,
     pages.answered(done.await)
 }
 
+/// The browser keeps the way on for an hour, and shows it where one signs in only. It is no secret and opens nothing.
+fn remembering(mut response: Response, next: &str) -> Response {
+    let cookie = format!("{ONWARD}={next}; Path=/sign-in; Max-Age={ONWARD_SECONDS}; HttpOnly; SameSite=Lax");
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+fn remembered(headers: &HeaderMap) -> Option<String> {
+    let next = cookies(headers, ONWARD).pop().filter(|path| path.chars().all(plain));
+    Onward { next, undone: None }.local()
+}
+
+/// What paths of ours are made of.
+pub(super) fn plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "/-_".contains(c)
+}
+
 fn text(token: Token) -> String {
     token.map(|Path(token)| token).unwrap_or_default()
 }
@@ -105,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_way_on_stays_in_this_house() {
-        let local = |next: &str| Onward { next: Some(next.into()) }.local();
+        let local = |next: &str| Onward { next: Some(next.into()), undone: None }.local();
         for good in ["/queue", "/queue/0197?filter=a&b=%20", "/"] {
             assert_eq!(local(good).as_deref(), Some(good));
         }

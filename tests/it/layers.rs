@@ -247,11 +247,12 @@ fn imports_run_one_way() {
 }
 
 #[test]
-fn the_kernel_knows_no_protocol_and_the_models_door_no_database() {
+fn the_kernel_knows_no_protocol_and_the_doors_no_database() {
     let forbidden = [
         ("capabilities", &["axum", "http", "rmcp", "tower"][..]),
         ("handlers", &["axum", "http", "rmcp", "tower"]),
         ("mcp", &["sqlx", "axum"]),
+        ("authorization-queue-ui", &["sqlx", "rmcp"]),
     ];
     let mut wrong = Vec::new();
     for (member, names) in forbidden {

@@ -40,6 +40,8 @@ mod people;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]
+mod queue_pages;
+#[cfg(test)]
 mod reading_again;
 #[cfg(test)]
 mod redaction;

@@ -95,7 +95,7 @@ async fn a_link_asks_first_and_signs_in_on_the_button() {
 
     let queue = with(open(Method::GET, "/queue", ""), "cookie", &cookie_set_by(&signed_in));
     let queue = text(&web.send(queue).await);
-    assert!(queue.contains("You are signed in as Nora Newcomer."), "{queue}");
+    assert!(queue.contains("<bdi>Nora Newcomer</bdi>") && queue.contains("Waiting for you"), "{queue}");
     assert_eq!(last_calls(&web.desk).await[0], "user Nora Newcomer page session.sign_in done");
 }
 

@@ -1,0 +1,188 @@
+//! Deciding a request by a form: once, on what the page showed, and with what was typed kept when it cannot be done.
+
+use axum::extract::{Extension, Form, State};
+use axum::response::Response;
+use capabilities::{Answer, Error};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::page::with_status;
+use crate::request::{Named, Notice, View, digest, items};
+use crate::{Door, Sent, Shared, Shown, Visitor, Who, onward, words};
+
+/// Said above a fresh preview.
+const CHANGED: &str = "Something changed since this page was made, so nothing was done. Here is what it would do now: \
+please look again and decide again.";
+
+/// A form as a person filled it in, and what is wrong with it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Typed {
+    decision: String,
+    seen: String,
+    note: String,
+    /// `this` or `every`.
+    agents: String,
+    items_per_call: String,
+    items_per_day: String,
+    until: String,
+    #[serde(skip_deserializing)]
+    problems: Problems,
+}
+
+/// What is wrong with a field; empty if nothing is.
+#[derive(Debug, Default, Serialize)]
+struct Problems {
+    note: String,
+    items_per_call: String,
+    items_per_day: String,
+    until: String,
+}
+
+impl Problems {
+    fn place(&mut self, pointer: &str) -> Option<&mut String> {
+        match pointer {
+            "/note" => Some(&mut self.note),
+            "/items_per_call" => Some(&mut self.items_per_call),
+            "/items_per_day" => Some(&mut self.items_per_day),
+            "/until" => Some(&mut self.until),
+            _ => None,
+        }
+    }
+}
+
+/// What can be decided: the word in the form, the action, and whether the request is carried out by it.
+const DECISIONS: [(&str, &str, bool); 3] = [
+    ("allow_once", "authorization.allow_once", true),
+    ("allow_always", "authorization.allow_always", true),
+    ("deny", "authorization.deny", false),
+];
+
+impl Typed {
+    /// The forms as they are offered: a rule no wider than the request.
+    pub fn as_narrow_as(row: &Value) -> Self {
+        let items = items(row).to_string();
+        Self { agents: "this".into(), items_per_call: items.clone(), items_per_day: items, ..Self::default() }
+    }
+
+    /// A form has its own fields only; those of the others are offered as before.
+    fn beside_the_others(self, row: &Value) -> Self {
+        match self.decision.as_str() {
+            "allow_always" => self,
+            _ => Self { decision: self.decision, seen: self.seen, note: self.note, ..Self::as_narrow_as(row) },
+        }
+    }
+
+    fn note(&self) -> Option<&str> {
+        Some(self.note.trim()).filter(|note| !note.is_empty())
+    }
+
+    /// The input of the action; what cannot be read as one is told in `problems`.
+    fn input(&mut self, door: &Door, visitor: &Visitor, id: &Value) -> Option<Value> {
+        let mut input = json!({"authorization_id": id});
+        if let Some(note) = self.note() {
+            input["note"] = note.into();
+        }
+        if self.decision != "allow_always" {
+            return Some(input);
+        }
+        input["any_agent"] = (self.agents == "every").into();
+        for (member, typed, problem) in [
+            ("items_per_call", &self.items_per_call, &mut self.problems.items_per_call),
+            ("items_per_day", &self.items_per_day, &mut self.problems.items_per_day),
+        ] {
+            match typed.trim() {
+                "" => input[member] = Value::Null,
+                number => match number.parse::<i32>() {
+                    Ok(number) => input[member] = number.into(),
+                    Err(_) => *problem = "Write a whole number, or leave it empty for no limit.".into(),
+                },
+            }
+        }
+        match (self.until.trim(), door.end_of(visitor, self.until.trim())) {
+            ("", _) => {}
+            (_, Some(until)) => input["until"] = until.to_rfc3339().into(),
+            (_, None) => self.problems.until = "Choose a day, or leave it empty for no end.".into(),
+        }
+        let problems = &self.problems;
+        let is_fine = [&problems.items_per_call, &problems.items_per_day, &problems.until];
+        is_fine.iter().all(|problem| problem.is_empty()).then_some(input)
+    }
+
+    /// Puts the office's problems beside the fields they are about; whether each has one.
+    fn blame(&mut self, answer: &Answer) -> bool {
+        let problems = answer.error.as_ref().and_then(|error| error["problems"].as_array()).cloned();
+        let problems = problems.unwrap_or_default();
+        let placed = problems.iter().filter(|problem| {
+            let pointer = problem["pointer"].as_str().unwrap_or_default();
+            let place = self.problems.place(pointer.strip_prefix("/data").unwrap_or(pointer));
+            place.map(|place| *place = words::capitalized(&format!("{}.", words::text(&problem["message"])))).is_some()
+        });
+        !problems.is_empty() && placed.count() == problems.len()
+    }
+}
+
+pub(crate) async fn decide(State(door): Shared, Extension(visitor): Who, id: Named, sent: Sent<Typed>) -> Response {
+    let Form(typed) = sent.unwrap_or_default();
+    let shown = async {
+        let row = door.request(&visitor, id).await?;
+        door.carry_out(&visitor, &row, typed.beside_the_others(&row)).await
+    };
+    door.answered(&visitor, shown.await).await
+}
+
+impl Door {
+    async fn carry_out(&self, visitor: &Visitor, row: &Value, mut typed: Typed) -> Shown {
+        let Some((_, action, does)) = DECISIONS.iter().find(|(word, _, _)| *word == typed.decision) else {
+            return Err(self.refused(&Error::invalid("/decision", "is none that can be made here")));
+        };
+        let here = format!("/queue/{}", words::text(&row["id"]));
+        // What was shown is what may be carried out, also when a second click comes after the preview was renewed.
+        if *does && row["status"] == "pending" && typed.seen != digest(row) {
+            let changed = Error::PlanChanged(Box::default()).code();
+            return self
+                .again(visitor, View { notice: Some(warning(CHANGED)), typed, ..View::of(row) }, changed.status)
+                .await;
+        }
+        let Some(input) = typed.input(self, visitor, &row["id"]) else {
+            let notice = Some(warning("Nothing was done yet: a field below needs another look."));
+            let invalid = Error::InvalidInput(Vec::new()).code();
+            return self.again(visitor, View { notice, typed, ..View::of(row) }, invalid.status).await;
+        };
+        let answer = self.call(visitor, action, input).await;
+        match answer.error_code() {
+            None => Ok(onward(&format!("{here}?told=done"))),
+            Some("AUTHORIZATION_NOT_PENDING" | "AUTHORIZATION_EXPIRED") => Ok(onward(&format!("{here}?told=late"))),
+            Some("PLAN_CHANGED") => {
+                let fresh = answer.data.clone().unwrap_or_default();
+                let view = View {
+                    before: Some(&row["preview"]),
+                    rehearsed: Some(answer.meta.timestamp),
+                    notice: Some(warning(CHANGED)),
+                    typed,
+                    ..View::of(&fresh)
+                };
+                self.again(visitor, view, answer.status).await
+            }
+            Some("INVALID_INPUT") if typed.blame(&answer) => {
+                let notice = Some(warning("Nothing was done yet: a field below needs another look."));
+                self.again(visitor, View { notice, typed, ..View::of(row) }, answer.status).await
+            }
+            Some("FORBIDDEN" | "EACH_TIME" | "UNAVAILABLE" | "INTERNAL") => {
+                let message = answer.error.as_ref().map(|error| words::text(&error["message"])).unwrap_or_default();
+                let notice = Some(warning(&format!("Nothing was done. {message}")));
+                self.again(visitor, View { notice, typed, ..View::of(row) }, answer.status).await
+            }
+            Some(_) => Err(Box::new(answer)),
+        }
+    }
+
+    /// The page once more, with what was typed.
+    async fn again(&self, visitor: &Visitor, view: View<'_>, status: u16) -> Shown {
+        Ok(with_status(self.request_page(visitor, view).await?, status))
+    }
+}
+
+fn warning(text: &str) -> Notice {
+    Notice { warns: true, text: text.into() }
+}

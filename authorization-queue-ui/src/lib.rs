@@ -1,0 +1,233 @@
+//! The person's door: what agents ask for, on pages that work without scripts. Made over any registry: it knows the
+//! office's actions and data by name and JSON only.
+//!
+//! Who is signed in, and that a write comes from that person's own page, is settled by whoever mounts these routes, which
+//! puts a [`Visitor`] beside each request.
+
+#![warn(missing_docs)]
+
+mod agents;
+mod deciding;
+mod fields;
+mod history;
+mod page;
+mod preview;
+mod request;
+mod rules;
+mod waiting;
+mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Extension, Form, Query, Request, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::get;
+use capabilities::{Answer, Call, Caller, Error, Input, Office, Options, Read, Selection, Source};
+use chrono::{DateTime, Utc};
+use minijinja::context;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+pub use page::{Pages, Refusal};
+
+use words::{Moment, moment};
+
+/// How many requests, rules or agents a page shows.
+const PAGE: i64 = 25;
+/// The most that can be read at once: agents, for their names.
+const MANY: i64 = 200;
+
+/// A person at the door.
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    /// Who.
+    pub caller: Caller,
+    /// What the person's forms must carry, as `_csrf`.
+    pub csrf: String,
+    /// What their calls are put on record with.
+    pub source: Source,
+}
+
+struct Door {
+    office: Arc<Office>,
+    pages: Arc<Pages>,
+}
+
+type Shared = State<Arc<Door>>;
+type Who = Extension<Visitor>;
+/// What is not readable as a form is an empty one: the answer says what is missing.
+type Sent<T> = Result<Form<T>, FormRejection>;
+type Asked<T> = Result<Query<T>, QueryRejection>;
+/// A page, or the answer that says why there is none.
+type Shown = Result<Response, Box<Answer>>;
+
+/// The routes. They need a [`Visitor`] among the extensions of each request.
+pub fn door(office: &Arc<Office>, pages: &Arc<Pages>) -> Router {
+    let door = Arc::new(Door { office: office.clone(), pages: pages.clone() });
+    Router::new()
+        .route("/queue", get(waiting::list).post(waiting::switch))
+        .route("/queue/history", get(history::list))
+        .route("/queue/rules", get(rules::list).post(rules::revoke))
+        .route("/queue/agents", get(agents::list).post(agents::switch))
+        .route("/queue/{id}", get(request::show).post(deciding::decide))
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(door)
+}
+
+/// The business, as each page shows it.
+struct House {
+    organization: String,
+    frozen_since: Option<DateTime<Utc>>,
+}
+
+/// What was done on the page before, told by the address one lands on. Only these words say anything.
+#[derive(Debug, Default, Deserialize)]
+struct Told {
+    cursor: Option<String>,
+    told: Option<String>,
+}
+
+/// A list's place and the way to the next one.
+#[derive(Serialize)]
+struct Listing {
+    total: String,
+    next: Option<String>,
+    is_first: bool,
+}
+
+impl Listing {
+    fn of(answer: &Answer, cursor: Option<&String>) -> Self {
+        let total = answer.meta.total.as_ref().map(|total| total.to_string().trim_matches('"').to_string());
+        Self { total: total.unwrap_or_default(), next: answer.meta.next_cursor.clone(), is_first: cursor.is_none() }
+    }
+}
+
+impl Door {
+    async fn read(&self, visitor: &Visitor, selection: Selection) -> Result<Answer, Box<Answer>> {
+        let answer = self.office.read(&visitor.caller, Read { selection, room: None, door: capabilities::Door::Page }).await;
+        if answer.success() { Ok(answer) } else { Err(Box::new(answer)) }
+    }
+
+    async fn rows(&self, visitor: &Visitor, data_type: &str, limit: i64) -> Result<Vec<Value>, Box<Answer>> {
+        let selection = Selection { data_type: data_type.into(), limit: Some(limit), ..Selection::default() };
+        Ok(rows_of(self.read(visitor, selection).await?.data))
+    }
+
+    /// Carries out an action in the visitor's name.
+    async fn call(&self, visitor: &Visitor, action: &str, input: Value) -> Answer {
+        let (options, source) = (Options::default(), visitor.source.clone());
+        let call = Call { action: action.into(), input: Input::One(input), options, source };
+        self.office.call(&visitor.caller, call).await
+    }
+
+    /// Whether the visitor's role is among those for whom an action is.
+    fn may(&self, visitor: &Visitor, action: &str) -> bool {
+        self.office.registry().action(action).is_ok_and(|entry| visitor.caller.is_among(entry.who))
+    }
+
+    async fn house(&self, visitor: &Visitor) -> Result<House, Box<Answer>> {
+        let org = self.rows(visitor, "org", 1).await?.pop().unwrap_or_default();
+        Ok(House { organization: words::text(&org["name"]), frozen_since: words::time(&org["frozen_at"]) })
+    }
+
+    fn moment(&self, visitor: &Visitor, at: DateTime<Utc>) -> Moment {
+        moment(at, self.office.clock().now(), visitor.caller.org().timezone)
+    }
+
+    fn moment_of(&self, visitor: &Visitor, time: &Value) -> Option<Moment> {
+        words::time(time).map(|at| self.moment(visitor, at))
+    }
+
+    /// A page of this door, in its frame.
+    fn show(
+        &self,
+        visitor: &Visitor,
+        house: &House,
+        section: &str,
+        template: &str,
+        values: minijinja::Value,
+    ) -> Response {
+        let frozen = house.frozen_since.map(|at| self.moment(visitor, at));
+        let frame = frame(visitor, Some(&house.organization), section);
+        self.pages.respond(&self.office, template, context! { frame, frozen, ..values })
+    }
+
+    /// A page for whoever got here, or the refusal in words.
+    async fn answered(&self, visitor: &Visitor, shown: Shown) -> Response {
+        match shown {
+            Ok(response) => response,
+            Err(answer) => self.refuse(visitor, &answer).await,
+        }
+    }
+
+    async fn refuse(&self, visitor: &Visitor, answer: &Answer) -> Response {
+        let organization = self.house(visitor).await.ok().map(|house| house.organization);
+        let (title, advice) = in_words(answer);
+        let who = self.office.registry().data_type("authorizations").ok().map(|entry| entry.who);
+        let others = who.filter(|who| !visitor.caller.is_among(*who));
+        let message = others.map(|who| format!("What agents ask for is for {} to read and decide.", who.in_words()));
+        let frame = frame(visitor, organization.as_deref(), "");
+        let refusal = Refusal { title, message, advice, frame: Some(frame), to_sign_in: false };
+        self.pages.refuse(&self.office, answer, &refusal)
+    }
+
+    fn refused(&self, error: &Error) -> Box<Answer> {
+        Box::new(self.office.refuse(error))
+    }
+}
+
+/// Who is signed in and where they are, for what stands around each page.
+fn frame(visitor: &Visitor, organization: Option<&str>, section: &str) -> minijinja::Value {
+    let name = capabilities::visible(visitor.caller.name());
+    context! { name, csrf => visitor.csrf, organization, section, decides => organization.is_some() && !section.is_empty() }
+}
+
+fn rows_of(data: Option<Value>) -> Vec<Value> {
+    match data {
+        Some(Value::Array(rows)) => rows,
+        other => other.into_iter().collect(),
+    }
+}
+
+/// A refusal's title and the way on, for somebody who reads it on a page.
+fn in_words(answer: &Answer) -> (&'static str, String) {
+    match answer.error_code().unwrap_or_default() {
+        "FORBIDDEN" => ("This is not yours to decide", "Ask one of them if something waits.".into()),
+        "NOT_FOUND" | "INVALID_INPUT" => {
+            ("There is nothing here", "It may be of another business, or the address is incomplete.".into())
+        }
+        "INTERNAL" | "UNAVAILABLE" => ("That did not work", "Wait a moment and try again.".into()),
+        "METHOD_NOT_ALLOWED" => ("This cannot be done", "Go back and use the buttons on the page.".into()),
+        _ => {
+            let hint = answer.error.as_ref().map(|error| words::text(&error["hint"]));
+            ("This cannot be done", hint.unwrap_or_default())
+        }
+    }
+}
+
+/// After a form: a page of its own, so that a reload sends nothing twice.
+fn onward(path: &str) -> Response {
+    Redirect::to(path).into_response()
+}
+
+/// A filter that is not given is left out; a form sends it empty.
+fn given(text: Option<&String>) -> Option<&String> {
+    text.filter(|text| !text.is_empty())
+}
+
+fn filters(pairs: &[(&str, Option<&String>)]) -> serde_json::Map<String, Value> {
+    let given = pairs.iter().filter_map(|(name, value)| Some((name.to_string(), json!(given(*value)?))));
+    given.collect()
+}
+
+async fn method_not_allowed(State(door): Shared, Extension(visitor): Who, request: Request) -> Response {
+    let reads = request.uri().path() == "/queue/history";
+    let allowed = if reads { "GET, HEAD" } else { "GET, HEAD, POST" };
+    let answer = door.refused(&Error::MethodNotAllowed { allowed: allowed.into() });
+    let mut response = door.refuse(&visitor, &answer).await;
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
+}

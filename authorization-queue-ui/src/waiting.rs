@@ -1,0 +1,146 @@
+//! What waits, newest first, and the switch that makes every change of an agent wait.
+
+use axum::extract::{Extension, Form, Query, State};
+use axum::response::Response;
+use capabilities::Selection;
+use minijinja::context;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::words::{self, Moment};
+use crate::{Asked, Door, Listing, PAGE, Sent, Shared, Shown, Told, Visitor, Who, onward, rows_of};
+
+/// So much of the model's words fits on a card.
+const EXCERPT: usize = 160;
+
+/// A request, as a list shows it.
+#[derive(Serialize)]
+pub(crate) struct Card {
+    id: String,
+    agent: String,
+    wants: String,
+    pub status: &'static str,
+    pub waits: bool,
+    /// Why it waits, in words.
+    reasons: String,
+    stake: String,
+    excerpt: String,
+    asked: Option<Moment>,
+    /// How long it still waits.
+    left: Option<String>,
+    pub decided: Option<Moment>,
+    pub decided_by: String,
+    pub note: String,
+}
+
+impl Door {
+    pub(crate) fn card(&self, visitor: &Visitor, row: &Value) -> Card {
+        let status = words::text(&row["status"]);
+        let expires = words::time(&row["expires_at"]);
+        Card {
+            id: words::text(&row["id"]),
+            agent: words::text(&row["agent"]),
+            wants: words::lowered(&words::text(&row["summary"])),
+            status: in_words(&status, row["decision"].as_str()),
+            waits: status == "pending",
+            reasons: reasons(row),
+            stake: self.stake(row),
+            excerpt: words::cut(&words::text(&row["reasoning"]), EXCERPT),
+            asked: self.moment_of(visitor, &row["created_at"]),
+            left: expires.map(|at| words::span(at - self.office.clock().now())),
+            decided: self.moment_of(visitor, &row["decided_at"]),
+            decided_by: words::text(&row["decided_by"]),
+            note: words::text(&row["note"]),
+        }
+    }
+
+    /// How much is at stake: "2 contacts and 1 note".
+    pub(crate) fn stake(&self, row: &Value) -> String {
+        let registry = self.office.registry();
+        let is_part = |table: &str| !registry.data_types().any(|entry| words::is_table_of(entry.name, table));
+        let by_type = row["stake"]["by_type"].as_object();
+        let mut by_type: Vec<(&String, &Value)> = by_type.into_iter().flatten().collect();
+        by_type.sort_by_key(|(table, _)| is_part(table));
+        let parts = by_type.into_iter().map(|(table, count)| {
+            let (one, many) = words::kind(registry, table);
+            words::counted(count.as_i64().unwrap_or_default(), &one, &many)
+        });
+        words::listed(&parts.collect::<Vec<_>>())
+    }
+}
+
+/// What became of a request, in a word or two.
+fn in_words(status: &str, decision: Option<&str>) -> &'static str {
+    match (status, decision) {
+        ("pending", _) => "Waiting",
+        ("executed", Some("allow_always")) => "Allowed always",
+        ("executed", _) => "Allowed",
+        ("failed", _) => "Allowed, but it failed",
+        ("denied", _) => "Denied",
+        ("expired", _) => "Ran out",
+        _ => "Withdrawn",
+    }
+}
+
+/// Why a request waits, in words.
+pub(crate) fn reasons(row: &Value) -> String {
+    let reasons = row["reasons"].as_array().into_iter().flatten();
+    let reasons: Vec<String> = reasons.map(|reason| words::text(&reason["message"])).collect();
+    match reasons.as_slice() {
+        [] => "This always needs a person’s yes.".into(),
+        some => words::capitalized(&format!("{}.", words::listed(some))),
+    }
+}
+
+pub(crate) async fn list(State(door): Shared, Extension(visitor): Who, asked: Asked<Told>) -> Response {
+    let Query(told) = asked.unwrap_or_default();
+    let shown = door.waiting(&visitor, &told).await;
+    door.answered(&visitor, shown).await
+}
+
+impl Door {
+    async fn waiting(&self, visitor: &Visitor, told: &Told) -> Shown {
+        let selection = Selection {
+            data_type: "authorizations".into(),
+            filters: crate::filters(&[("status", Some(&"pending".to_string()))]),
+            limit: Some(PAGE),
+            cursor: told.cursor.clone(),
+            ..Selection::default()
+        };
+        let answer = match self.read(visitor, selection).await {
+            // A place in a list that is no more: the list begins anew.
+            Err(refused) if refused.error_code() == Some("INVALID_INPUT") => return Ok(onward("/queue")),
+            answer => answer?,
+        };
+        let house = self.house(visitor).await?;
+        let listing = Listing::of(&answer, told.cursor.as_ref());
+        let cards: Vec<Card> = rows_of(answer.data).iter().map(|row| self.card(visitor, row)).collect();
+        let notice = match told.told.as_deref() {
+            Some("frozen") if house.frozen_since.is_some() => "Every change by an agent waits for you from now on.",
+            Some("unfrozen") if house.frozen_since.is_none() => "Agents may work again. What was held goes on waiting.",
+            _ => "",
+        };
+        let values = context! { cards, listing, notice };
+        Ok(self.show(visitor, &house, "waiting", "waiting.html", values))
+    }
+}
+
+/// The switch as its form sends it.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Switch {
+    agents: Option<String>,
+}
+
+pub(crate) async fn switch(State(door): Shared, Extension(visitor): Who, sent: Sent<Switch>) -> Response {
+    let wanted = sent.ok().and_then(|Form(switch)| switch.agents);
+    let (action, there) = match wanted.as_deref() {
+        Some("freeze") => ("org.freeze", "/queue?told=frozen"),
+        Some("unfreeze") => ("org.unfreeze", "/queue?told=unfrozen"),
+        _ => return onward("/queue"),
+    };
+    let answer = door.call(&visitor, action, json!({})).await;
+    match answer.success() {
+        true => onward(there),
+        false => door.refuse(&visitor, &answer).await,
+    }
+}

@@ -1,0 +1,187 @@
+//! What machines write, in the words of the office: times as people say them, names of fields and kinds of records, and
+//! the texts of strangers made harmless.
+
+use capabilities::{Registry, visible};
+use chrono::{DateTime, Datelike as _, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Tz;
+use serde::Serialize;
+use serde_json::Value;
+
+/// A time: as it is said, and exactly, where the business is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Moment {
+    /// For `datetime`.
+    pub machine: String,
+    /// "5 minutes ago", "in 3 days".
+    pub said: String,
+    /// "today, 3:00 AM".
+    pub local: String,
+    /// "Monday, January 7, 2030, 3:00 AM CST".
+    pub exact: String,
+}
+
+pub(crate) fn moment(at: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> Moment {
+    let local = at.with_timezone(&zone);
+    Moment {
+        machine: local.to_rfc3339_opts(chrono::SecondsFormat::Secs, false),
+        said: said(at, now),
+        local: clock(at, now, zone),
+        exact: local.format("%A, %B %-d, %Y, %-I:%M %p %Z").to_string(),
+    }
+}
+
+/// A time of day with its day, as short as it is clear.
+pub(crate) fn clock(at: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> String {
+    let (at, now) = (at.with_timezone(&zone), now.with_timezone(&zone));
+    let day = match (at.date_naive() - now.date_naive()).num_days() {
+        0 => "today".to_string(),
+        -1 => "yesterday".into(),
+        1 => "tomorrow".into(),
+        _ if at.year() == now.year() => at.format("%a, %b %-d").to_string(),
+        _ => at.format("%b %-d, %Y").to_string(),
+    };
+    format!("{day}, {}", at.format("%-I:%M %p"))
+}
+
+fn said(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    match (now - at, at - now) {
+        (ago, _) if ago >= TimeDelta::minutes(1) => format!("{} ago", span(ago)),
+        (_, ahead) if ahead >= TimeDelta::minutes(1) => format!("in {}", span(ahead)),
+        _ => "just now".into(),
+    }
+}
+
+/// A stretch of time, rounded down to what matters.
+pub(crate) fn span(time: TimeDelta) -> String {
+    let (days, hours, minutes) = (time.num_days(), time.num_hours(), time.num_minutes());
+    match (days, hours) {
+        (0, 0) => counted(minutes.max(1), "minute", "minutes"),
+        (0, _) => counted(hours, "hour", "hours"),
+        (1..=3, _) if hours % 24 > 0 => {
+            format!("{} {}", counted(days, "day", "days"), counted(hours % 24, "hour", "hours"))
+        }
+        _ => counted(days, "day", "days"),
+    }
+}
+
+pub(crate) fn counted(count: i64, one: &str, many: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{} {many}", grouped(count)) }
+}
+
+/// A number with commas.
+fn grouped(count: i64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (nth, digit) in digits.chars().enumerate() {
+        if nth > 0 && (digits.len() - nth).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// "a, b and c".
+pub(crate) fn listed(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// A text from JSON, without what shows nothing or turns the reading direction; empty if it is none.
+pub(crate) fn text(value: &Value) -> String {
+    visible(value.as_str().unwrap_or_default())
+}
+
+/// At most so many characters.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.into(),
+    }
+}
+
+pub(crate) fn time(value: &Value) -> Option<DateTime<Utc>> {
+    Some(DateTime::parse_from_rfc3339(value.as_str()?).ok()?.with_timezone(&Utc))
+}
+
+/// A calendar day as people write it.
+pub(crate) fn day(value: &str) -> Option<String> {
+    let day = NaiveDate::parse_from_str(value, "%Y-%m-%d").ok().filter(|_| value.len() == 10)?;
+    Some(day.format("%b %-d, %Y").to_string())
+}
+
+/// The name of a field, for its label: `archived_at` is "Archived at".
+pub(crate) fn label(field: &str) -> String {
+    let bare = field.strip_prefix("is_").or(field.strip_suffix("_id")).unwrap_or(field);
+    capitalized(&bare.replace('_', " "))
+}
+
+pub(crate) fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// What follows "wants to": the summary of a request begins with a capital.
+pub(crate) fn lowered(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
+/// What the rows of a table are called, one of them and many: a data type's own words, or those of a part of one.
+pub(crate) fn kind(registry: &Registry, table: &str) -> (String, String) {
+    if let Some(entry) = registry.data_types().find(|entry| is_table_of(entry.name, table)) {
+        return (entry.one.replace('_', " "), table.replace('_', " "));
+    }
+    let whole = registry.data_types().find_map(|entry| table.strip_prefix(entry.one)?.strip_prefix('_'));
+    let many = whole.unwrap_or(table).replace('_', " ");
+    (many.strip_suffix('s').unwrap_or(&many).to_string(), many)
+}
+
+/// A data type has the name of its table, or its singular.
+pub(crate) fn is_table_of(data_type: &str, table: &str) -> bool {
+    data_type == table || table.strip_suffix('s') == Some(data_type)
+}
+
+/// An action as what somebody may do: `contact.archive` is "archive contacts".
+pub(crate) fn doing(registry: &Registry, action: &str) -> String {
+    let (domain, verb) = action.split_once('.').unwrap_or((action, ""));
+    let known = registry.data_types().find(|entry| entry.one == domain);
+    let many = known.map_or_else(|| kind(registry, domain).0, |entry| entry.name.replace('_', " "));
+    let joint = if verb.contains('_') { " of" } else { "" };
+    format!("{}{joint} {many}", verb.replace('_', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_said_as_people_do_where_the_business_is() {
+        let now: DateTime<Utc> = "2030-01-07T09:00:00Z".parse().unwrap();
+        let zone = chrono_tz::America::Chicago;
+        let told = |at: &str| {
+            let moment = moment(at.parse().unwrap(), now, zone);
+            format!("{} ({})", moment.said, moment.local)
+        };
+        assert_eq!(told("2030-01-07T08:59:30Z"), "just now (today, 2:59 AM)");
+        assert_eq!(told("2030-01-07T08:55:00Z"), "5 minutes ago (today, 2:55 AM)");
+        assert_eq!(told("2030-01-07T05:00:00Z"), "4 hours ago (yesterday, 11:00 PM)");
+        assert_eq!(told("2030-01-10T08:00:00Z"), "in 2 days 23 hours (Thu, Jan 10, 2:00 AM)");
+        assert_eq!(told("2029-11-07T08:00:00Z"), "61 days ago (Nov 7, 2029, 2:00 AM)");
+        let exact = moment(now, now, zone).exact;
+        assert_eq!(exact, "Monday, January 7, 2030, 3:00 AM CST");
+    }
+
+    #[test]
+    fn fields_have_labels_and_numbers_commas() {
+        assert_eq!(
+            [label("archived_at"), label("is_primary"), label("contact_id")],
+            ["Archived at", "Primary", "Contact"]
+        );
+        assert_eq!(counted(1_234_567, "row", "rows"), "1,234,567 rows");
+        assert_eq!(listed(&["a".into(), "b".into(), "c".into()]), "a, b and c");
+    }
+}
