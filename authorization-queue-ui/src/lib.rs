@@ -107,7 +107,8 @@ impl Listing {
 
 impl Door {
     async fn read(&self, visitor: &Visitor, selection: Selection) -> Result<Answer, Box<Answer>> {
-        let answer = self.office.read(&visitor.caller, Read { selection, room: None, door: capabilities::Door::Page }).await;
+        let answer =
+            self.office.read(&visitor.caller, Read { selection, room: None, door: capabilities::Door::Page }).await;
         if answer.success() { Ok(answer) } else { Err(Box::new(answer)) }
     }
 
