@@ -63,8 +63,9 @@ async fn in_time(State(stack): State<Arc<Stack>>, request: Request, next: Next) 
     if request.uri().path() == STREAMS {
         return next.run(request).await;
     }
+    let for_people = takes_html(request.headers());
     let answered = within(PATIENCE, next.run(request)).await;
-    answered.unwrap_or_else(|error| rest::refuse(&stack.office, &error))
+    answered.unwrap_or_else(|error| stack.refuse(&error, for_people))
 }
 
 /// What takes longer is given up.
