@@ -125,8 +125,10 @@ async fn data(State(rest): Shared, headers: HeaderMap, uri: Uri) -> Response {
 async fn actions(State(rest): Shared, request: Request) -> Response {
     let asked = async {
         let headers = request.headers().clone();
-        let caller = rest.doorkeeper.writer(&headers, request.uri()).await?;
-        let body = body(request).await?;
+        let caller = rest.doorkeeper.writer(&headers, request.uri()).await;
+        // Read whoever sends it: a connection with half a body on it cannot be used again, and clients fail on that.
+        let body = body(request).await;
+        let (caller, body) = (caller?, body?);
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         if headers.contains_key("idempotency-key") && text("idempotency-key").is_none() {
             return Err(Error::invalid("/idempotency_key", "the header Idempotency-Key must be printable ASCII"));

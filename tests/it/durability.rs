@@ -136,9 +136,13 @@ pub fn create_until(
                 let names = (0..).map(|n| format!("durable{thread}x{n}")).take_while(|_| !stop.load(Ordering::Relaxed));
                 names
                     .filter_map(|name| {
-                        client.create(&name).inspect(|_| {
-                            made.fetch_add(1, Ordering::Relaxed);
-                        })
+                        let acknowledged = client.create(&name);
+                        match acknowledged {
+                            Some(_) => drop(made.fetch_add(1, Ordering::Relaxed)),
+                            // Refused for asking too often, or nobody is there: not at once again.
+                            None => std::thread::park_timeout(Duration::from_millis(50)),
+                        }
+                        acknowledged
                     })
                     .collect()
             })

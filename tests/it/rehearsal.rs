@@ -16,7 +16,7 @@ use crate::standing::Standing;
 /// Another seed tries other inputs; a failure names its own.
 const SEED: u64 = 20_300_107;
 /// How many inputs are tried in all, shared out among the actions.
-const INPUTS: usize = 160;
+const INPUTS: usize = 200;
 /// As many items of an agent wait for a person.
 const BULK: usize = 6;
 
