@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::page::with_status;
-use crate::request::{Named, Notice, View, digest, items};
+use crate::request::{Named, Notice, View, items};
 use crate::{Door, Sent, Shared, Shown, Visitor, Who, onward, words};
 
 /// Said above a fresh preview.
@@ -137,18 +137,15 @@ impl Door {
             return Err(self.refused(&Error::invalid("/decision", "is none that can be made here")));
         };
         let here = format!("/queue/{}", words::text(&row["id"]));
-        // What was shown is what may be carried out, also when a second click comes after the preview was renewed.
-        if *does && row["status"] == "pending" && typed.seen != digest(row) {
-            let changed = Error::PlanChanged(Box::default()).code();
-            return self
-                .again(visitor, View { notice: Some(warning(CHANGED)), typed, ..View::of(row) }, changed.status)
-                .await;
-        }
-        let Some(input) = typed.input(self, visitor, &row["id"]) else {
+        let Some(mut input) = typed.input(self, visitor, &row["id"]) else {
             let notice = Some(warning("Nothing was done yet: a field below needs another look."));
             let invalid = Error::InvalidInput(Vec::new()).code();
             return self.again(visitor, View { notice, typed, ..View::of(row) }, invalid.status).await;
         };
+        if *does {
+            // What was shown is what may be carried out, also when a second click comes after the preview was renewed.
+            input["plan"] = typed.seen.as_str().into();
+        }
         let answer = self.call(visitor, action, input).await;
         match answer.error_code() {
             None => Ok(onward(&format!("{here}?told=done"))),

@@ -8,7 +8,6 @@ use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::deciding::Typed;
@@ -85,12 +84,6 @@ fn notice(row: &Value, told: Option<&str>, visitor: &Visitor) -> Option<Notice> 
         _ => return None,
     };
     Some(Notice { warns, text })
-}
-
-/// What a person saw of a request, as its forms say it: allowing covers this and nothing else.
-pub(crate) fn digest(row: &Value) -> String {
-    let digest = Sha256::digest(row["preview"].to_string());
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// How many items a request works on.
@@ -196,7 +189,7 @@ impl Door {
         let known = self.office.registry().data_types().find(|entry| entry.one == domain);
         let (one, many) = words::kind(self.office.registry(), known.map_or(domain, |entry| entry.name));
         Forms {
-            seen: digest(row),
+            seen: words::text(&row["plan"]).to_string(),
             may_allow: may_allow && may_decide,
             who_may: declared.map_or("nobody", |entry| entry.who.in_words()),
             may_always: may_allow && !each_time && self.may(visitor, "authorization.allow_always"),

@@ -14,7 +14,7 @@ use crate::call_log::{LogEntry, write_log};
 use crate::error::{Error, Result};
 use crate::gate;
 use crate::plan::Plan;
-use crate::queue::{Authorization, authorization};
+use crate::queue::{Authorization, authorization, plan_in_words};
 use crate::registry::ActionEntry;
 use crate::tx::{Running, Tx};
 use crate::watching::InnerCall;
@@ -87,11 +87,20 @@ enum Execution {
 }
 
 impl Tx<'_> {
-    /// Allows a request and carries it out. If it would no longer do what was shown, nothing is done: it stays pending
+    /// Allows a request and carries it out. `seen` is the `plan` of the preview that was looked at. If it would no longer do what was shown, nothing is done: it stays pending
     /// with a fresh preview, and the answer is `PLAN_CHANGED`.
-    pub async fn allow(&mut self, id: Uuid, allowance: Allowance, note: Option<&str>) -> Result<Authorization> {
+    pub async fn allow(
+        &mut self,
+        id: Uuid,
+        allowance: Allowance,
+        seen: Option<&str>,
+        note: Option<&str>,
+    ) -> Result<Authorization> {
         self.only_people()?;
         let held = self.pending(id).await?;
+        if seen.is_some_and(|plan| plan != plan_in_words(&held.plan_hash)) {
+            return Err(Error::PlanChanged(Box::new(json!(authorization(id, self).await?))));
+        }
         let action = self.office().registry.action(&held.action)?;
         gate::permit(self.caller(), action.name, action.gate, action.who)?;
         if matches!(allowance, Allowance::Always(_)) && action.each_time {

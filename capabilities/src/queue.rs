@@ -68,6 +68,9 @@ pub struct Authorization {
     pub input: Option<Vec<Map<String, Value>>>,
     /// What it would change and cause, as the last rehearsal showed it. Only of one record.
     pub preview: Option<Map<String, Value>>,
+    /// What stands for exactly this preview: give it with a decision, and a preview that was renewed meanwhile is not
+    /// approved unseen. Only of one record.
+    pub plan: Option<String>,
     /// What the action answered with when it was carried out, an entry per item. Only of one record.
     pub result: Option<Vec<Map<String, Value>>>,
     /// Why it failed when it was carried out. Only of one record.
@@ -103,6 +106,7 @@ struct Stored {
     reasons: Json<Vec<Reason>>,
     stake: Json<Stake>,
     preview: Value,
+    plan_hash: Vec<u8>,
     status: String,
     expires_at: DateTime<Utc>,
     decision: Option<String>,
@@ -140,10 +144,16 @@ impl Stored {
             rule_id: self.rule_id,
             input: full(Some(self.input)).map(|input| entries(input, self.is_batch)),
             preview: full(Some(self.preview)).and_then(members),
+            plan: Some(plan_in_words(&self.plan_hash)).filter(|_| in_full),
             result: full(self.result).map(|result| entries(result, self.is_batch)),
             error: full(self.error).and_then(members),
         }
     }
+}
+
+/// A plan's hash as people and programs pass it on.
+pub(crate) fn plan_in_words(hash: &[u8]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn members(value: Value) -> Option<Map<String, Value>> {
@@ -188,6 +198,7 @@ pub async fn authorizations(
         select m.id as "id!", m.agent_id as "agent_id!", m.agent_name as "agent_name!", m.client, m.action as "action!",
                m.input as "input!", m.is_batch as "is_batch!", m.summary as "summary!", m.reasoning as "reasoning!",
                m.reasons as "reasons!: Json<Vec<Reason>>", m.stake as "stake!: Json<Stake>", m.preview as "preview!",
+               m.plan_hash as "plan_hash!",
                m.state as "status!", m.expires_at as "expires_at!", m.decision, m.note, m.decided_by_name,
                m.decided_at, m.rule_id, m.result, m.error, m.created_at as "created_at!",
                (select count(*) from (select 1 from matching limit 1001) counted) as "total!"

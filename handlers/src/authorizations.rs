@@ -103,6 +103,8 @@ impl Data for Authorizations {
 pub(crate) struct AllowOnce {
     /// The request.
     pub authorization_id: Id<Request>,
+    /// The `plan` of the preview you looked at: nothing is done if it was renewed since.
+    pub plan: Option<Text<64>>,
     /// A word to the agent.
     pub note: Option<FreeText>,
 }
@@ -122,7 +124,7 @@ impl Action for AllowOnce {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Authorization> {
         let note = self.note.as_ref().map(FreeText::as_str);
-        tx.allow(self.authorization_id.uuid(), Allowance::Once, note).await
+        tx.allow(self.authorization_id.uuid(), Allowance::Once, self.plan.as_ref().map(Text::as_str), note).await
     }
 }
 
@@ -134,6 +136,8 @@ impl Action for AllowOnce {
 pub(crate) struct AllowAlways {
     /// The request.
     pub authorization_id: Id<Request>,
+    /// The `plan` of the preview you looked at: nothing is done if it was renewed since.
+    pub plan: Option<Text<64>>,
     /// A word to the agent.
     pub note: Option<FreeText>,
     /// Let every agent through, not only the one that asked.
@@ -185,7 +189,8 @@ impl Action for AllowAlways {
             expires_at: self.until,
         };
         let note = self.note.as_ref().map(FreeText::as_str);
-        tx.allow(self.authorization_id.uuid(), Allowance::Always(terms), note).await
+        let seen = self.plan.as_ref().map(Text::as_str);
+        tx.allow(self.authorization_id.uuid(), Allowance::Always(terms), seen, note).await
     }
 }
 

@@ -193,6 +193,7 @@ async fn when_the_world_changed_nothing_is_done_and_the_fresh_preview_waits() {
     let (agent, owner) = (desk.agent().await, desk.owner().await);
     let contacts = desk.contacts(6).await;
     let id = agent.call_on_each("contact.archive", &contacts).await.held();
+    let seen = owner.get("authorizations", &id).await.ok()["plan"].clone();
     owner.call("contact.archive", json!({"contact_id": contacts[3]})).await.ok();
     let before = desk.count("row_log").await;
 
@@ -204,7 +205,11 @@ async fn when_the_world_changed_nothing_is_done_and_the_fresh_preview_waits() {
     assert_eq!(desk.count("row_log").await, before, "nothing was done");
     assert_eq!(owner.get("authorizations", &id).await.ok()["stake"]["records"], 5);
 
-    owner.allow_once(&id).await.ok();
+    // Somebody who still looks at the first preview cannot approve the second one unseen.
+    let stale = json!({"authorization_id": id, "plan": seen});
+    owner.call("authorization.allow_once", stale.clone()).await.refused("PLAN_CHANGED");
+    owner.call("authorization.allow_always", stale).await.refused("PLAN_CHANGED");
+    owner.call("authorization.allow_once", json!({"authorization_id": id, "plan": fresh["plan"]})).await.ok();
     assert_eq!(agent.check(&id).await.ok()["result"].as_array().unwrap().len(), 6);
     assert!(trail(&desk).await.contains(&"Olivia Owner authorization.allow_once refused by rest: 0 rows".to_string()));
 }
