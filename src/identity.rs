@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use capabilities::{Caller, Error, Office, Result, Session, SessionToken};
 
 use crate::limits::Limits;
+use crate::peer::Network;
 
 const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -98,6 +99,11 @@ impl Doorkeeper {
         prove(&session, headers.get(CSRF).map(HeaderValue::as_bytes).or(field.map(str::as_bytes)))?;
         self.must_be_ours(headers, uri)?;
         Ok(session)
+    }
+
+    /// Somebody wants a link mailed: not too often.
+    pub(crate) fn wants_link(&self, address: &str, network: Network) -> Result<()> {
+        self.limits.sign_in(address, network)
     }
 
     /// Refuses a write that a page of another site made a browser send.

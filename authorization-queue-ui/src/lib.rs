@@ -31,7 +31,7 @@ use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub use page::{Pages, Refusal};
+pub use page::{Pages, Refusal, with_status};
 
 use words::{Moment, moment};
 

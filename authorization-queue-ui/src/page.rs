@@ -106,8 +106,8 @@ impl Pages {
     }
 }
 
-/// The status that the office gave its answer.
-pub(crate) fn with_status(mut response: Response, status: u16) -> Response {
+/// The same page with the status that the office gave its answer.
+pub fn with_status(mut response: Response, status: u16) -> Response {
     if let Ok(status) = status.try_into() {
         *response.status_mut() = status;
     }

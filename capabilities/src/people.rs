@@ -85,11 +85,11 @@ impl Office {
 
     /// The active user with this address in an organization.
     pub async fn user_by_email(&self, org: Uuid, email: &str) -> Result<Option<Uuid>> {
-        Ok(self.users_by_email(email).await?.into_iter().find(|(of, _)| *of == org).map(|(_, user)| user))
+        Ok(self.users_with_address(email).await?.into_iter().find(|(of, _)| *of == org).map(|(_, user)| user))
     }
 
     /// The active users with this address: one person may belong to several organizations.
-    async fn users_by_email(&self, email: &str) -> Result<Vec<(Uuid, Uuid)>> {
+    pub async fn users_with_address(&self, email: &str) -> Result<Vec<(Uuid, Uuid)>> {
         let found = sqlx::query!(
             r#"select org_id as "org_id!", user_id as "user_id!" from frontdesk.users_by_email($1)"#,
             email.trim()
@@ -150,7 +150,7 @@ impl Office {
         source: &Source,
     ) -> Result<Vec<(LinkHolder, LinkToken)>> {
         let mut links = Vec::new();
-        for (org, user) in self.users_by_email(email).await? {
+        for (org, user) in self.users_with_address(email).await? {
             let token = self.sign_in_link(org, user, valid_for, source).await?;
             links.push((self.link_holder(token.reveal()).await?, token));
         }

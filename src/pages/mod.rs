@@ -50,7 +50,7 @@ pub(crate) fn door(office: &Arc<Office>, doorkeeper: &Arc<Doorkeeper>) -> anyhow
     let pages = Arc::new(Pages { office: office.clone(), doorkeeper: doorkeeper.clone(), templates });
     let queue = authorization_queue_ui::door(office, &pages.templates).layer(from_fn_with_state(pages.clone(), admit));
     Ok(Router::new()
-        .route("/sign-in", get(sign_in::explain))
+        .route("/sign-in", get(sign_in::explain).post(sign_in::send_link))
         .route("/sign-in/{token}", get(sign_in::ask).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
         .method_not_allowed_fallback(method_not_allowed)

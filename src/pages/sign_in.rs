@@ -1,14 +1,19 @@
 //! Signing in by a link and signing out.
 
+use std::sync::Arc;
+
+use authorization_queue_ui::with_status;
+use axum::Extension;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use capabilities::Result;
+use capabilities::{Call, EmailAddress, Error, Input, Office, Options, Result, Source};
 use minijinja::context;
 use serde::Deserialize;
 
 use super::{Shared, source};
 use crate::identity::cookies;
+use crate::peer::Peer;
 
 const HOME: &str = "/queue";
 /// Remembers the way on while somebody fetches a link: the link itself does not know it.
@@ -44,11 +49,66 @@ pub(super) async fn explain(State(pages): Shared, headers: HeaderMap, asked: Ask
     let shown = async {
         match (pages.signed_in(&headers).await?, next.clone().filter(|path| path.chars().all(plain))) {
             (Some(_), _) => Ok(Redirect::to(next.as_deref().unwrap_or(HOME)).into_response()),
-            (None, None) => pages.show("sign_in.html", context! { undone }),
-            (None, Some(next)) => Ok(remembering(pages.show("sign_in.html", context! { undone })?, &next)),
+            (None, None) => pages.show("sign_in.html", form(undone)),
+            (None, Some(next)) => Ok(remembering(pages.show("sign_in.html", form(undone))?, &next)),
         }
     };
     pages.answered(shown.await)
+}
+
+/// The form, as it is first shown.
+fn form(undone: bool) -> minijinja::Value {
+    context! { undone, email => "", problem => "", sent_to => "" }
+}
+
+/// Who wants a link.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Wanted {
+    #[serde(default)]
+    email: String,
+}
+
+/// Mails a link to everybody with this address, one for each organization. Whether there is anybody is told by no answer and
+/// by no time it takes: the mail is left after the answer.
+pub(super) async fn send_link(
+    State(pages): Shared,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    uri: Uri,
+    sent: Sent<Wanted>,
+) -> Response {
+    let done = async {
+        pages.doorkeeper.must_be_ours(&headers, &uri)?;
+        let email = sent.map(|Form(wanted)| wanted.email).unwrap_or_default();
+        let Ok(address) = email.parse::<EmailAddress>() else {
+            let problem = "Write an address like jo@example.com.";
+            let status = Error::InvalidInput(Vec::new()).code().status;
+            return Ok(with_status(
+                pages.show("sign_in.html", context! { email, problem, undone => false, sent_to => "" })?,
+                status,
+            ));
+        };
+        pages.doorkeeper.wants_link(address.as_str(), peer.network)?;
+        tokio::spawn(mail_links(pages.office.clone(), address.as_str().to_string(), source(&headers)));
+        pages.show("sign_in.html", context! { sent_to => address.as_str() })
+    };
+    pages.answered(done.await)
+}
+
+async fn mail_links(office: Arc<Office>, address: String, source: Source) {
+    let mailed = async {
+        for (org, user) in office.users_with_address(&address).await? {
+            let caller = office.system(org, "sign-in").await?;
+            let input = Input::One(serde_json::json!({"user_id": user}));
+            let action = "user.send_sign_in_link".into();
+            // What comes of it is in the log and in the trail.
+            office.call(&caller, Call { action, input, options: Options::default(), source: source.clone() }).await;
+        }
+        Ok::<_, Error>(())
+    };
+    if let Err(error) = mailed.await {
+        tracing::warn!("sign-in links could not be mailed: {}", error.message());
+    }
 }
 
 /// Asks whether to sign in. Changes nothing: only the button does.

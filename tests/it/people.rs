@@ -1,5 +1,7 @@
 //! People at the doors: signing in by a link, what a session may do and what it must show, and how it ends.
 
+use std::net::IpAddr;
+
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, Request};
 use capabilities::{Door, Role, Source};
@@ -10,6 +12,8 @@ use uuid::Uuid;
 
 use crate::desk::{Actor, Desk};
 use crate::rest::{Response, Web, jane};
+use crate::smtp::MailServer;
+use crate::work::{link, mailing};
 
 /// A request that shows nothing of its sender.
 fn open(method: Method, path: &str, body: &str) -> Request<Body> {
@@ -521,4 +525,66 @@ async fn openapi_tells_programs_how_a_person_is_known() {
         let parameters = write["parameters"].as_array().unwrap();
         assert!(parameters.iter().any(|parameter| parameter["name"] == "X-CSRF-Token"), "{write:#}");
     }
+}
+
+/// Asks for a link with this address, as the form does.
+async fn ask_for_link(web: &Web, place: &str, address: &str) -> Response {
+    let form = format!("email={}", address.replace('@', "%40"));
+    web.send_from(place.parse::<IpAddr>().unwrap(), open(Method::POST, "/sign-in", &form)).await
+}
+
+/// Until the mail that the answer did not wait for is left, and then delivered.
+async fn mail_comes(web: &Web, server: &MailServer, count: usize) {
+    let comes = async {
+        while server.taken().len() < count {
+            web.desk.work().await;
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), comes).await.expect("a mail");
+}
+
+#[tokio::test]
+async fn a_link_comes_by_mail_and_nobody_learns_whose_addresses_are_known() {
+    let (desk, server) = mailing().await;
+    let web = Web::of(desk, &[]).await;
+    let user = web.desk.user("Sam Miller", Role::Technician).await;
+    let users = web.desk.owner().await.get("users", &user.to_string()).await.ok();
+    let address = users["email"].as_str().unwrap();
+    let known = ask_for_link(&web, "203.0.113.7", address).await;
+    let unknown = ask_for_link(&web, "203.0.113.7", "nobody@example.com").await;
+    assert_eq!((known.status, unknown.status), (200, 200));
+    let same = text(&known).replace(address, "nobody@example.com");
+    assert_eq!(same, text(&unknown), "the answer is the same");
+    mail_comes(&web, &server, 1).await;
+    let letters = server.taken();
+    assert!(
+        letters[0].contains("Sam Miller") && letters[0].contains("Subject: Sign in to Test Windows"),
+        "{}",
+        letters[0]
+    );
+    let path = link(&letters[0]).split_once("/sign-in/").unwrap().1.to_string();
+    let signed_in = web.send(open(Method::POST, &format!("/sign-in/{path}"), "")).await;
+    assert_eq!((signed_in.status, header(&signed_in, "location")), (303, "/queue"));
+    assert_eq!(server.taken().len(), 1, "nobody else got mail");
+}
+
+#[tokio::test]
+async fn links_are_not_mailed_too_often_and_not_to_what_is_no_address() {
+    let (desk, server) = mailing().await;
+    let web = Web::of(desk, &[]).await;
+    for wrong in ["", "nobody", "a b@example.com", "<script>@x"] {
+        let page = ask_for_link(&web, "203.0.113.8", wrong).await;
+        assert_eq!(page.status, 422, "{wrong}");
+        assert!(text(&page).contains("Write an address like"), "{wrong}");
+        assert!(!text(&page).contains("<script>@"), "what was typed is text");
+    }
+    let mut told = Vec::new();
+    for nth in 0..5 {
+        told.push(ask_for_link(&web, &format!("198.51.100.{nth}"), "jo@example.com").await.status);
+    }
+    assert_eq!(told, [200, 200, 200, 429, 429], "whoever asks, from wherever");
+    let foreign = with(open(Method::POST, "/sign-in", "email=jo%40example.com"), "origin", "https://evil.example");
+    assert_eq!(web.send(foreign).await.status, 403);
+    assert!(server.taken().is_empty());
 }

@@ -40,7 +40,11 @@ impl Web {
 
     /// With these words more on the command line.
     pub async fn with(words: &[&str]) -> Self {
-        let desk = Desk::open().await;
+        Self::of(Desk::open().await, words).await
+    }
+
+    /// The doors of a desk that is there already.
+    pub async fn of(desk: Desk, words: &[&str]) -> Self {
         let words = ["frontdesk"].iter().chain(words).chain(&["serve"]);
         let config = Config::read(&Arguments::parse_from(words)).unwrap();
         let doors = frontdesk::assemble::doors(&desk.office, &config, CancellationToken::new()).unwrap();

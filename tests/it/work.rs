@@ -13,7 +13,7 @@ use crate::desk::Desk;
 use crate::smtp::{MailServer, Mood};
 
 /// A desk whose mail goes to a server of its own.
-async fn mailing() -> (Desk, MailServer) {
+pub async fn mailing() -> (Desk, MailServer) {
     let server = MailServer::start().await;
     let mail = Mail::smtp(&server.url(), "office@rocketcity.example").unwrap();
     (Desk::mailing(handlers::domains(), mail).await, server)
@@ -32,7 +32,7 @@ async fn errand(desk: &Desk, errand: &Value) -> Value {
 }
 
 /// The link in a mail. Long lines are broken in transit (quoted-printable, RFC 2045).
-fn link(letter: &str) -> String {
+pub fn link(letter: &str) -> String {
     let letter = letter.replace("=\n", "").replace("=3D", "=");
     let start = letter.find("http").expect("a link");
     letter[start..].split_whitespace().next().unwrap().to_string()
