@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::call::Who;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::kinds::{Entity, Id};
 use crate::tx::Tx;
 
 /// A row belongs to rows of another type: makes both `include`s, of the children and of the parent.
@@ -69,6 +70,23 @@ pub struct Listing<R> {
     pub rows: Vec<Keyed<R>>,
     /// How many match in all, counted to 1,001.
     pub total: i64,
+}
+
+impl<R> Listing<R> {
+    /// Rows in the order of their ids, up or down; an id carries the time at which it was made.
+    pub fn by_id(rows: impl IntoIterator<Item = R>, total: i64, id: impl Fn(&R) -> Uuid) -> Self {
+        let rows = rows.into_iter().map(|row| Keyed { key: Key(String::new(), id(&row)), row });
+        Self { rows: rows.collect(), total }
+    }
+}
+
+impl Tx<'_> {
+    /// One row of a data type by its id, as a question for it would show it to this caller.
+    pub async fn one<D: Data, T: Entity>(&mut self, question: D, id: Id<T>) -> Result<D::Row> {
+        let query = Query { ids: Some(vec![id.uuid()]), after: None, limit: 1 };
+        let found = question.list(query, self).await?.rows.pop();
+        found.map(|keyed| keyed.row).ok_or_else(|| Error::not_found::<T>(id))
+    }
 }
 
 /// Something readable, declared by the type of its filters.

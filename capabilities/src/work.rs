@@ -67,7 +67,10 @@ impl Office {
             if let Err(error) = self.keep_all_standing(&mut standing_since).await {
                 tracing::warn!("standing schedules could not be kept: {}", error.message());
             }
-            let worked = self.work_off().await;
+            // In a task of its own: whatever panics there must not end the worker.
+            let office = self.clone();
+            let round = tokio::spawn(async move { office.work_off().await }).await;
+            let worked = round.unwrap_or_else(|error| Err(Error::Internal(error.to_string())));
             if let Err(error) = &worked {
                 tracing::warn!("work could not be done: {}", error.message());
             }

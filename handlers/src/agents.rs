@@ -124,9 +124,7 @@ impl Data for Agents {
 }
 
 async fn load(id: Id<Agent>, tx: &mut Tx<'_>) -> Result<AgentRow> {
-    let query = Query { ids: Some(vec![id.uuid()]), after: None, limit: 1 };
-    let row = Agents {}.list(query, tx).await?.rows.pop().map(|keyed| keyed.row);
-    row.ok_or_else(|| Error::not_found::<Agent>(id))
+    tx.one(Agents {}, id).await
 }
 
 /// An agent with its token, the only time it is seen.

@@ -1,9 +1,7 @@
 //! What a person must look at, because the office could not do it by itself. The kernel raises alerts; here they are read,
 //! acknowledged, and what they are about is tried again.
 
-use capabilities::{
-    Action, Data, Domain, Effect, Entity, Error, Gate, Id, Key, Keyed, Listing, Query, Result, Tx, Who,
-};
+use capabilities::{Action, Data, Domain, Effect, Entity, Gate, Id, Listing, Query, Result, Tx, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -100,14 +98,12 @@ impl Data for Alerts {
             version: row.version,
             created_at: row.created_at,
         });
-        Ok(Listing { rows: rows.map(|row| Keyed { key: Key(String::new(), row.id), row }).collect(), total })
+        Ok(Listing::by_id(rows, total, |row| row.id))
     }
 }
 
 async fn load(id: Id<Alert>, tx: &mut Tx<'_>) -> Result<AlertRow> {
-    let query = Query { ids: Some(vec![id.uuid()]), after: None, limit: 1 };
-    let found = Alerts { acknowledged: None }.list(query, tx).await?.rows.pop();
-    found.map(|keyed| keyed.row).ok_or_else(|| Error::not_found::<Alert>(id))
+    tx.one(Alerts { acknowledged: None }, id).await
 }
 
 async fn take_note(id: Id<Alert>, tx: &mut Tx<'_>) -> Result<()> {

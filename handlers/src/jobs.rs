@@ -1,6 +1,6 @@
 //! What is due later and what goes out: read here; worked off by the kernel.
 
-use capabilities::{Action, Data, Domain, Effect, Gate, Key, Keyed, Listing, Query, Result, Standing, Tidied, Tx, Who};
+use capabilities::{Action, Data, Domain, Effect, Gate, Listing, Query, Result, Standing, Tidied, Tx, Who};
 use chrono::{DateTime, NaiveTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -115,7 +115,7 @@ impl Data for Jobs {
             created_at: row.created_at,
             ended_at: row.ended_at,
         });
-        Ok(Listing { rows: rows.map(|row| Keyed { key: Key(String::new(), row.id), row }).collect(), total })
+        Ok(Listing::by_id(rows, total, |row| row.id))
     }
 }
 
@@ -210,7 +210,7 @@ impl Data for Errands {
             created_at: row.created_at,
             ended_at: row.ended_at,
         });
-        Ok(Listing { rows: rows.map(|row| Keyed { key: Key(String::new(), row.id), row }).collect(), total })
+        Ok(Listing::by_id(rows, total, |row| row.id))
     }
 }
 

@@ -128,9 +128,7 @@ impl Data for Notes {
 }
 
 async fn load(id: Id<Note>, tx: &mut Tx<'_>) -> Result<NoteRow> {
-    let query = Query { ids: Some(vec![id.uuid()]), after: None, limit: 1 };
-    let mut listing = Notes { contact_id: None }.list(query, tx).await?;
-    listing.rows.pop().map(|keyed| keyed.row).ok_or_else(|| Error::not_found::<Note>(id))
+    tx.one(Notes { contact_id: None }, id).await
 }
 
 /// Add a note to a contact.

@@ -1,8 +1,6 @@
 //! What was allowed always. A rule is made by allowing a request always; here it is read and revoked.
 
-use capabilities::{
-    Action, Data, Domain, Effect, Entity, Error, Gate, Id, Key, Keyed, Listing, Query, Result, Tx, Who,
-};
+use capabilities::{Action, Data, Domain, Effect, Entity, Gate, Id, Listing, Query, Result, Tx, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -115,8 +113,7 @@ impl Data for Rules {
             version: row.version,
             created_at: row.created_at,
         });
-        let rows = rows.map(|row| Keyed { key: Key(String::new(), row.id), row }).collect();
-        Ok(Listing { rows, total })
+        Ok(Listing::by_id(rows, total, |row| row.id))
     }
 }
 
@@ -153,8 +150,6 @@ impl Action for Revoke {
         )
         .execute(tx.db())
         .await?;
-        let query = Query { ids: Some(vec![self.rule_id.uuid()]), after: None, limit: 1 };
-        let found = Rules { active: None, agent_id: None }.list(query, tx).await?.rows.pop();
-        found.map(|keyed| keyed.row).ok_or_else(|| Error::not_found::<Rule>(self.rule_id))
+        tx.one(Rules { active: None, agent_id: None }, self.rule_id).await
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use capabilities::{
-    Action, CountryCode, Data, Domain, Effect, Entity, Error, FreeText, Gate, Id, Ids, Key, Keyed, Listing, Name,
-    Parent, Patch, Query, Result, Text, TimeZone, Tx, Who,
+    Action, CountryCode, Data, Domain, Effect, Entity, Error, FreeText, Gate, Id, Ids, Listing, Name, Parent, Patch,
+    Query, Result, Text, TimeZone, Tx, Who,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -130,8 +130,7 @@ impl Data for Addresses {
             (None, None) if (rows.len() as i64) < query.limit => rows.len() as i64,
             _ => self.count(contacts.as_deref(), tx).await?,
         };
-        let rows = rows.into_iter().map(|row| Keyed { key: Key(String::new(), row.id), row }).collect();
-        Ok(Listing { rows, total })
+        Ok(Listing::by_id(rows, total, |row| row.id))
     }
 }
 
@@ -162,9 +161,7 @@ impl Addresses {
 }
 
 async fn load(id: Id<Address>, tx: &mut Tx<'_>) -> Result<AddressRow> {
-    let query = Query { ids: Some(vec![id.uuid()]), after: None, limit: 1 };
-    let mut listing = Addresses { contact_id: None, city: None, postal_code: None }.list(query, tx).await?;
-    listing.rows.pop().map(|keyed| keyed.row).ok_or_else(|| Error::not_found::<Address>(id))
+    tx.one(Addresses { contact_id: None, city: None, postal_code: None }, id).await
 }
 
 /// A new service location.

@@ -4,7 +4,7 @@ mod changing;
 mod sessions;
 mod signing_in;
 
-use capabilities::{Data, Domain, Entity, Error, Id, Key, Keyed, Listing, Query, Result, Tx, Who};
+use capabilities::{Data, Domain, Entity, Error, Id, Listing, Query, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -57,9 +57,7 @@ pub(crate) struct User {
 
 /// One user, as people see them.
 async fn load(id: Id<UserEntity>, tx: &mut Tx<'_>) -> Result<User> {
-    let query = Query { ids: Some(vec![id.uuid()]), after: None, limit: 1 };
-    let found = Users { active: None }.list(query, tx).await?.rows.pop();
-    found.map(|keyed| keyed.row).ok_or_else(|| Error::not_found::<UserEntity>(id))
+    tx.one(Users { active: None }, id).await
 }
 
 fn refuse_deactivated(user: &User) -> Result<()> {
@@ -110,17 +108,14 @@ impl Data for Users {
         .fetch_all(tx.db())
         .await?;
         let total = rows.first().map_or(0, |row| row.total);
-        let rows = rows
-            .into_iter()
-            .map(|row| User {
-                id: row.id,
-                name: row.name,
-                role: row.role,
-                active: row.active,
-                email: row.email,
-                version: row.version,
-            })
-            .map(|row| Keyed { key: Key(String::new(), row.id), row });
-        Ok(Listing { rows: rows.collect(), total })
+        let rows = rows.into_iter().map(|row| User {
+            id: row.id,
+            name: row.name,
+            role: row.role,
+            active: row.active,
+            email: row.email,
+            version: row.version,
+        });
+        Ok(Listing::by_id(rows, total, |row| row.id))
     }
 }

@@ -1,6 +1,6 @@
 //! Where people are signed in. Kept by the kernel; here it is read, and ended.
 
-use capabilities::{Action, Data, Effect, Gate, Id, Key, Keyed, Listing, Query, Result, Role, SessionRow, Tx, Who};
+use capabilities::{Action, Data, Effect, Gate, Id, Listing, Query, Result, Role, SessionRow, Tx, Who};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -29,10 +29,7 @@ impl Data for Sessions {
         let own = tx.caller().id().filter(|_| !sees_all);
         let (_, after) = query.after();
         let (rows, total) = tx.sessions(own, self.user_id, query.ids.as_deref(), after, query.limit).await?;
-        Ok(Listing {
-            rows: rows.into_iter().map(|row| Keyed { key: Key(String::new(), row.id), row }).collect(),
-            total,
-        })
+        Ok(Listing::by_id(rows, total, |row| row.id))
     }
 }
 
