@@ -9,7 +9,7 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::answer::presentable;
-use crate::call::{Actor, Caller, Door, Source};
+use crate::call::{Actor, Caller, Door, Source, Who};
 use crate::call_log::{LogEntry, write_log};
 use crate::error::{Error, Result};
 use crate::gate;
@@ -84,11 +84,13 @@ enum Execution {
     Failed(Error),
     /// It would do something else than what was shown; what it had done is undone.
     Changed(Plan),
+    /// A step of it is for these people, and the decider is none of them; what it had done is undone.
+    Beyond(Who),
 }
 
 impl Tx<'_> {
-    /// Allows a request and carries it out. `seen` is the `plan` of the preview that was looked at. If it would no longer do what was shown, nothing is done: it stays pending
-    /// with a fresh preview, and the answer is `PLAN_CHANGED`.
+    /// Allows a request and carries it out. `seen` is the `plan` of the preview that was looked at. If it would no longer do
+    /// what was shown, nothing is done: it stays pending with a fresh preview, and the answer is `PLAN_CHANGED`.
     pub async fn allow(
         &mut self,
         id: Uuid,
@@ -125,6 +127,9 @@ impl Tx<'_> {
                 self.warn("execution_failed", format!("Allowed, but nothing was done: {}", error.message()), None);
                 let failed = Settlement { error: Some(error.to_json()), ..Settlement::default() };
                 self.settle(&held, "failed", Some("allow_once"), note, failed).await
+            }
+            Execution::Beyond(who) => {
+                Err(Error::Forbidden(format!("A step of `{}` is for {}.", action.name, who.in_words())))
             }
             Execution::Changed(plan) => {
                 self.renew(&held, &plan).await?;
@@ -226,9 +231,9 @@ impl Tx<'_> {
         let inputs = held.inputs();
         let result = crate::office::run(self, action, &inputs, held.is_batch).await?;
         // The steps of a workflow may ask for more than the workflow itself.
-        if !decider.is_among(self.running.judgement.who) {
-            let message = format!("A step of `{}` is for {}.", action.name, self.running.judgement.who.in_words());
-            return Err(Error::Forbidden(message));
+        let who = self.running.judgement.who;
+        if !decider.is_among(who) {
+            return Ok(Execution::Beyond(who));
         }
         let plan = Plan::of(self, &inputs).await?;
         if plan.hash != held.plan_hash {

@@ -84,6 +84,15 @@ pub(crate) async fn keep_outcome(tx: &mut Tx<'_>, action: &ActionEntry, key: &st
     store(tx, key, stored).await
 }
 
+/// Frees a key whose call was refused: only what was done, or waits, is kept for repeats.
+pub(crate) async fn release(tx: &mut Tx<'_>, key: &str) -> Result<()> {
+    let (org_id, caller) = (tx.org_id(), tx.caller().key());
+    sqlx::query!("delete from idempotency_keys where org_id = $1 and caller = $2 and key = $3", org_id, caller, key)
+        .execute(tx.db())
+        .await?;
+    Ok(())
+}
+
 /// Stores that a request came of it: a repeat is answered with what became of that.
 pub(crate) async fn keep_authorization(tx: &mut Tx<'_>, key: &str, id: Uuid) -> Result<()> {
     store(tx, key, json!({"authorization_id": id})).await

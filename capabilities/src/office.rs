@@ -10,7 +10,7 @@ use crate::call_log::{LogEntry, write_log};
 use crate::circuits::Circuits;
 use crate::error::{Error, Result};
 use crate::gate::Gate;
-use crate::idempotency::{Earlier, earlier_outcome, keep_authorization, keep_outcome};
+use crate::idempotency::{Earlier, earlier_outcome, keep_authorization, keep_outcome, release};
 use crate::plan::Plan;
 use crate::prepared::{Prepared, place, validate};
 use crate::queue;
@@ -237,6 +237,9 @@ impl Office {
 
     /// Commits although the answer is a refusal: what the action wrote to say so must stay.
     async fn keep_refusal(&self, mut tx: Tx<'_>, asked: Asked<'_>, error: Error) -> Result<Outcome> {
+        if let Some(key) = &asked.prepared.key {
+            release(&mut tx, key).await?;
+        }
         let input = Some(asked.prepared.input());
         let entry = LogEntry { input, error: Some(&error), ..LogEntry::of(asked.action.name, "refused") };
         write_log(&mut tx, asked.source, entry).await?;
@@ -257,7 +260,7 @@ impl Office {
     async fn look_up(&self, caller: &Caller, id: Uuid, meta: Meta) -> Result<Outcome> {
         let mut tx = Tx::open(self, caller, Access::Write, meta.request_id, meta.timestamp).await?;
         let found = queue::authorization(id, &mut tx).await?;
-        if caller.is_agent() {
+        if caller.is_agent() && found.decision.is_some() {
             queue::mark_told(id, &mut tx).await?;
         }
         let timezone = tx.org().timezone;

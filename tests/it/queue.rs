@@ -1,7 +1,9 @@
 //! What agents ask and people decide: held with what it would do, decided once, carried out as shown.
 
-use capabilities::Options;
+use capabilities::{Action, Domain, Effect, Gate, Options, Result, Tx, Who};
 use chrono::TimeDelta;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, Reply};
@@ -205,8 +207,13 @@ async fn when_the_world_changed_nothing_is_done_and_the_fresh_preview_waits() {
     assert_eq!(desk.count("row_log").await, before, "nothing was done");
     assert_eq!(owner.get("authorizations", &id).await.ok()["stake"]["records"], 5);
 
-    // Somebody who still looks at the first preview cannot approve the second one unseen.
+    // A key with which nothing was done is free: the same decision, sent again, is a decision and not a repeat.
+    let keyed = || Options { idempotency_key: Some("allow".into()), ..Options::default() };
     let stale = json!({"authorization_id": id, "plan": seen});
+    for _ in 0..2 {
+        owner.call_with("authorization.allow_once", stale.clone(), keyed()).await.refused("PLAN_CHANGED");
+    }
+    // Somebody who still looks at the first preview cannot approve the second one unseen.
     owner.call("authorization.allow_once", stale.clone()).await.refused("PLAN_CHANGED");
     owner.call("authorization.allow_always", stale).await.refused("PLAN_CHANGED");
     owner.call("authorization.allow_once", json!({"authorization_id": id, "plan": fresh["plan"]})).await.ok();
@@ -456,4 +463,55 @@ async fn more_than_fifty_changes_of_one_kind_within_minutes_wait() {
     assert_eq!(asked.reasons(), ["burst"]);
     desk.pass(TimeDelta::minutes(11));
     agent.call("contact.create", jane).await.ok();
+}
+
+/// Do what only owners may.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Step {}
+#[derive(Serialize, JsonSchema)]
+struct Stepped {}
+impl Action for Step {
+    const NAME: &str = "trial.step";
+    const EFFECT: Effect = Effect::Adds;
+    const GATE: Gate = Gate::Unrestricted;
+    const WHO: Who = Who::OWNERS;
+    type Output = Stepped;
+    fn example() -> Value {
+        json!({})
+    }
+    async fn run(self, _: &mut Tx<'_>) -> Result<Stepped> {
+        Ok(Stepped {})
+    }
+}
+
+/// Do it among other things.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Whole {}
+impl Action for Whole {
+    const NAME: &str = "trial.whole";
+    const EFFECT: Effect = Effect::Adds;
+    const GATE: Gate = Gate::RequiresAuthorization;
+    const WHO: Who = Who::MANAGERS;
+    type Output = Stepped;
+    fn example() -> Value {
+        json!({})
+    }
+    async fn run(self, tx: &mut Tx<'_>) -> Result<Stepped> {
+        tx.call(Step {}).await
+    }
+}
+
+#[tokio::test]
+async fn who_may_not_do_every_step_may_not_allow_the_whole_and_it_waits_for_who_may() {
+    let mut domains = handlers::domains();
+    domains.push(Domain::new("trial", "What has steps").action::<Step>().action::<Whole>());
+    let desk = Desk::with(domains).await;
+    let agent = desk.agent().await;
+    let id = agent.call_because("trial.whole", json!({})).await.held();
+    let error = desk.manager().await.allow_once(&id).await.refused("FORBIDDEN");
+    assert!(error["message"].as_str().unwrap().contains("owners"), "{error}");
+    assert_eq!(agent.check(&id).await.held(), id, "it is not settled by somebody who could not");
+    assert_eq!(desk.owner().await.allow_once(&id).await.ok()["status"], "executed");
 }
