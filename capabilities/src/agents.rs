@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::gate::Gate;
 use crate::office::Office;
 use crate::tokens::AgentToken;
-use crate::tx::{Access, Tx};
+use crate::tx::Access;
 use crate::world::Database;
 
 /// An agent just made, with its token: the only time it is seen.
@@ -90,8 +90,7 @@ impl Office {
     /// The caller of automations in an organization, by what it does: `demo`, `reminders`.
     pub async fn system(&self, org: Uuid, name: &str) -> Result<Caller> {
         let stranger = stranger(org, name);
-        let now = self.clock.now();
-        let mut tx = Tx::open(self, &stranger, Access::Read, self.ids.next(now), now).await?;
+        let mut tx = self.begin(&stranger, Access::Read).await?;
         let facts = sqlx::query!("select timezone, currency, country from orgs where org_id = $1 and id = $1", org)
             .fetch_optional(tx.db())
             .await?
@@ -104,7 +103,7 @@ impl Office {
         let now = self.clock.now();
         let org = self.ids.next(now);
         let caller = system_of(org_facts(org, &new.timezone, &new.currency, &new.country)?, "administrator");
-        let mut tx = Tx::open(self, &caller, Access::Write, self.ids.next(now), now).await?;
+        let mut tx = self.begin(&caller, Access::Write).await?;
         sqlx::query!(
             r#"
             insert into orgs (org_id, id, name, timezone, currency, country, created_at, updated_at)
@@ -133,8 +132,7 @@ impl Office {
         source: &Source,
     ) -> Result<NewAgent> {
         let caller = self.system(org, "administrator").await?;
-        let now = self.clock.now();
-        let mut tx = Tx::open(self, &caller, Access::Write, self.ids.next(now), now).await?;
+        let mut tx = self.begin(&caller, Access::Write).await?;
         let agent = tx.enrol_agent(name, expires_at).await?;
         write_log(&mut tx, source, LogEntry::done("agent.create", json!({"name": name, "expires_at": expires_at})))
             .await?;

@@ -60,8 +60,8 @@ impl Office {
         let email: EmailAddress = email.parse().map_err(|why: String| Error::invalid("/email", why))?;
         let name: Text<100> = name.parse().map_err(|why: String| Error::invalid("/name", why))?;
         let caller = self.system(org, "administrator").await?;
-        let now = self.clock.now();
-        let mut tx = Tx::open(self, &caller, Access::Write, self.ids.next(now), now).await?;
+        let mut tx = self.begin(&caller, Access::Write).await?;
+        let now = tx.now();
         let id = self.ids.next(now);
         sqlx::query!(
             r#"
@@ -106,8 +106,8 @@ impl Office {
         source: &Source,
     ) -> Result<LinkToken> {
         let caller = self.system(org, "administrator").await?;
-        let now = self.clock.now();
-        let mut tx = Tx::open(self, &caller, Access::Write, self.ids.next(now), now).await?;
+        let mut tx = self.begin(&caller, Access::Write).await?;
+        let now = tx.now();
         sqlx::query!(
             "delete from sign_in_links where org_id = $1 and user_id = $2 and expires_at < $3",
             org,
@@ -170,8 +170,7 @@ impl Office {
     /// Signs in by a link and uses it up; of two at the same time one succeeds.
     pub async fn sign_in(&self, token: &str, source: &Source) -> Result<(SessionToken, Caller)> {
         let link = self.good_link(token).await?;
-        let now = self.clock.now();
-        let mut tx = Tx::open(self, &link.caller, Access::Write, self.ids.next(now), now).await?;
+        let mut tx = self.begin(&link.caller, Access::Write).await?;
         use_up(&mut tx, link.id).await?;
         let session = open_session(&mut tx, source).await?;
         tx.commit().await?;
@@ -182,7 +181,7 @@ impl Office {
         let token = LinkToken::parse(token).ok_or_else(unknown_link)?;
         let org = token.org().ok_or_else(unknown_link)?;
         let (stranger, hash, now) = (stranger(org, "sign-in"), token.hash(), self.clock.now());
-        let mut tx = Tx::open(self, &stranger, Access::Read, self.ids.next(now), now).await?;
+        let mut tx = self.begin(&stranger, Access::Read).await?;
         let link = sqlx::query!(
             r#"
             select l.id, l.used_at, l.expires_at, u.id as user_id, u.name, u.role, u.deactivated_at,
@@ -249,8 +248,8 @@ impl Office {
     }
 
     async fn renew(&self, id: Uuid, session: &mut Session) -> Result<()> {
-        let now = self.clock.now();
-        let mut tx = Tx::open(self, &session.caller, Access::Write, self.ids.next(now), now).await?;
+        let mut tx = self.begin(&session.caller, Access::Write).await?;
+        let now = tx.now();
         let org_id = tx.org_id();
         sqlx::query!(
             "update sessions set last_seen_at = $3, expires_at = $4 where org_id = $1 and id = $2",
@@ -268,8 +267,7 @@ impl Office {
 
     /// Ends a session.
     pub async fn sign_out(&self, session: &Session, source: &Source) -> Result<()> {
-        let now = self.clock.now();
-        let mut tx = Tx::open(self, &session.caller, Access::Write, self.ids.next(now), now).await?;
+        let mut tx = self.begin(&session.caller, Access::Write).await?;
         let (org_id, hash) = (tx.org_id(), session.token.hash());
         sqlx::query!("delete from sessions where org_id = $1 and token_hash = $2", org_id, hash.as_slice())
             .execute(tx.db())
@@ -280,8 +278,7 @@ impl Office {
 
     /// The name of the caller's organization.
     pub async fn organization_name(&self, caller: &Caller) -> Result<String> {
-        let now = self.clock.now();
-        let mut tx = Tx::open(self, caller, Access::Read, self.ids.next(now), now).await?;
+        let mut tx = self.begin(caller, Access::Read).await?;
         let name = tx.organization_name().await?;
         tx.roll_back().await?;
         Ok(name)

@@ -92,6 +92,14 @@ impl Running {
     }
 }
 
+impl Office {
+    /// A transaction of its own, for what is no call of a caller: administration, signing in, work.
+    pub(crate) async fn begin(&self, caller: &Caller, access: Access) -> Result<Tx<'_>> {
+        let now = self.clock.now();
+        Tx::open(self, caller, access, self.ids.next(now), now).await
+    }
+}
+
 impl<'a> Tx<'a> {
     /// Opens a transaction for a call, in one round trip. One that only reads cannot write, whatever runs in it.
     pub(crate) async fn open(

@@ -18,7 +18,7 @@ use crate::errands::{Delivery, Undelivered};
 use crate::error::{Error, Result};
 use crate::office::Office;
 use crate::registry::ErrandEntry;
-use crate::tx::{Access, Tx};
+use crate::tx::Access;
 
 /// A word of the database can be lost, so workers look from time to time.
 const LOOKS_EVERY: Duration = Duration::from_secs(5);
@@ -93,7 +93,11 @@ impl Office {
             sqlx::query_scalar!(r#"select org_id as "org_id!" from frontdesk.orgs_with_work($1, $2)"#, now, ORGS);
         let mut done = 0;
         for org in orgs.fetch_all(self.database.pool()).await? {
-            done += self.work_off_of(org).await?;
+            match self.work_off_of(org).await {
+                Ok(more) => done += more,
+                // One organization's trouble must not hold up the others.
+                Err(error) => tracing::warn!(%org, "work could not be done: {}", error.message()),
+            }
         }
         Ok(done)
     }
@@ -116,18 +120,21 @@ impl Office {
             let (office, caller) = (self.clone(), caller.clone());
             deliveries.spawn(async move { office.deliver(&caller, errand).await });
         }
-        let mut done = 0;
+        // All of them are seen to their end, whatever became of one: what was cut off would be done again.
+        let (mut done, mut failed) = (0, None);
         while let Some(delivered) = deliveries.join_next().await {
-            delivered.map_err(|error| Error::Internal(error.to_string()))??;
-            done += 1;
+            match delivered.map_err(|error| Error::Internal(error.to_string())).flatten() {
+                Ok(()) => done += 1,
+                Err(error) => failed = Some(error),
+            }
         }
-        Ok(done)
+        failed.map_or(Ok(done), Err)
     }
 
     /// In two steps over a sharded database: whose work is due was asked before; here within one organization.
     async fn claim_errands(&self, caller: &Caller) -> Result<Vec<Claimed>> {
-        let now = self.clock.now();
-        let mut tx = Tx::open(self, caller, Access::Write, self.ids.next(now), now).await?;
+        let mut tx = self.begin(caller, Access::Write).await?;
+        let now = tx.now();
         let org_id = tx.org_id();
         let claimed = sqlx::query_as!(
             Claimed,
@@ -165,6 +172,10 @@ impl Office {
         let Some(entry) = self.registry.errand(&errand.kind) else {
             return self.give_up(caller, &errand, "this version of the program does not know it").await;
         };
+        // Whoever tried before did not live to say what became of it.
+        if errand.attempts > ATTEMPTS {
+            return self.give_up(caller, &errand, "it was begun too often and never ended").await;
+        }
         let delivery = Delivery { office: self, caller, key: errand.id };
         let attempt = (entry.deliver)(errand.payload.clone(), &delivery);
         let result = timeout(PATIENCE, attempt).await;
@@ -193,7 +204,7 @@ impl Office {
     async fn put_off(&self, caller: &Caller, entry: &ErrandEntry, errand: &Claimed, why: &str) -> Result<()> {
         let now = self.clock.now();
         tracing::info!(errand = %errand.id, kind = entry.kind, attempt = errand.attempts, why, "an errand is put off");
-        let mut tx = Tx::open(self, caller, Access::Write, self.ids.next(now), now).await?;
+        let mut tx = self.begin(caller, Access::Write).await?;
         let (org_id, due_at) = (tx.org_id(), now + pause_after(errand.attempts));
         sqlx::query!(
             "update errands set due_at = $3, claimed_until = null, last_error = $4 where org_id = $1 and id = $2",
@@ -214,8 +225,8 @@ impl Office {
 
     /// The outcome is a call of its own, caused by the one that left the errand.
     async fn settle_errand(&self, caller: &Caller, errand: &Claimed, state: &str, why: Option<&str>) -> Result<()> {
-        let now = self.clock.now();
-        let mut tx = Tx::open(self, caller, Access::Write, self.ids.next(now), now).await?;
+        let mut tx = self.begin(caller, Access::Write).await?;
+        let now = tx.now();
         let org_id = tx.org_id();
         sqlx::query!(
             r#"
@@ -252,8 +263,8 @@ impl Office {
     }
 
     async fn claim_jobs(&self, caller: &Caller) -> Result<Vec<Due>> {
-        let now = self.clock.now();
-        let mut tx = Tx::open(self, caller, Access::Write, self.ids.next(now), now).await?;
+        let mut tx = self.begin(caller, Access::Write).await?;
+        let now = tx.now();
         let org_id = tx.org_id();
         let due = sqlx::query_as!(
             Due,
@@ -291,6 +302,9 @@ impl Office {
         if job.agent_disabled {
             return self.settle_job(caller, &job, "dropped", Some("its agent is disabled")).await;
         }
+        if job.attempts > ATTEMPTS {
+            return self.settle_job(caller, &job, "failed", Some("It was begun too often and never ended.")).await;
+        }
         // With its id as the key, a job whose worker died after the commit is not done again.
         let key = Some(format!("job {}", job.id));
         let call = Call {
@@ -309,8 +323,8 @@ impl Office {
     }
 
     async fn put_off_job(&self, caller: &Caller, job: &Due, why: &str) -> Result<()> {
-        let now = self.clock.now();
-        let mut tx = Tx::open(self, caller, Access::Write, self.ids.next(now), now).await?;
+        let mut tx = self.begin(caller, Access::Write).await?;
+        let now = tx.now();
         let (org_id, due_at) = (tx.org_id(), now + pause_after(job.attempts));
         sqlx::query!(
             "update jobs set due_at = $3, claimed_until = null, last_error = $4 where org_id = $1 and id = $2",
@@ -326,8 +340,8 @@ impl Office {
 
     /// A job is over; one of a standing schedule leaves the next.
     async fn settle_job(&self, caller: &Caller, job: &Due, state: &str, why: Option<&str>) -> Result<()> {
-        let now = self.clock.now();
-        let mut tx = Tx::open(self, caller, Access::Write, self.ids.next(now), now).await?;
+        let mut tx = self.begin(caller, Access::Write).await?;
+        let now = tx.now();
         let org_id = tx.org_id();
         sqlx::query!(
             "update jobs set state = $3, ended_at = $4, claimed_until = null, last_error = $5 where org_id = $1 and id = $2",
@@ -377,8 +391,7 @@ impl Office {
     /// Makes sure that one organization has the next job of every standing schedule.
     pub async fn keep_standing_of(&self, org: Uuid) -> Result<()> {
         let caller = self.system(org, "jobs").await?;
-        let now = self.clock.now();
-        let mut tx = Tx::open(self, &caller, Access::Write, self.ids.next(now), now).await?;
+        let mut tx = self.begin(&caller, Access::Write).await?;
         for standing in self.registry.standing() {
             tx.keep_standing(standing).await?;
         }

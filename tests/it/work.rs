@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use capabilities::world::Mail;
-use capabilities::{Action, Domain, Effect, Error, Gate, Result, Standing, Tx, Who};
+use capabilities::{Action, Delivery, Domain, Effect, Errand, Error, Gate, Result, Standing, Tx, Undelivered, Who};
 use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -367,4 +367,61 @@ async fn a_worker_is_woken_by_a_call_and_ends_when_it_is_told_to() {
     tokio::time::timeout(std::time::Duration::from_secs(30), arrives).await.expect("it is mailed by itself");
     drop(stop);
     worker.await.unwrap();
+}
+
+/// An errand whose delivery breaks the worker that tries it.
+#[derive(Serialize, Deserialize)]
+struct Breaks {}
+impl Errand for Breaks {
+    const KIND: &str = "breaks";
+    const SERVICE: &str = "trial";
+    fn summary(&self) -> String {
+        "What breaks".into()
+    }
+    async fn deliver(&self, _: &Delivery<'_>) -> std::result::Result<(), Undelivered> {
+        panic!("as a mistake in a delivery would");
+    }
+}
+
+/// Leave an errand that breaks its worker.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Break {}
+impl Action for Break {
+    const NAME: &str = "trial.break";
+    const EFFECT: Effect = Effect::Adds;
+    const GATE: Gate = Gate::Unrestricted;
+    const WHO: Who = Who::MANAGERS;
+    type Output = Counted;
+    fn example() -> Value {
+        json!({})
+    }
+    async fn run(self, tx: &mut Tx<'_>) -> Result<Counted> {
+        tx.errand(&Breaks {}).await?;
+        Ok(Counted { at: tx.now() })
+    }
+}
+
+#[tokio::test]
+async fn an_errand_that_breaks_its_worker_holds_nothing_up_and_is_given_up() {
+    let server = MailServer::start().await;
+    let mail = Mail::smtp(&server.url(), "office@rocketcity.example").unwrap();
+    let mut domains = handlers::domains();
+    domains.push(Domain::new("trial", "What breaks").action::<Break>().errand::<Breaks>());
+    let desk = Desk::alone(domains, mail).await;
+    let owner = desk.owner().await;
+    owner.call("trial.break", json!({})).await.ok();
+    invite(&desk, "Sam").await;
+    let worked = desk.office.work_off_of(desk.org).await;
+    assert!(worked.is_err(), "what broke is told");
+    assert_eq!(server.taken().len(), 1, "and the other errand of the round is done");
+    for _ in 0..13 {
+        desk.pass(TimeDelta::minutes(2));
+        desk.office.work_off().await.unwrap();
+    }
+    let errands = owner.read("errands", json!({"progress": "failed"})).await.ok();
+    assert_eq!((&errands[0]["kind"], errands.as_array().unwrap().len()), (&json!("breaks"), 1));
+    let alerts = owner.read("alerts", json!({})).await.ok();
+    assert!(alerts[0]["message"].as_str().unwrap().contains("What breaks could not be done"), "{alerts}");
+    assert_eq!(server.taken().len(), 1);
 }
