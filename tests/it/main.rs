@@ -32,6 +32,8 @@ mod mcp;
 #[cfg(test)]
 mod mcp_queue;
 #[cfg(test)]
+mod mcp_sizes;
+#[cfg(test)]
 mod mcp_stdio;
 #[cfg(test)]
 mod office_settings;
