@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -11,6 +12,8 @@ use capabilities::world::Mail;
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use sqlx::postgres::PgConnectOptions;
+
+use crate::limits;
 
 /// The back office of a small service business, run by a language model, with people keeping the last word.
 #[derive(Debug, Parser)]
@@ -62,6 +65,9 @@ pub struct Arguments {
     /// Opens /metrics for other machines; without it only this one may read it, and with a public URL nobody
     #[arg(long, global = true, env = "FRONTDESK_METRICS_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     metrics_token: Option<String>,
+    /// How many requests a second each agent and each person may make, and three times as many at once [default: 20]
+    #[arg(long, global = true, env = "FRONTDESK_RATE_LIMIT", value_name = "NUMBER")]
+    rate_limit: Option<String>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -216,6 +222,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What opens `/metrics` for other machines.
     pub metrics_token: Option<String>,
+    /// How many requests a second a caller may make.
+    pub rate_limit: NonZeroU32,
 }
 
 impl Config {
@@ -261,6 +269,11 @@ impl Config {
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8480))),
             log_format: wrong.log_format(arguments.log_format.as_deref()),
             metrics_token: arguments.metrics_token.clone().filter(|token| !token.is_empty()),
+            rate_limit: wrong
+                .parsed("FRONTDESK_RATE_LIMIT", arguments.rate_limit.as_deref(), "a whole number from 1", |text| {
+                    text.parse().ok()
+                })
+                .unwrap_or(limits::A_SECOND),
         };
         wrong.about_mail(arguments, &config);
         wrong.about_mode(production, &config);
@@ -406,10 +419,14 @@ mod tests {
             "mysql://x",
             "--mcp-sessions",
             "maybe",
+            "--rate-limit",
+            "0",
         ])
         .unwrap_err()
         .to_string();
-        for name in ["LISTEN", "MODE", "SECRET_KEY", "PUBLIC_URL", "CLOCK", "DATABASE_URL", "MCP_SESSIONS"] {
+        for name in
+            ["LISTEN", "MODE", "SECRET_KEY", "PUBLIC_URL", "CLOCK", "DATABASE_URL", "MCP_SESSIONS", "RATE_LIMIT"]
+        {
             assert!(error.contains(name), "{name} is missing in {error}");
         }
         assert!(!error.contains("abc"), "a secret does not belong in a message");

@@ -16,8 +16,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::peer::Network;
 
-/// A caller: so many at once, and so many a second from then on.
-const OF_CALLER: Quota = Quota::per_second(at_most(20)).allow_burst(at_most(60));
+/// A caller, without another number in the configuration: so many requests a second, and at once so many times that.
+pub const A_SECOND: NonZeroU32 = at_most(20);
+const AT_ONCE: NonZeroU32 = at_most(3);
 /// A network, of requests by nobody who is known.
 const OF_STRANGERS: Quota = Quota::per_second(at_most(5)).allow_burst(at_most(20));
 /// A network, of attempts to sign in; an office may sit behind one address.
@@ -57,8 +58,17 @@ struct WrongLinks {
 
 impl Default for Limits {
     fn default() -> Self {
+        Self::new(A_SECOND)
+    }
+}
+
+impl Limits {
+    /// Lets each caller ask so many times a second.
+    #[must_use]
+    pub fn new(a_second: NonZeroU32) -> Self {
+        let of_caller = Quota::per_second(a_second).allow_burst(a_second.saturating_mul(AT_ONCE));
         Self {
-            callers: Keyed::keyed(OF_CALLER),
+            callers: Keyed::keyed(of_caller),
             strangers: Keyed::keyed(OF_STRANGERS),
             sign_ins: Keyed::keyed(OF_SIGN_INS),
             addresses: Keyed::keyed(OF_ADDRESS),
@@ -66,9 +76,7 @@ impl Default for Limits {
             swept: Mutex::new(Instant::now()),
         }
     }
-}
 
-impl Limits {
     /// A caller asks, by whatever door.
     pub(crate) fn caller(&self, caller: &Caller) -> Result<()> {
         self.sweep();

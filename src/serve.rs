@@ -45,7 +45,8 @@ pub async fn serve(config: &Config, with_demo: bool) -> anyhow::Result<()> {
         true => demo::fill(&office, &data, &url(config, address)).await?,
         false => None,
     };
-    let (stop, streams, limits) = (CancellationToken::new(), CancellationToken::new(), Arc::<Limits>::default());
+    let (stop, streams) = (CancellationToken::new(), CancellationToken::new());
+    let limits = Arc::new(Limits::new(config.rate_limit));
     let server = assemble::mcp_server(&office)?.until(stop.clone()).admitting(admission(&limits));
     let router = assemble::doors_with(&office, config, server.clone(), limits, streams.clone())?;
     let embedded = matches!(config.database, DatabaseConfig::Embedded);

@@ -6,8 +6,11 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
+use sqlx::{AssertSqlSafe, Connection as _};
+
+/// How long a connection that was in order is taken to be so.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// Why a database cannot be served from.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +57,17 @@ impl Database {
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(5))
             .idle_timeout(Duration::from_secs(300))
+            // Each connection is asked whether it lives when it is given back; asking again before its next use would cost
+            // a round trip, and tells something new only after a while.
+            .test_before_acquire(false)
+            .before_acquire(|connection, known| {
+                Box::pin(async move {
+                    if known.idle_for > TRUSTED_FOR {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(options)
             .await?;
         refuse_unbound(&pool).await?;
