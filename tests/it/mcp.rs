@@ -366,6 +366,31 @@ async fn what_is_no_message_of_the_protocol_is_refused() {
 }
 
 #[tokio::test]
+async fn what_is_not_declared_is_not_there() {
+    let web = Web::open().await;
+    let completes = json!({"ref": {"type": "ref/prompt", "name": "x"}, "argument": {"name": "x", "value": ""}});
+    let asked = [
+        ("prompts/list", json!({})),
+        ("prompts/get", json!({"name": "x"})),
+        ("resources/list", json!({})),
+        ("resources/templates/list", json!({})),
+        ("completion/complete", completes),
+    ];
+    let modern = Client::modern(&web);
+    let found = modern.ask("server/discover", json!({})).await["result"].clone();
+    assert_eq!(found["capabilities"], json!({"tools": {}}));
+    for (client, status) in [(modern, 404), (Client::legacy(&web, LEGACY[0]).await, 200)] {
+        for (method, params) in &asked {
+            let mut request = json!({"jsonrpc": "2.0", "id": 1, "method": method});
+            request["params"] = params.clone();
+            let response = client.post(request).await;
+            let code = &message(&response)["error"]["code"];
+            assert_eq!((response.status, code), (status, &json!(-32601)), "{method}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_tool_is_an_error_of_the_protocol_that_names_the_tools() {
     let web = Web::open().await;
     for client in [Client::modern(&web), Client::legacy(&web, LEGACY[0]).await] {
