@@ -55,8 +55,17 @@ impl Program {
         pid.lines().next().unwrap().to_string()
     }
 
-    pub fn stop(mut self) {
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    pub fn stop(self) {
         assert!(command(&self.data).arg("stop").stdout(Stdio::null()).status().unwrap().success());
+        self.ended();
+    }
+
+    /// After it was told to stop: it ends well.
+    pub fn ended(mut self) {
         assert!(self.process.wait().unwrap().success());
         std::fs::remove_dir_all(&self.data).unwrap();
     }
@@ -64,7 +73,10 @@ impl Program {
 
 pub fn command(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_frontdesk"));
-    command.env_remove("DATABASE_URL").env_remove("DATABASE_OWNER_URL").arg("--data").arg(data);
+    for name in ["DATABASE_URL", "DATABASE_OWNER_URL", "FRONTDESK_AGENT_TOKEN"] {
+        command.env_remove(name);
+    }
+    command.arg("--data").arg(data);
     command
 }
 

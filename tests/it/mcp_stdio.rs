@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -14,6 +14,8 @@ use crate::mcp::{LEGACY, MODERN, envelope_of, initialize, meta};
 
 /// Longer than anything here takes; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// So many are sent before any answer is read: more than are let through, even where answering them takes seconds.
+const AT_ONCE: usize = 150;
 
 /// An installation of its own, which ends with the test.
 pub struct Installation {
@@ -69,16 +71,8 @@ impl Installation {
 
     fn client(&self, token: Option<&str>) -> Client {
         let mut command = self.command();
-        command.arg("mcp").envs(token.map(|token| ("FRONTDESK_AGENT_TOKEN", token)));
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (said, lines) = channel();
-        let output = BufReader::new(process.stdout.take().unwrap());
-        std::thread::spawn(move || {
-            for line in output.lines() {
-                let Ok(()) = said.send(line.unwrap()) else { break };
-            }
-        });
-        Client { input: process.stdin.take(), process, lines }
+        command.envs(token.map(|token| ("FRONTDESK_AGENT_TOKEN", token)));
+        Client::of(command)
     }
 
     fn stop(&self) -> bool {
@@ -100,20 +94,34 @@ impl Drop for Installation {
 }
 
 /// A running `frontdesk mcp`, of which every line is looked at.
-struct Client {
+pub struct Client {
     process: Child,
     input: Option<ChildStdin>,
     lines: Receiver<String>,
 }
 
 impl Client {
-    fn tell(&mut self, message: &Value) {
+    /// Of the installation that the command names.
+    pub fn of(mut command: Command) -> Self {
+        command.arg("mcp").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let (said, lines) = channel();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            for line in output.lines() {
+                let Ok(()) = said.send(line.unwrap()) else { break };
+            }
+        });
+        Self { input: process.stdin.take(), process, lines }
+    }
+
+    pub fn tell(&mut self, message: &Value) {
         writeln!(self.input.as_mut().unwrap(), "{message}").unwrap();
     }
 
     /// The next line, which must be a message of the protocol.
     #[track_caller]
-    fn hear(&self) -> Value {
+    pub fn hear(&self) -> Value {
         let line = self.lines.recv_timeout(PATIENCE).expect("an answer");
         let message: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not of the protocol: {line}"));
         assert_eq!(message["jsonrpc"], "2.0", "{line}");
@@ -136,7 +144,7 @@ impl Client {
     }
 
     /// Closes its input: it must end by itself, well, and without another word.
-    fn leave(mut self) {
+    pub fn leave(mut self) {
         drop(self.input.take());
         assert_eq!(self.lines.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected), "nothing is left to say");
         assert!(self.process.wait().unwrap().success());
@@ -249,4 +257,25 @@ fn a_client_whose_server_is_stopped_ends_although_its_input_is_open() {
     client.process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert!(client.process.wait().unwrap().success(), "{said}");
     assert!(client.input.is_some(), "nobody closed it");
+}
+
+#[test]
+fn an_agent_that_asks_too_often_waits_however_it_is_joined_and_others_do_not() {
+    let demo = Installation::demo();
+    let token = demo.token();
+    let params = json!({"name": "crm_capabilities", "arguments": {"action": "note.add"}, "_meta": meta()});
+    let ask = |id: usize| json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params});
+    let mut joined = [demo.client(Some(&token)), demo.client(Some(&token))];
+    let began = Instant::now();
+    joined.iter_mut().for_each(|client| (0..AT_ONCE).for_each(|id| client.tell(&ask(id))));
+    let answers: Vec<Value> =
+        joined.iter().flat_map(|client| (0..AT_ONCE).map(|_| envelope_of(&client.hear()))).collect();
+    let (answered, refused): (Vec<&Value>, Vec<&Value>) = answers.iter().partition(|answer| answer["success"] == true);
+    let most = 60 + 20 * (began.elapsed().as_secs() as usize + 1);
+    assert!((60..=most).contains(&answered.len()), "{} of one agent, not of one connection", answered.len());
+    for answer in refused {
+        assert_eq!((&answer["error"]["code"], &answer["error"]["retry"]), (&json!("RATE_LIMITED"), &json!("later")));
+    }
+    let mut other = demo.client(None);
+    assert_eq!(other.call("crm_capabilities", &params["arguments"])["success"], true, "another agent");
 }
