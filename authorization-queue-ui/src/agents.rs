@@ -2,11 +2,12 @@
 
 use axum::extract::{Extension, Form, Query, State};
 use axum::response::Response;
-use capabilities::Selection;
+use capabilities::{Error, Selection, amount_in_words};
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::page::with_status;
 use crate::words::{self, Moment};
 use crate::{Asked, Door, Listing, PAGE, Sent, Shared, Shown, Told, Visitor, Who, filters, onward, rows_of};
 
@@ -20,16 +21,37 @@ struct Line {
     expires: Option<Moment>,
     /// How many limits of its own it has.
     stricter: String,
+    /// What it did today, and how much of its budget that is.
+    spent: Vec<Spent>,
+    /// Its budgets as the form has them: empty for none.
+    actions: String,
+    messages: String,
+    /// What is wrong with what was typed, if anything, and where.
+    problem: String,
+    wrong_actions: bool,
+    wrong_messages: bool,
+}
+
+/// What an agent did today of one kind.
+#[derive(Serialize)]
+struct Spent {
+    /// "34 of 200 actions today".
+    said: String,
+    used: i64,
+    /// None without a budget.
+    most: Option<i64>,
+    /// When it renews, if nothing more is left.
+    renews: Option<Moment>,
 }
 
 pub(crate) async fn list(State(door): Shared, Extension(visitor): Who, asked: Asked<Told>) -> Response {
     let Query(told) = asked.unwrap_or_default();
-    let shown = door.agents(&visitor, &told).await;
+    let shown = door.agents(&visitor, &told, None).await;
     door.answered(&visitor, shown).await
 }
 
 impl Door {
-    async fn agents(&self, visitor: &Visitor, told: &Told) -> Shown {
+    async fn agents(&self, visitor: &Visitor, told: &Told, typed: Option<&Switch>) -> Shown {
         let selection = Selection {
             data_type: "agents".into(),
             filters: filters(&[]),
@@ -43,10 +65,11 @@ impl Door {
         };
         let house = self.house(visitor).await?;
         let listing = Listing::of(&answer, told.cursor.as_ref());
-        let lines: Vec<Line> = rows_of(answer.data).iter().map(|row| self.agent(visitor, row)).collect();
+        let lines: Vec<Line> = rows_of(answer.data).iter().map(|row| self.agent(visitor, row, typed)).collect();
         let notice = match told.told.as_deref() {
             Some("disabled") => "The agent is disabled: its token works no more, and what it had waiting is withdrawn.",
             Some("enabled") => "The agent may call again, with the token it had.",
+            Some("budget") => "Its budget is set, and holds from its next call on.",
             _ => "",
         };
         let may_switch = self.may(visitor, "agent.disable") && self.may(visitor, "agent.enable");
@@ -54,10 +77,19 @@ impl Door {
         Ok(self.show(visitor, &house, "agents", "agents.html", values))
     }
 
-    fn agent(&self, visitor: &Visitor, row: &Value) -> Line {
+    fn agent(&self, visitor: &Visitor, row: &Value, typed: Option<&Switch>) -> Line {
         let stricter = row["overrides"].as_object().map_or(0, serde_json::Map::len);
+        let id = words::text(&row["id"]);
+        let typed = typed.filter(|typed| typed.agent_id.as_deref() == Some(&id));
+        let most = |kind: &str| row["budget"][kind].as_i64().map(|most| most.to_string()).unwrap_or_default();
         Line {
-            id: words::text(&row["id"]),
+            spent: self.spent(visitor, row),
+            actions: typed.map_or_else(|| most("actions"), |typed| typed.actions.clone().unwrap_or_default()),
+            messages: typed.map_or_else(|| most("messages"), |typed| typed.messages.clone().unwrap_or_default()),
+            problem: typed.map(|_| NO_BUDGET.to_string()).unwrap_or_default(),
+            wrong_actions: typed.is_some_and(|typed| !is_budget(typed.actions.as_deref())),
+            wrong_messages: typed.is_some_and(|typed| !is_budget(typed.messages.as_deref())),
+            id,
             name: words::text(&row["name"]),
             last_call: self.moment_of(visitor, &row["last_call_at"]),
             disabled: self.moment_of(visitor, &row["disabled_at"]),
@@ -70,15 +102,71 @@ impl Door {
     }
 }
 
-/// Which agent is switched, and how.
+impl Door {
+    /// What it did today. Money is told only where there is a budget of it: nothing that agents do moves any yet.
+    fn spent(&self, visitor: &Visitor, row: &Value) -> Vec<Spent> {
+        let counted = |one: &'static str, many: &'static str| move |count| words::counted(count, one, many);
+        let currency = visitor.caller.org().currency;
+        let amount = move |minor| amount_in_words(minor, currency);
+        let kinds: [(&str, &dyn Fn(i64) -> String); 3] = [
+            ("actions", &counted("action", "actions")),
+            ("messages", &counted("message", "messages")),
+            ("money", &amount),
+        ];
+        let spent = kinds.into_iter().filter_map(|(kind, in_words)| {
+            let (used, most) = (row["used_today"][kind].as_i64()?, row["budget"][kind].as_i64());
+            let said = match most {
+                Some(most) if kind == "money" => format!("{} of {} today", in_words(used), in_words(most)),
+                Some(most) => format!("{used} of {} today", in_words(most)),
+                None if kind == "money" => return None,
+                None => format!("{} today", in_words(used)),
+            };
+            let renews = self.moment_of(visitor, &row["resets_at"]).filter(|_| most.is_some_and(|most| used >= most));
+            Some(Spent { said, used, most, renews })
+        });
+        spent.collect()
+    }
+}
+
+/// Said beside a budget that is none.
+const NO_BUDGET: &str = "Write whole numbers up to 1,000,000, or leave a field empty for no limit.";
+
+/// Whether it can be one, or empty for none.
+fn is_budget(typed: Option<&str>) -> bool {
+    let typed = typed.map_or("", str::trim);
+    typed.is_empty() || typed.parse().is_ok_and(|number: i32| (0..=1_000_000).contains(&number))
+}
+
+/// Which agent is switched, and how; or what it may do in a day.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Switch {
     agent_id: Option<String>,
     may_call: Option<String>,
+    actions: Option<String>,
+    messages: Option<String>,
+}
+
+impl Switch {
+    /// The budgets that were typed, null for an empty field; none if one is no whole number.
+    fn budget(&self) -> Option<Value> {
+        let mut input = json!({"agent_id": self.agent_id});
+        for (member, typed) in [("actions", &self.actions), ("messages", &self.messages)] {
+            match typed.as_deref().map(str::trim) {
+                None => {}
+                Some("") => input[member] = Value::Null,
+                Some(number) => input[member] = number.parse::<i32>().ok()?.into(),
+            }
+        }
+        Some(input)
+    }
 }
 
 pub(crate) async fn switch(State(door): Shared, Extension(visitor): Who, sent: Sent<Switch>) -> Response {
     let Form(switch) = sent.unwrap_or_default();
+    if switch.actions.is_some() || switch.messages.is_some() {
+        let shown = door.set_budget(&visitor, &switch).await;
+        return door.answered(&visitor, shown).await;
+    }
     let (action, there) = match switch.may_call.as_deref() {
         Some("yes") => ("agent.enable", "/queue/agents?told=enabled"),
         Some("no") => ("agent.disable", "/queue/agents?told=disabled"),
@@ -88,5 +176,20 @@ pub(crate) async fn switch(State(door): Shared, Extension(visitor): Who, sent: S
     match answer.success() {
         true => onward(there),
         false => door.refuse(&visitor, &answer).await,
+    }
+}
+
+impl Door {
+    async fn set_budget(&self, visitor: &Visitor, switch: &Switch) -> Shown {
+        let invalid = Error::InvalidInput(Vec::new()).code();
+        let again =
+            || async { Ok(with_status(self.agents(visitor, &Told::default(), Some(switch)).await?, invalid.status)) };
+        let Some(input) = switch.budget() else { return again().await };
+        let answer = self.call(visitor, "agent.set_budget", input).await;
+        match answer.error_code() {
+            None => Ok(onward("/queue/agents?told=budget")),
+            Some(code) if code == invalid.name => again().await,
+            Some(_) => Err(Box::new(answer)),
+        }
     }
 }

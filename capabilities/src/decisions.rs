@@ -17,6 +17,7 @@ use crate::plan::Plan;
 use crate::queue::{Authorization, authorization, plan_in_words};
 use crate::registry::ActionEntry;
 use crate::tx::{Running, Tx};
+use crate::verdict::ABOVE_RULES;
 use crate::watching::InnerCall;
 
 /// How a request is allowed.
@@ -330,8 +331,8 @@ impl Tx<'_> {
     }
 
     async fn make_rule(&mut self, held: &Held, terms: &RuleTerms) -> Result<Uuid> {
-        let known: Vec<String> =
-            held.reasons.as_array().into_iter().flatten().filter_map(|r| r["code"].as_str().map(Into::into)).collect();
+        let codes = held.reasons.as_array().into_iter().flatten().filter_map(|reason| reason["code"].as_str());
+        let known: Vec<String> = codes.filter(|code| !ABOVE_RULES.contains(code)).map(Into::into).collect();
         let asked = held.items();
         let (org_id, id, now, caller) = (self.org_id(), self.next_id(), self.now(), self.caller());
         sqlx::query!(

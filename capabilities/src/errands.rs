@@ -3,6 +3,7 @@
 
 use std::future::Future;
 
+use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,6 +21,14 @@ pub trait Errand: Serialize + DeserializeOwned + Send + Sync + 'static {
     const KIND: &'static str;
     /// The outside service it needs: while that is down, all errands that need it wait.
     const SERVICE: &'static str;
+    /// Whether it reaches customers or others outside. The freeze holds what does, and agents have a budget of it; what goes
+    /// to the business's own people goes out always.
+    const OUTWARD: bool = true;
+
+    /// The money that it moves, charged or refunded, in minor units of the organization's currency.
+    fn money(&self) -> i64 {
+        0
+    }
 
     /// One sentence for people: "E-mail to jane@example.com: Your appointment".
     fn summary(&self) -> String;
@@ -36,6 +45,8 @@ pub enum Undelivered {
     Later(String),
     /// It will never take it.
     Never(String),
+    /// Nothing calls for it any more: it ends well, and says this.
+    Needless(String),
 }
 
 impl From<Error> for Undelivered {
@@ -93,21 +104,33 @@ pub(crate) struct Recorded {
     /// What the worker gets; people see it in a preview.
     #[serde(skip)]
     pub payload: Value,
+    #[serde(skip)]
+    pub outward: bool,
+    #[serde(skip)]
+    pub money: i64,
 }
 
 impl Tx<'_> {
     /// Records something to be done outside after the commit.
     pub async fn errand<E: Errand>(&mut self, errand: &E) -> Result<()> {
+        let now = self.now();
+        self.errand_due(errand, now).await
+    }
+
+    /// The same for later.
+    pub(crate) async fn errand_due<E: Errand>(&mut self, errand: &E, due_at: DateTime<Utc>) -> Result<()> {
         if self.office().registry.errand(E::KIND).is_none() {
             return Err(Error::Internal(format!("no domain lists the errand {}", E::KIND)));
         }
         let payload = serde_json::to_value(errand).map_err(|error| Error::Internal(error.to_string()))?;
         let (org_id, id, call_id, now) = (self.org_id(), self.next_id(), self.call_id(), self.now());
-        let summary = errand.summary();
+        let (summary, money) = (errand.summary(), errand.money().saturating_abs());
         let state = sqlx::query_scalar!(
             r#"
-            insert into errands (org_id, id, call_id, kind, service, summary, payload, state, due_at, created_at)
-            select $1, $2, $3, $4, $5, $6, $7, case when o.frozen_at is null then 'recorded' else 'held' end, $8, $8
+            insert into errands
+              (org_id, id, call_id, kind, service, summary, payload, outward, money, state, due_at, created_at)
+            select $1, $2, $3, $4, $5, $6, $7, $8, $9,
+                   case when o.frozen_at is not null and $8 then 'held' else 'recorded' end, $10, $11
             from orgs o
             where o.org_id = $1 and o.id = $1
             returning state
@@ -119,11 +142,15 @@ impl Tx<'_> {
             E::SERVICE,
             summary,
             payload,
+            E::OUTWARD,
+            money,
+            due_at,
             now
         )
         .fetch_one(self.db())
         .await?;
-        self.running.errands.push(Recorded { id, kind: E::KIND.into(), summary, state, payload });
+        let (kind, outward) = (E::KIND.into(), E::OUTWARD);
+        self.running.errands.push(Recorded { id, kind, summary, state, payload, outward, money });
         Ok(())
     }
 }

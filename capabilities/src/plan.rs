@@ -24,6 +24,10 @@ pub struct Stake {
     /// Who would get something, such as an e-mail.
     #[serde(default)]
     pub recipients: Vec<String>,
+    /// The money that would be charged or refunded, in minor units of the organization's currency. Nothing that agents can do
+    /// moves any yet.
+    #[serde(default)]
+    pub money: i64,
 }
 
 /// What a call would do.
@@ -33,6 +37,7 @@ pub(crate) struct Plan {
     pub errands: Vec<Value>,
     pub warnings: Vec<Warning>,
     pub hash: Vec<u8>,
+    pub money: i64,
 }
 
 impl Plan {
@@ -41,13 +46,14 @@ impl Plan {
         let calls: Vec<Uuid> =
             std::iter::once(tx.call_id()).chain(tx.inner_calls.iter().map(|inner| inner.id)).collect();
         let changes = changes_of_calls(&calls, tx).await?;
+        let money = tx.running.spending(0).money;
         let errands = tx.running.errands.iter();
         let errands: Vec<Value> = errands
             .map(|errand| json!({"kind": errand.kind, "summary": errand.summary, "payload": errand.payload}))
             .collect();
         let canonical = Canonical { minted: numbered(&tx.running.minted()), now: tx.now() };
         let hash = Sha256::digest(canonical.plan(inputs, &changes, &errands)).to_vec();
-        Ok(Self { changes, errands, warnings: tx.running.warnings.clone(), hash })
+        Ok(Self { changes, errands, warnings: tx.running.warnings.clone(), hash, money })
     }
 
     /// As people and agents read it.
@@ -67,7 +73,7 @@ impl Plan {
         let recipients: BTreeSet<&str> =
             self.errands.iter().filter_map(|errand| errand["payload"]["to"].as_str()).collect();
         let recipients = recipients.into_iter().map(str::to_string).collect();
-        Stake { records: self.changes.len(), by_type, recipients }
+        Stake { records: self.changes.len(), by_type, recipients, money: self.money }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::answer::presentable;
 use crate::data::{Key, Keyed, Listing, Query};
 use crate::error::{Error, Result};
 use crate::gate::Reason;
+use crate::notices;
 use crate::plan::{Plan, Stake};
 use crate::prepared::Prepared;
 use crate::registry::ActionEntry;
@@ -285,6 +286,7 @@ pub(crate) async fn hold(
     .execute(tx.db())
     .await?;
     tx.announce(Some(id)).await?;
+    notices::give_notice(tx).await?;
     authorization(id, tx).await
 }
 

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
-use chrono_tz::Tz;
+use chrono::TimeDelta;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::action::Effect;
+use crate::budgets::{self, day_of};
 use crate::call::own_class;
 use crate::error::{Error, Result};
 use crate::gate::{Gate, Reason};
-use crate::jobs::first_moment;
 use crate::registry::ActionEntry;
 use crate::tx::Tx;
 
@@ -26,6 +25,11 @@ const AT_ONCE: TimeDelta = TimeDelta::minutes(10);
 
 const BULK: &str = "bulk";
 const BURST: &str = "burst";
+const OVERRIDE: &str = "override";
+const FROZEN: &str = "frozen";
+const OVER_BUDGET: &str = "over_budget";
+/// What stands above all rules, so that none covers it.
+pub(crate) const ABOVE_RULES: [&str; 3] = [OVERRIDE, FROZEN, OVER_BUDGET];
 
 /// How a call is judged.
 #[derive(Debug)]
@@ -48,6 +52,9 @@ struct Facts {
     recent: i64,
     recent_strict: i64,
     rules: Vec<Rule>,
+    /// What the agent may do in a day and what of it is used, if it has a budget.
+    #[serde(skip)]
+    budget: Option<budgets::Allotment>,
 }
 
 /// What was allowed always, as far as it narrows.
@@ -86,26 +93,37 @@ pub(crate) async fn judge(tx: &mut Tx<'_>, action: &ActionEntry, items: i32) -> 
     if facts.disabled {
         return Err(Error::Unauthenticated(format!("The agent {} is disabled.", tx.caller().name())));
     }
-    Ok(weigh(&facts, action, judgement.gate, judgement.reasons, items.into()))
+    let mut verdict = weigh(&facts, action, judgement.gate, judgement.reasons, items.into());
+    if let Some(message) = over_budget(tx, facts.budget.as_ref(), items.into()) {
+        verdict.class = Gate::RequiresAuthorization;
+        verdict.reasons.push(Reason { code: OVER_BUDGET.into(), message });
+    }
+    Ok(verdict)
 }
 
 async fn facts(tx: &mut Tx<'_>, action: &ActionEntry) -> Result<Facts> {
     let (agent, now, timezone) = (tx.caller().id(), tx.now(), tx.org().timezone);
-    let facts = sqlx::query_scalar!(
-        "select frontdesk.gate_facts($1, $2, $3, $4)",
+    let found = sqlx::query!(
+        "select frontdesk.gate_facts($1, $2, $3, $4) as gate, frontdesk.budget_facts($1, $4) as budget",
         agent,
         action.name,
         now - AT_ONCE,
-        day_began(now, timezone)
+        day_of(now, timezone).0
     )
     .fetch_one(tx.db())
     .await?;
-    serde_json::from_value(facts.unwrap_or_default()).map_err(|error| Error::Internal(error.to_string()))
+    let broken = |error: serde_json::Error| Error::Internal(error.to_string());
+    let facts: Facts = serde_json::from_value(found.gate.unwrap_or_default()).map_err(broken)?;
+    let budget = found.budget.map(serde_json::from_value).transpose().map_err(broken)?;
+    Ok(Facts { budget, ..facts })
 }
 
-/// The beginning of the organization's day.
-fn day_began(now: DateTime<Utc>, timezone: Tz) -> DateTime<Utc> {
-    first_moment(now.with_timezone(&timezone).date_naive().and_time(NaiveTime::MIN), timezone)
+/// Which budget of the agent's day the call that is running would pass, in words.
+fn over_budget(tx: &Tx<'_>, budget: Option<&budgets::Allotment>, items: i64) -> Option<String> {
+    let org = tx.org();
+    let renews = day_of(tx.now(), org.timezone).1.with_timezone(&org.timezone);
+    let renews = renews.format("on %A, %B %-d at %-I:%M %p").to_string();
+    budget?.overrun(tx.running.spending(items), &renews, org.currency)
 }
 
 fn weigh(facts: &Facts, action: &ActionEntry, declared: Gate, mut reasons: Vec<Reason>, items: i64) -> Verdict {
@@ -125,11 +143,11 @@ fn weigh(facts: &Facts, action: &ActionEntry, declared: Gate, mut reasons: Vec<R
     let mut class = if rule.is_some() { Gate::Unrestricted } else { judged };
     if let Some(stricter) = own_class(&facts.overrides, action.name).filter(|own| *own > class) {
         class = stricter;
-        reasons.push(Reason { code: "override".into(), message: "this agent has stricter limits than others".into() });
+        reasons.push(Reason { code: OVERRIDE.into(), message: "this agent has stricter limits than others".into() });
     }
     if facts.frozen {
         class = Gate::RequiresAuthorization;
-        reasons.push(Reason { code: "frozen".into(), message: "agents are frozen at the moment".into() });
+        reasons.push(Reason { code: FROZEN.into(), message: "agents are frozen at the moment".into() });
     }
     Verdict { class, judged, reasons, rule_id: rule.map(|rule| rule.id) }
 }
@@ -176,14 +194,6 @@ mod tests {
         assert!(!rule(&[], Some(10), None, 0).covers(&[reason(BURST)], 1));
         assert!(rule(&[], None, Some(10), 9).covers(&[reason(BURST)], 1));
         assert!(!rule(&[], None, Some(10), 9).covers(&[reason(BURST)], 2));
-    }
-
-    #[test]
-    fn a_day_begins_at_midnight_where_the_business_is() {
-        let at = |time: &str, zone: Tz| day_began(time.parse().unwrap(), zone).to_rfc3339();
-        assert_eq!(at("2030-01-07T05:59:00Z", chrono_tz::America::Chicago), "2030-01-06T06:00:00+00:00");
-        // In Beirut the clocks went from midnight to one on 2024-03-31.
-        assert_eq!(at("2024-03-31T12:00:00Z", chrono_tz::Asia::Beirut), "2024-03-30T22:00:00+00:00");
     }
 
     #[test]

@@ -145,6 +145,8 @@ impl Office {
               where e.org_id = $1 and e.ended_at is null and e.due_at <= $2
                 and (e.claimed_until is null or e.claimed_until <= $2)
                 and e.service <> all($3)
+                and (not e.outward
+                     or not exists (select 1 from orgs o where o.org_id = $1 and o.id = $1 and o.frozen_at is not null))
               order by e.due_at, e.id
               limit $4
               for update skip locked
@@ -153,7 +155,6 @@ impl Office {
             set claimed_until = $5, attempts = e.attempts + 1
             from due
             where e.org_id = $1 and e.id = due.id
-              and not exists (select 1 from orgs o where o.org_id = $1 and o.id = $1 and o.frozen_at is not null)
             returning e.id, e.call_id, e.kind, e.summary, e.payload, e.attempts
             "#,
             org_id,
@@ -186,6 +187,7 @@ impl Office {
                 self.circuits.worked(entry.service);
                 self.settle_errand(caller, &errand, "done", None).await
             }
+            Err(Undelivered::Needless(why)) => self.settle_errand(caller, &errand, "done", Some(&why)).await,
             Err(Undelivered::Never(why)) => {
                 // The service answered, so it is up.
                 self.circuits.worked(entry.service);
@@ -242,7 +244,7 @@ impl Office {
         )
         .execute(tx.db())
         .await?;
-        if let Some(why) = why {
+        if let (Some(why), "failed") = (why, state) {
             let message = format!("{} could not be done: {why}.", errand.summary);
             tx.alert("errand_failed", &message, Some(errand.id), None).await?;
         }

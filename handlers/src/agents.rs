@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use capabilities::{
-    Action, AgentToken, Data, Domain, Effect, Entity, Error, Gate, Id, Key, Keyed, Listing, Name, Patch, Problem,
-    Query, Result, Secret, Tx, Who,
+    Action, AgentToken, Budget, Data, Domain, Effect, Entity, Error, Gate, Id, Key, Keyed, Listing, Name, Patch,
+    Problem, Query, Result, Secret, Spent, Tx, Who,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -20,6 +20,7 @@ pub fn domain() -> Domain {
         .action::<Create>()
         .action::<RotateToken>()
         .action::<SetOverrides>()
+        .action::<SetBudget>()
         .action::<Disable>()
         .action::<Enable>()
 }
@@ -58,6 +59,12 @@ pub(crate) struct AgentRow {
     /// By action or domain: the class that holds for this agent where the action's own is milder.
     #[schemars(with = "BTreeMap<String, Stricter>")]
     overrides: Json<BTreeMap<String, Stricter>>,
+    /// What it may do in a day of the organization before each further change waits for a person; what is absent has no limit.
+    budget: Budget,
+    /// What it did by itself since the organization's day began; what people allowed is not in it.
+    used_today: Spent,
+    /// When the organization's next day begins and the budget is whole again, UTC.
+    resets_at: DateTime<Utc>,
     /// When it last called, UTC.
     last_call_at: Option<DateTime<Utc>>,
     /// Counts the changes.
@@ -66,7 +73,7 @@ pub(crate) struct AgentRow {
     created_at: DateTime<Utc>,
 }
 
-/// The models and programs that work here: their tokens' prefixes, limits and last calls.
+/// The models and programs that work here: their limits, what they did today, their last calls.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Agents {}
@@ -85,7 +92,8 @@ impl Data for Agents {
         let rows = sqlx::query!(
             r#"
             select id, name, token_prefix, expires_at, disabled_at,
-                   overrides as "overrides: Json<BTreeMap<String, Stricter>>", version, created_at,
+                   overrides as "overrides: Json<BTreeMap<String, Stricter>>", actions_per_day, messages_per_day,
+                   money_per_day, version, created_at,
                    (select count(*) from agents where org_id = $1 and ($2::uuid[] is null or id = any($2))) as "total!"
             from agents
             where org_id = $1
@@ -105,6 +113,7 @@ impl Data for Agents {
         let total = rows.first().map_or(0, |row| row.total);
         let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
         let last_calls = tx.last_calls(&ids).await?;
+        let (spent, resets_at) = tx.spent_today(&ids).await?;
         let rows = rows.into_iter().map(|row| {
             let row = AgentRow {
                 id: row.id,
@@ -113,6 +122,13 @@ impl Data for Agents {
                 expires_at: row.expires_at,
                 disabled_at: row.disabled_at,
                 overrides: row.overrides,
+                budget: Budget {
+                    actions: row.actions_per_day.map(i64::from),
+                    messages: row.messages_per_day.map(i64::from),
+                    money: row.money_per_day,
+                },
+                used_today: spent.get(&row.id).copied().unwrap_or_default(),
+                resets_at,
                 last_call_at: last_calls.get(&row.id).copied(),
                 version: row.version,
                 created_at: row.created_at,
@@ -267,6 +283,72 @@ impl Action for SetOverrides {
             org_id,
             self.agent_id.uuid(),
             Json(&self.overrides) as _
+        )
+        .execute(tx.db())
+        .await?;
+        load(self.agent_id, tx).await
+    }
+}
+
+/// Set what an agent may do in a day before each further change waits for a person.
+///
+/// A day is the organization's, from midnight to midnight. Beyond its budget a call is not refused: it waits with the reason
+/// `over_budget`, whatever rules say. What people allow and what is only rehearsed does not count.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SetBudget {
+    /// The agent.
+    pub agent_id: Id<Agent>,
+    /// Changes in a day, where each item of a call counts as one; 0 for none without a person, null for no limit.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub actions: Patch<i32>,
+    /// Messages in a day to customers and others outside; 0 for none without a person, null for no limit. Mail to the people
+    /// of the business does not count.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub messages: Patch<i32>,
+    /// Money in a day, charged or refunded, in minor units of the organization's currency, such as cents; 0 for none without a
+    /// person, null for no limit. Nothing that agents can do moves money yet.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1_000_000_000_000_i64))]
+    pub money: Patch<i64>,
+    /// Refuse if the agent is at another version by now.
+    pub expected_version: Option<i32>,
+}
+
+impl Action for SetBudget {
+    const NAME: &str = "agent.set_budget";
+    const EFFECT: Effect = Effect::Updates;
+    const GATE: Gate = Gate::PeopleOnly;
+    const WHO: Who = Who::OWNERS;
+    const EACH_TIME: bool = true;
+    type Output = AgentRow;
+
+    fn example() -> Value {
+        json!({"agent_id": "01970000-0000-7000-8000-000000000001", "actions": 200, "messages": 20, "money": null})
+    }
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<AgentRow> {
+        tx.lock(self.agent_id, self.expected_version).await?;
+        let org_id = tx.org_id();
+        let (actions, messages, money) = (self.actions.parts(), self.messages.parts(), self.money.parts());
+        sqlx::query!(
+            r#"
+            update agents
+            set actions_per_day = case when $3 then $4 else actions_per_day end,
+                messages_per_day = case when $5 then $6 else messages_per_day end,
+                money_per_day = case when $7 then $8 else money_per_day end
+            where org_id = $1 and id = $2
+            "#,
+            org_id,
+            self.agent_id.uuid(),
+            actions.0,
+            actions.1,
+            messages.0,
+            messages.1,
+            money.0,
+            money.1
         )
         .execute(tx.db())
         .await?;

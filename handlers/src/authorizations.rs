@@ -2,7 +2,7 @@
 
 use capabilities::{
     Action, Allowance, Authorization, AuthorizationQuery, Data, Domain, Effect, Entity, FreeText, Gate, Id, Listing,
-    Name, Patch, Query, Result, RuleTerms, Text, Tx, Who, authorizations,
+    Name, Patch, Query, QueueNotice, Result, RuleTerms, Text, Tx, Who, authorizations,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -17,6 +17,7 @@ pub fn domain() -> Domain {
         .action::<AllowAlways>()
         .action::<Deny>()
         .action::<Withdraw>()
+        .errand::<QueueNotice>()
 }
 
 /// A request of an agent.

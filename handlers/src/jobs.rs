@@ -128,13 +128,13 @@ pub(crate) struct Errand {
     kind: String,
     /// In words.
     summary: String,
-    /// recorded (will be done), held (until agents are no longer frozen), done or failed.
+    /// recorded (will be done), held (reaches people outside, so not until agents are no longer frozen), done or failed.
     state: String,
     /// When it is tried, or tried again, UTC.
     due_at: DateTime<Utc>,
     /// How often it was tried.
     attempts: i32,
-    /// What stood against it the last time.
+    /// What stood against it the last time; of one that is done, why nothing had to be sent.
     last_error: Option<String>,
     /// The call that left it.
     call_id: Uuid,
@@ -144,7 +144,9 @@ pub(crate) struct Errand {
     ended_at: Option<DateTime<Utc>>,
 }
 
-/// What goes out, such as mails: whether it is done, waits or failed. Only `done` means that it left.
+/// What goes out, such as mails: whether it is done, waits or failed.
+///
+/// Only `done` without a `last_error` means that it left.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Errands {

@@ -21,7 +21,7 @@ use crate::standing::{MINTED, Standing, done_because, is_for_agents, is_for_peop
 /// How an action that was done already refuses to be done again.
 const DONE_ALREADY: &[&str] = &["AUTHORIZATION_NOT_PENDING"];
 /// What a request changes although nothing was done yet.
-const OF_THE_QUEUE: &[&str] = &["authorizations", "call_log"];
+const OF_THE_QUEUE: &[&str] = &["authorizations", "call_log", "errands"];
 
 /// Close a contact's file, which the office decides each time.
 #[derive(Deserialize, JsonSchema)]
@@ -320,15 +320,22 @@ async fn an_action_that_is_not_unrestricted_asks_an_agent_for_its_reasoning_firs
     assert!(asked.contains("note.delete"), "{asked:?}");
 }
 
+/// What goes out besides the word to those who decide, which every request leaves.
+async fn errands_but_notices(desk: &Desk) -> Vec<Value> {
+    let errands = desk.owner().await.read("errands", json!({})).await.ok();
+    errands.as_array().unwrap().iter().filter(|errand| errand["kind"] != "queue_notice").cloned().collect()
+}
+
 #[tokio::test]
 async fn what_needs_an_authorization_waits_with_nothing_changed_and_is_done_when_it_is_allowed() {
     let trial = Registry::new(with_trial()).unwrap();
     for action in trial.actions().filter(|action| action.gate == Gate::RequiresAuthorization && !action.never_held) {
         let desk = Desk::with(with_trial()).await;
         let (standing, input) = Standing::sample(&desk, action).await;
-        let before = desk.state_without(OF_THE_QUEUE).await;
+        let (before, left) = (desk.state_without(OF_THE_QUEUE).await, errands_but_notices(&desk).await);
         let id = standing.agent.call_because(action.name, input).await.held();
         assert_eq!(desk.state_without(OF_THE_QUEUE).await, before, "{}", action.name);
+        assert_eq!(errands_but_notices(&desk).await, left, "{}", action.name);
         standing.agent.check(&id).await.held();
         let allowed = desk.owner().await.allow_once(&id).await.ok();
         assert_eq!(allowed["status"], "executed", "{}: {allowed:#}", action.name);

@@ -12,6 +12,8 @@ mod agents;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod budgets;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod contacts;
@@ -35,6 +37,8 @@ mod mcp_queue;
 mod mcp_sizes;
 #[cfg(test)]
 mod mcp_stdio;
+#[cfg(test)]
+mod notices;
 #[cfg(test)]
 mod office_settings;
 #[cfg(test)]

@@ -10,8 +10,8 @@ use crate::desk::Actor;
 use crate::rest::{Response, Web};
 
 /// A page in a person's browser.
-struct Page {
-    status: u16,
+pub struct Page {
+    pub status: u16,
     html: String,
     location: String,
 }
@@ -23,7 +23,7 @@ impl Page {
     }
 
     #[track_caller]
-    fn has(&self, texts: &[&str]) -> &Self {
+    pub fn has(&self, texts: &[&str]) -> &Self {
         for text in texts {
             assert!(self.words().contains(text) || self.html.contains(text), "{text:?} is missing:\n{}", self.html);
         }
@@ -31,7 +31,7 @@ impl Page {
     }
 
     #[track_caller]
-    fn has_not(&self, texts: &[&str]) -> &Self {
+    pub fn has_not(&self, texts: &[&str]) -> &Self {
         for text in texts {
             assert!(!self.words().contains(text) && !self.html.contains(text), "{text:?} is there:\n{}", self.html);
         }
@@ -39,7 +39,7 @@ impl Page {
     }
 
     #[track_caller]
-    fn leads_to(&self, path: &str) {
+    pub fn leads_to(&self, path: &str) {
         assert_eq!((self.status, self.location.as_str()), (303, path), "{}", self.html);
     }
 
@@ -62,7 +62,7 @@ impl Page {
     }
 }
 
-async fn look(web: &Web, person: &Actor, path: &str) -> Page {
+pub async fn look(web: &Web, person: &Actor, path: &str) -> Page {
     Page::of(&web.send(web.request_of(person, Method::GET, path, "")).await)
 }
 
@@ -78,7 +78,7 @@ fn encoded(text: &str) -> String {
 }
 
 /// Fills in a form of the person's own page and sends it.
-async fn submit(web: &Web, person: &Actor, path: &str, fields: &[(&str, &str)]) -> Page {
+pub async fn submit(web: &Web, person: &Actor, path: &str, fields: &[(&str, &str)]) -> Page {
     let fields = fields.iter().map(|(name, value)| format!("&{name}={}", encoded(value)));
     let form = format!("_csrf={}{}", person.session().csrf(), fields.collect::<String>());
     send(web, person, path, &form).await

@@ -138,20 +138,6 @@ async fn a_service_that_fails_five_times_is_left_alone_for_a_minute() {
 }
 
 #[tokio::test]
-async fn errands_of_a_frozen_office_wait_until_it_thaws() {
-    let (desk, server) = mailing().await;
-    let owner = desk.owner().await;
-    owner.call("org.freeze", json!({})).await.ok();
-    let left = invite(&desk, "Sam").await;
-    assert_eq!(left["state"], "held");
-    desk.work().await;
-    assert!(server.taken().is_empty());
-    owner.call("org.unfreeze", json!({})).await.ok();
-    desk.work().await;
-    assert_eq!((errand(&desk, &left).await["state"].clone(), server.taken().len()), (json!("done"), 1));
-}
-
-#[tokio::test]
 async fn an_errand_whose_worker_died_is_done_by_the_next_with_the_same_key() {
     let (desk, server) = mailing().await;
     let left = invite(&desk, "Sam").await;

@@ -26,7 +26,8 @@ struct Server {
 }
 
 impl Server {
-    fn start(database: &PgConnectOptions, mail: &MailServer) -> Self {
+    /// `clock` is near the desk's time, in which the errands are due.
+    fn start(database: &PgConnectOptions, mail: &MailServer, clock: &str) -> Self {
         let data = std::env::temp_dir().join(format!("frontdesk-worker-{}", fresh()));
         let app = database.clone().username(frontdesk::APP_ROLE).to_url_lossy();
         let process = Command::new(env!("CARGO_BIN_EXE_frontdesk"))
@@ -36,8 +37,7 @@ impl Server {
             .env("DATABASE_URL", app.as_str())
             .env("DATABASE_OWNER_URL", database.to_url_lossy().as_str())
             .env("SMTP_URL", mail.url())
-            // The desk's time, in which the errands are due.
-            .env("FRONTDESK_CLOCK", "2030-01-07T09:00:00Z")
+            .env("FRONTDESK_CLOCK", clock)
             .env("MAIL_FROM", "office@rocketcity.example")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -89,7 +89,8 @@ async fn two_servers_share_two_thousand_errands_and_one_that_is_killed_loses_non
         let items: Vec<Value> = (0..500).map(person).collect();
         owner.call_items("user.invite", items, capabilities::Options::default()).await.ok();
     }
-    let (mut first, _second) = (Server::start(desk.database(), &mail), Server::start(desk.database(), &mail));
+    let start = || Server::start(desk.database(), &mail, "2030-01-07T09:00:00Z");
+    let (mut first, _second) = (start(), start());
     until("half of the mail", || mail.taken().len() > ERRANDS / 2).await;
     first.process.kill().unwrap();
     first.process.wait().unwrap();
@@ -106,4 +107,27 @@ async fn two_servers_share_two_thousand_errands_and_one_that_is_killed_loses_non
     let twice = mailed(&mail).values().filter(|times| **times > 1).count();
     assert!(twice <= 2 * IN_HAND, "{twice} were mailed more than once; at most what was in hand may be");
     assert_eq!(mailed(&mail).len(), ERRANDS, "none is lost");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_killed_while_it_tells_the_deciders_leaves_none_out() {
+    const MANAGERS: usize = 60;
+    let mail = MailServer::start().await;
+    let nowhere = Mail::smtp(&mail.url(), "office@rocketcity.example").unwrap();
+    let desk = Desk::alone(handlers::domains(), nowhere).await;
+    for nth in 0..MANAGERS {
+        desk.user(&format!("Manager {nth}"), capabilities::Role::Manager).await;
+    }
+    desk.agent().await.call_on_each("contact.archive", &desk.contacts(6).await).await.held();
+    let start = || Server::start(desk.database(), &mail, "2030-01-07T09:01:00Z");
+    let mut first = start();
+    until("the first mail", || !mail.taken().is_empty()).await;
+    first.process.kill().unwrap();
+    first.process.wait().unwrap();
+    let overdue = "update errands set claimed_until = claimed_until - interval '1 hour' where org_id = $1";
+    sqlx::query(overdue).bind(desk.org).execute(&mut desk.sql().await).await.unwrap();
+    let _second = start();
+    until("a mail to each", || mailed(&mail).len() == MANAGERS).await;
+    let twice = mailed(&mail).values().filter(|times| **times > 1).count();
+    assert!(twice <= IN_HAND, "{twice} were mailed more than once; at most what was in hand may be");
 }

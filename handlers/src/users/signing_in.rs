@@ -29,6 +29,7 @@ pub(crate) struct SignInMail {
 impl Errand for SignInMail {
     const KIND: &str = "sign_in_mail";
     const SERVICE: &str = "mail";
+    const OUTWARD: bool = false;
 
     fn summary(&self) -> String {
         let what = if self.invited_by.is_some() { "Invitation" } else { "Sign-in link" };
