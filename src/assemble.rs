@@ -78,7 +78,7 @@ pub(crate) fn doors_with(
     let doorkeeper = Arc::new(Doorkeeper::new(office, &limits, config.public_url.as_ref()));
     let routes = rest::door(office, &doorkeeper)?
         .merge(mcp_http::door(office, &doorkeeper, server, settings))
-        .merge(pages::door(office, &doorkeeper)?)
+        .merge(pages::door(office, &doorkeeper, config.production)?)
         .merge(measuring::door(office, config.metrics_token.as_deref())?);
     let https = config.public_url.as_ref().is_some_and(|url| url.scheme_str() == Some("https"));
     let stack = Stack { office: office.clone(), limits, proxied: config.public_url.is_some(), https };

@@ -224,6 +224,8 @@ pub struct Config {
     pub metrics_token: Option<String>,
     /// How many requests a second a caller may make.
     pub rate_limit: NonZeroU32,
+    /// Whether it is no development any more.
+    pub production: bool,
 }
 
 impl Config {
@@ -274,9 +276,10 @@ impl Config {
                     text.parse().ok()
                 })
                 .unwrap_or(limits::A_SECOND),
+            production,
         };
         wrong.about_mail(arguments, &config);
-        wrong.about_mode(production, &config);
+        wrong.about_mode(&config);
         wrong.finish().map(|()| config)
     }
 }
@@ -341,8 +344,8 @@ impl Problems {
         }
     }
 
-    fn about_mode(&mut self, production: bool, config: &Config) {
-        if production {
+    fn about_mode(&mut self, config: &Config) {
+        if config.production {
             if config.public_url.as_ref().is_none_or(|url| url.scheme_str() != Some("https")) {
                 self.0.push(
                     "FRONTDESK_PUBLIC_URL: production mode needs the https URL others reach this server at".into(),

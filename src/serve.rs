@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use capabilities::Office;
-use capabilities::world::Clock;
+use capabilities::world::{Clock, Mail};
 use mcp::OfficeServer;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -54,7 +54,7 @@ pub async fn serve(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     let until = mcp_socket::Until { stop: stop.clone(), streams: streams.clone() };
     mcp_socket::listen(&socket, office.clone(), server.clone(), embedded, until).await?;
     write_private(&data.url(), url(config, address).as_bytes())?;
-    say_where(config, address, &data, demo.as_ref())?;
+    say_where(config, &office, &data, demo.as_ref())?;
     tokio::spawn(stop_when(asked_to_stop, stop.clone()));
     let worker = tokio::spawn(office.clone().work(stop.clone().cancelled_owned()));
     let upkeep = tokio::spawn(measuring::keep_up());
@@ -108,9 +108,9 @@ fn url(config: &Config, address: SocketAddr) -> String {
         .map_or_else(|| format!("http://{address}"), |url| url.to_string().trim_end_matches('/').into())
 }
 
-/// Ten lines for whoever started it.
-fn say_where(config: &Config, address: SocketAddr, data: &DataDir, demo: Option<&Demo>) -> anyhow::Result<()> {
-    let url = url(config, address);
+/// A dozen lines for whoever started it.
+fn say_where(config: &Config, office: &Office, data: &DataDir, demo: Option<&Demo>) -> anyhow::Result<()> {
+    let url = office.address();
     let token = demo.map_or("fd_… (make one with: frontdesk agent create NAME)", |demo| demo.agent_token.as_str());
     let stdio = demo::stdio(data)?;
     let mut out = std::io::stdout().lock();
@@ -126,6 +126,9 @@ fn say_where(config: &Config, address: SocketAddr, data: &DataDir, demo: Option<
         writeln!(out, "Owner         sign in by the link in {}", data.demo_owner().display())?;
     }
     writeln!(out, "Capabilities  {url}/api/capabilities   OpenAPI  {url}/openapi.json   MCP  {url}/mcp")?;
+    if let Some(files) = office.mail().and_then(Mail::files).filter(|_| !config.production) {
+        writeln!(out, "Mail          {url}/dev/mail, as files in {}", files.display())?;
+    }
     writeln!(out, "Agent token   {token}")?;
     writeln!(out, "MCP over stdio:")?;
     writeln!(out, "  {}", serde_json::json!({"mcpServers": {"frontdesk": stdio}}))?;

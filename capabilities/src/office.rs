@@ -90,6 +90,12 @@ impl Office {
         Self { mail: Some(mail), ..self }
     }
 
+    /// How it sends its mail.
+    #[must_use]
+    pub fn mail(&self) -> Option<&Mail> {
+        self.mail.as_ref()
+    }
+
     /// The same office, whose pages people find at `address`, without a slash at its end.
     #[must_use]
     pub fn at(self, address: impl Into<String>) -> Self {

@@ -1,6 +1,7 @@
 //! The people's door: pages made on the server, which work without scripts. A GET never changes anything, because mail
 //! scanners and browsers follow links by themselves.
 
+mod sent_mail;
 mod sign_in;
 
 use std::sync::Arc;
@@ -23,6 +24,8 @@ use sign_in::Proof;
 /// A form has a few short fields, and a note of up to 10,000 characters in percent encoding.
 const FORM_LIMIT: usize = 128 << 10;
 const TEMPLATES: &[(&str, &str)] = &[
+    ("sent_letter.html", include_str!("templates/sent_letter.html")),
+    ("sent_mail.html", include_str!("templates/sent_mail.html")),
     ("sign_in.html", include_str!("templates/sign_in.html")),
     ("sign_in_link.html", include_str!("templates/sign_in_link.html")),
 ];
@@ -44,12 +47,12 @@ struct Pages {
 
 type Shared = State<Arc<Pages>>;
 
-/// The routes of the pages.
-pub(crate) fn door(office: &Arc<Office>, doorkeeper: &Arc<Doorkeeper>) -> anyhow::Result<Router> {
+/// The routes of the pages. What the office mailed is shown where it is tried out, and in production not even there.
+pub(crate) fn door(office: &Arc<Office>, doorkeeper: &Arc<Doorkeeper>, production: bool) -> anyhow::Result<Router> {
     let templates = Arc::new(Templates::new(TEMPLATES)?);
     let pages = Arc::new(Pages { office: office.clone(), doorkeeper: doorkeeper.clone(), templates });
     let queue = authorization_queue_ui::door(office, &pages.templates).layer(from_fn_with_state(pages.clone(), admit));
-    Ok(Router::new()
+    let routes = Router::new()
         .route("/sign-in", get(sign_in::explain).post(sign_in::send_link))
         .route("/sign-in/{token}", get(sign_in::ask).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
@@ -58,7 +61,8 @@ pub(crate) fn door(office: &Arc<Office>, doorkeeper: &Arc<Doorkeeper>) -> anyhow
         .with_state(pages.clone())
         .merge(pages.templates.files())
         .merge(queue)
-        .layer(map_response(with_headers)))
+        .layer(map_response(with_headers));
+    Ok(if production { routes } else { routes.merge(sent_mail::routes(&pages)) })
 }
 
 /// Lets people into the queue: whoever is not signed in goes and does that first, and a form must prove whose it is.

@@ -60,6 +60,8 @@ mod rest_bad_input;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
+mod sent_mail;
+#[cfg(test)]
 mod smtp;
 #[cfg(test)]
 mod standing;
