@@ -224,19 +224,42 @@ async fn why(ids: &[Uuid], terms: &Terms, tx: &mut Tx<'_>) -> Result<HashMap<Uui
     let org_id = tx.org_id();
     let rows = sqlx::query!(
         r#"
-        select distinct on (s.id, t.place)
-               s.id as "id!", t.term as "term!", f.field as "field!", w.word as "word!"
+        with terms as materialized (
+          select t.term, t.place, f.folded, frontdesk.misspellings(f.folded) as spellings
+          from unnest($3::text[]) with ordinality as t (term, place)
+          cross join lateral (select frontdesk.fold(t.term) as folded offset 0) f
+        )
+        select s.id as "id!", t.term as "term!", closest.field as "field!", closest.word as "word!"
         from contact_search s
-        cross join unnest($3::text[]) with ordinality as t (term, place)
-        cross join lateral (select frontdesk.fold(t.term) as term) q
+        cross join terms t
         cross join lateral (
-          values (1, 'name', s.name), (2, 'email_or_phone', s.reach), (3, 'address', s.place), (4, 'tags_or_notes', s.words)
-        ) as f (rank, field, text)
-        cross join lateral regexp_split_to_table(f.text, '\s+') as w (word)
+          with words as materialized (
+            select f.rank, f.field, w.word
+            from (
+              values (1, 'name', s.name), (2, 'email_or_phone', s.reach), (3, 'address', s.place), (4, 'tags_or_notes', s.words)
+            ) as f (rank, field, text)
+            cross join lateral string_to_table(translate(f.text, E'\t\r\n', '   '), ' ') as w (word)
+            where w.word <> ''
+          )
+          (
+            select w.field, w.word
+            from words w
+            where position(t.folded in w.word) > 0
+            order by similarity(w.word, t.folded) desc, w.rank
+            limit 1
+          )
+          union all
+          -- Asked only if no word holds the term: it takes each word apart.
+          (
+            select w.field, w.word
+            from words w
+            order by (frontdesk.misspellings(w.word) && t.spellings) desc, similarity(w.word, t.folded) desc, w.rank
+            limit 1
+          )
+          limit 1
+        ) closest
         where s.org_id = $1 and s.id = any($2)
-        order by s.id, t.place, (position(q.term in w.word) > 0) desc,
-                 (frontdesk.misspellings(w.word) && frontdesk.misspellings(q.term)) desc,
-                 similarity(w.word, q.term) desc, f.rank
+        order by s.id, t.place
         "#,
         org_id,
         ids,
