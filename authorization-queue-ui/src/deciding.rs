@@ -4,7 +4,7 @@ use axum::extract::{Extension, Form, State};
 use axum::response::Response;
 use capabilities::{Answer, Error};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::page::with_status;
 use crate::request::{Named, Notice, View, items};
@@ -26,6 +26,8 @@ pub(crate) struct Typed {
     items_per_call: String,
     items_per_day: String,
     until: String,
+    /// Whether the rule is only to be tried on what was asked before.
+    r#try: String,
     #[serde(skip_deserializing)]
     problems: Problems,
 }
@@ -71,6 +73,14 @@ impl Typed {
             "allow_always" => self,
             _ => Self { decision: self.decision, seen: self.seen, note: self.note, ..Self::as_narrow_as(row) },
         }
+    }
+
+    /// The rule as it stands in the form, to be tried on the requests of the past.
+    pub fn trial(&self, id: &Value) -> Map<String, Value> {
+        let mut filters = Map::from_iter([("authorization_id".to_string(), id.clone())]);
+        filters.insert("any_agent".into(), (self.agents == "every").into());
+        filters.extend(numbers_to_try(&self.items_per_call, &self.items_per_day));
+        filters
     }
 
     fn note(&self) -> Option<&str> {
@@ -122,6 +132,16 @@ impl Typed {
     }
 }
 
+/// The numbers of a form, to try a rule with: 0 for none. What is no number that a rule can have is left out.
+pub(crate) fn numbers_to_try(per_call: &str, per_day: &str) -> impl Iterator<Item = (String, Value)> {
+    let number = |typed: &str, most: i32| match typed.trim() {
+        "" => Some(0),
+        number => number.parse().ok().filter(|number| (1..=most).contains(number)),
+    };
+    let numbers = [("items_per_call", number(per_call, 500)), ("items_per_day", number(per_day, 100_000))];
+    numbers.into_iter().filter_map(|(name, number)| Some((name.to_string(), number?.into())))
+}
+
 pub(crate) async fn decide(State(door): Shared, Extension(visitor): Who, id: Named, sent: Sent<Typed>) -> Response {
     let Form(typed) = sent.unwrap_or_default();
     let shown = async {
@@ -142,6 +162,10 @@ impl Door {
             let invalid = Error::InvalidInput(Vec::new()).code();
             return self.again(visitor, View { notice, typed, ..View::of(row) }, invalid.status).await;
         };
+        if !typed.r#try.is_empty() && typed.decision == "allow_always" {
+            let notice = Some(Notice { warns: false, text: "Nothing was done yet. Below, the rule was tried.".into() });
+            return Ok(self.request_page(visitor, View { notice, typed, ..View::of(row) }).await?);
+        }
         if *does {
             // What was shown is what may be carried out, also when a second click comes after the preview was renewed.
             input["plan"] = typed.seen.as_str().into();

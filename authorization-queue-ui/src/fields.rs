@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use capabilities::visible;
+use capabilities::{OrgFacts, visible};
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::difference::Piece;
 use crate::words;
 
 /// Fields that only machines go by: when a row was made is when it is carried out, and its place is an order.
 const UNTOLD: [&str; 2] = ["created_at", "position"];
-/// A text is shown up to here.
-const LONG: usize = 2_000;
+/// In a line, values are shown up to here.
+const SHORT: usize = 60;
 
 /// A field before and after.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -22,14 +22,29 @@ pub(crate) struct Field {
     pub label: String,
     pub before: Option<String>,
     pub after: Option<String>,
+    /// Of a long text, as far as it is to be read word by word: both in one.
+    pub pieces: Vec<Piece>,
     /// Whether it was different when the person looked before.
     pub is_new: bool,
 }
 
 impl Field {
-    /// In one line.
+    /// In one line, with values cut.
     pub fn line(&self) -> String {
-        let short = |text: &str| words::cut(text, 60);
+        self.told(|text| words::cut(text, SHORT))
+    }
+
+    /// The same in full.
+    pub fn whole(&self) -> String {
+        self.told(str::to_string)
+    }
+
+    /// Whether a line leaves something of it out.
+    pub fn is_long(&self) -> bool {
+        [&self.before, &self.after].into_iter().flatten().any(|text| text.chars().nth(SHORT).is_some())
+    }
+
+    fn told(&self, short: impl Fn(&str) -> String) -> String {
         match (&self.before, &self.after) {
             (Some(before), Some(after)) => format!("{}: {} → {}", self.label, short(before), short(after)),
             (None, Some(one)) | (Some(one), None) => format!("{}: {}", self.label, short(one)),
@@ -40,7 +55,7 @@ impl Field {
 
 /// What values are told with.
 pub(crate) struct Vocabulary {
-    pub zone: Tz,
+    pub org: OrgFacts,
     /// The time of the page.
     pub now: DateTime<Utc>,
     /// The times at which the action was rehearsed: what carries them will carry the time of doing.
@@ -72,6 +87,7 @@ impl Vocabulary {
     fn field(&self, label: String, from: Option<&Value>, to: Option<&Value>) -> Vec<Field> {
         let members = |side: Option<&Value>| match side {
             None | Some(Value::Null) => Some(Map::new()),
+            Some(value) if words::amount(value).is_some() => None,
             Some(Value::Object(members)) => Some(members.clone()),
             Some(_) => None,
         };
@@ -91,10 +107,13 @@ impl Vocabulary {
                 .collect();
         }
         let [before, after] = [from, to].map(|side| side.map(|value| self.value(value)));
-        vec![Field { label, before, after, is_new: false }]
+        vec![Field { label, before, after, pieces: Vec::new(), is_new: false }]
     }
 
     fn value(&self, value: &Value) -> String {
+        if let Some((amount, currency)) = words::amount(value) {
+            return words::money(amount, currency, &self.org);
+        }
         match value {
             Value::Null => "(empty)".into(),
             Value::Bool(true) => "yes".into(),
@@ -116,12 +135,16 @@ impl Vocabulary {
             return self.names.get(&id).map_or_else(|| "another record".into(), |name| visible(name));
         }
         if let Some(at) = words::time(&Value::from(text)) {
-            return if self.is_rehearsal(at) { self.moment.clone() } else { words::clock(at, self.now, self.zone) };
+            return if self.is_rehearsal(at) {
+                self.moment.clone()
+            } else {
+                words::clock(at, self.now, self.org.timezone)
+            };
         }
         if text.is_empty() {
             return "(empty)".into();
         }
-        words::day(text).unwrap_or_else(|| words::cut(&visible(text), LONG))
+        words::day(text).unwrap_or_else(|| visible(text))
     }
 
     /// A request is rehearsed when it is asked for and again when it is found changed, at a time of which only this is
@@ -142,7 +165,12 @@ mod tests {
         let now: DateTime<Utc> = "2030-01-07T09:00:00Z".parse().unwrap();
         let known = (Uuid::from_u128(7), "Jane Smith".to_string());
         let vocabulary = Vocabulary {
-            zone: chrono_tz::America::Chicago,
+            org: OrgFacts {
+                id: Uuid::nil(),
+                timezone: chrono_tz::America::Chicago,
+                currency: *b"USD",
+                country: *b"US",
+            },
             now,
             rehearsed: vec![now],
             moment: "now".into(),
@@ -160,6 +188,7 @@ mod tests {
             "is_primary": {"from": false, "to": true},
             "merged_into": {"to": Uuid::from_u128(7)},
             "name": {"to": "\u{202e}<b>x</b>"},
+            "price": {"from": {"amount": 9_900, "currency": "USD"}, "to": {"amount": 12_000, "currency": "USD"}},
             "starts_at": {"to": "2030-01-08T15:30:00Z"},
             "tags": {"from": [], "to": ["vip", "north"]},
         });
@@ -171,6 +200,7 @@ mod tests {
                 "Primary: no → yes",
                 "Merged into: Jane Smith",
                 "Name: <b>x</b>",
+                "Price: $99.00 → $120.00",
                 "Starts at: tomorrow, 9:30 AM",
                 "Tags: (none) → vip, north",
             ]

@@ -2,28 +2,36 @@
 
 use axum::extract::{Extension, Query, State};
 use axum::response::Response;
-use capabilities::Selection;
+use capabilities::{Gate, Selection};
+use chrono::{DateTime, Utc};
 use minijinja::context;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::waiting::Card;
 use crate::words;
-use crate::{Asked, Door, Listing, MANY, PAGE, Shared, Shown, Visitor, Who, filters, given, onward, rows_of};
+use crate::{Asked, Door, Listing, PAGE, Shared, Shown, Visitor, Who, given, onward, rows_of};
 
-/// By what became of it.
-const STATUSES: [(&str, &str); 6] = [
-    ("executed", "Allowed"),
-    ("denied", "Denied"),
-    ("failed", "Failed"),
-    ("expired", "Ran out"),
-    ("withdrawn", "Withdrawn"),
-    ("pending", "Waiting"),
+/// By what became of it: the word in the form, the status, the decision, and what a person reads.
+const OUTCOMES: [(&str, &str, Option<&str>, &str); 6] = [
+    ("allowed", "executed", Some("allow_once"), "Allowed once"),
+    ("always", "executed", Some("allow_always"), "Allowed always"),
+    ("failed", "failed", None, "Allowed, but it failed"),
+    ("denied", "denied", None, "Denied"),
+    ("expired", "expired", None, "Ran out"),
+    ("withdrawn", "withdrawn", None, "Withdrawn"),
 ];
 
-#[derive(Debug, Default, Deserialize)]
+/// The filters as a person filled them in.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Narrowing {
-    status: Option<String>,
-    agent: Option<String>,
+    outcome: String,
+    agent: String,
+    action: String,
+    from: String,
+    to: String,
+    #[serde(skip_serializing)]
     cursor: Option<String>,
 }
 
@@ -35,6 +43,66 @@ struct Choice {
     chosen: bool,
 }
 
+/// What is wrong with the period, if anything.
+#[derive(Default, Serialize)]
+struct Problems {
+    from: &'static str,
+    to: &'static str,
+}
+
+impl Narrowing {
+    fn is_none(&self) -> bool {
+        [&self.outcome, &self.agent, &self.action, &self.from, &self.to].iter().all(|filter| filter.trim().is_empty())
+    }
+
+    /// The same filters in an address. They are ids, names and days, in which there is nothing to encode.
+    fn query(&self) -> String {
+        let filters = [
+            ("outcome", &self.outcome),
+            ("agent", &self.agent),
+            ("action", &self.action),
+            ("from", &self.from),
+            ("to", &self.to),
+        ];
+        let given = filters.into_iter().filter(|(_, value)| !value.trim().is_empty());
+        given.map(|(name, value)| format!("&{name}={}", value.trim())).collect()
+    }
+
+    /// The filters of the data type; the days of a period are those of the organization.
+    fn filters(&self, door: &Door, visitor: &Visitor) -> Result<Map<String, Value>, Problems> {
+        let mut filters = Map::from_iter([("waiting".to_string(), Value::Bool(false))]);
+        let mut add = |name: &str, value: &str| filters.insert(name.into(), value.into());
+        if let Some(agent) = given(Some(&self.agent)) {
+            add("agent_id", agent);
+        }
+        if let Some(action) = given(Some(&self.action)) {
+            add("action", action);
+        }
+        if let Some(outcome) = given(Some(&self.outcome)) {
+            let known = OUTCOMES.iter().find(|(word, ..)| word == outcome);
+            add("status", known.map_or(outcome, |(_, status, ..)| status));
+            known.and_then(|(_, _, decision, _)| *decision).map(|decision| add("decision", decision));
+        }
+        let not_a_day = "Choose a day, or leave it empty.";
+        let mut problems = Problems::default();
+        let mut side = |name: &str, typed: &str, at: Option<DateTime<Utc>>| match (typed.trim(), at) {
+            ("", _) => "",
+            (_, None) => not_a_day,
+            (_, Some(at)) => {
+                add(name, &at.to_rfc3339());
+                ""
+            }
+        };
+        problems.from = side("from", &self.from, door.beginning_of(visitor, self.from.trim()));
+        problems.to = side("to", &self.to, door.end_of(visitor, self.to.trim()));
+        // Days in this form are in the order of time as texts, too.
+        if problems.to.is_empty() && !self.to.trim().is_empty() && self.from.trim() > self.to.trim() {
+            problems.to = "This day lies before the first one: choose a later day.";
+        }
+        if problems.from.is_empty() && problems.to.is_empty() { Ok(filters) } else { Err(problems) }
+    }
+}
+
 pub(crate) async fn list(State(door): Shared, Extension(visitor): Who, asked: Asked<Narrowing>) -> Response {
     let Query(narrowing) = asked.unwrap_or_default();
     let shown = door.history(&visitor, &narrowing).await;
@@ -43,35 +111,50 @@ pub(crate) async fn list(State(door): Shared, Extension(visitor): Who, asked: As
 
 impl Door {
     async fn history(&self, visitor: &Visitor, asked: &Narrowing) -> Shown {
+        let (filters, problems) = match asked.filters(self, visitor) {
+            Ok(filters) => (filters, Problems::default()),
+            // A list is shown beside the problem all the same: that of nothing.
+            Err(problems) => (Map::new(), problems),
+        };
+        let is_wrong = filters.is_empty();
         let selection = Selection {
             data_type: "authorizations".into(),
-            filters: filters(&[("status", asked.status.as_ref()), ("agent_id", asked.agent.as_ref())]),
-            limit: Some(PAGE),
-            cursor: asked.cursor.clone(),
+            filters,
+            limit: Some(if is_wrong { 1 } else { PAGE }),
+            cursor: asked.cursor.clone().filter(|_| !is_wrong),
             ..Selection::default()
         };
         let answer = match self.read(visitor, selection).await {
             Err(refused) if refused.error_code() == Some("INVALID_INPUT") => return Ok(onward("/queue/history")),
             answer => answer?,
         };
-        let chosen = |value: &str, filter: &Option<String>| given(filter.as_ref()).is_some_and(|is| is == value);
-        let statuses = STATUSES.map(|(value, words)| Choice {
-            value: value.into(),
-            words: words.into(),
-            chosen: chosen(value, &asked.status),
-        });
-        let agents = self.rows(visitor, "agents", MANY).await?;
-        let agents = agents.iter().map(|agent| {
-            let value = words::text(&agent["id"]);
-            Choice { chosen: chosen(&value, &asked.agent), words: words::text(&agent["name"]), value }
-        });
-        let agents: Vec<Choice> = agents.collect();
-        let (status, agent) = (given(asked.status.as_ref()), given(asked.agent.as_ref()));
-        let narrowed = status.is_some() || agent.is_some();
+        let outcomes = OUTCOMES.map(|(word, _, _, words)| choice(word, words, &asked.outcome));
+        let agents = self.agent_names(visitor).await?;
+        let mut agents: Vec<Choice> = agents.iter().map(|(id, name)| choice(id, name, &asked.agent)).collect();
+        agents.sort_by(|a, b| a.words.cmp(&b.words));
+        let actions = self.actions_of_agents(&asked.action);
+        let (narrowed, query) = (!asked.is_none(), asked.query());
         let house = self.house(visitor).await?;
         let listing = Listing::of(&answer, asked.cursor.as_ref());
-        let cards: Vec<Card> = rows_of(answer.data).iter().map(|row| self.card(visitor, row)).collect();
-        let values = context! { cards, listing, statuses, agents, status, agent, narrowed };
+        let rows = if is_wrong { Vec::new() } else { rows_of(answer.data) };
+        let cards: Vec<Card> = rows.iter().map(|row| self.card(visitor, row)).collect();
+        let values = context! {
+            cards, listing, asked, outcomes, agents, actions, problems, is_wrong, query, narrowed,
+        };
         Ok(self.show(visitor, &house, "history", "history.html", values))
     }
+
+    /// What agents may ask for, in words.
+    fn actions_of_agents(&self, chosen: &str) -> Vec<Choice> {
+        let registry = self.office.registry();
+        let open = registry.actions().filter(|action| action.gate < Gate::PeopleOnly && !action.never_held);
+        let choice = |name| choice(name, &words::capitalized(&words::doing(registry, name)), chosen);
+        let mut actions: Vec<Choice> = open.map(|action| choice(action.name)).collect();
+        actions.sort_by(|a, b| a.words.cmp(&b.words));
+        actions
+    }
+}
+
+fn choice(value: &str, words: &str, chosen: &str) -> Choice {
+    Choice { value: value.into(), words: words.into(), chosen: value == chosen.trim() }
 }

@@ -7,12 +7,17 @@
 #![warn(missing_docs)]
 
 mod agents;
+mod alerts;
+mod coverage;
 mod deciding;
+mod difference;
 mod fields;
 mod history;
+mod letters;
 mod page;
 mod preview;
 mod request;
+mod rule;
 mod rules;
 mod waiting;
 mod words;
@@ -31,6 +36,7 @@ use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use letters::ShowsLetters;
 pub use page::{Pages, Refusal, with_status};
 
 use words::{Moment, moment};
@@ -71,8 +77,10 @@ pub fn door(office: &Arc<Office>, pages: &Arc<Pages>) -> Router {
         .route("/queue", get(waiting::list).post(waiting::switch))
         .route("/queue/history", get(history::list))
         .route("/queue/rules", get(rules::list).post(rules::revoke))
+        .route("/queue/rules/{id}", get(rule::show).post(rule::change))
         .route("/queue/agents", get(agents::list).post(agents::switch))
         .route("/queue/{id}", get(request::show).post(deciding::decide))
+        .route("/alerts", get(alerts::list).post(alerts::settle))
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(door)
 }
@@ -81,6 +89,8 @@ pub fn door(office: &Arc<Office>, pages: &Arc<Pages>) -> Router {
 struct House {
     organization: String,
     frozen_since: Option<DateTime<Utc>>,
+    /// How many alerts nobody took note of; empty for none.
+    alerts: String,
 }
 
 /// What was done on the page before, told by the address one lands on. Only these words say anything.
@@ -131,7 +141,8 @@ impl Door {
 
     async fn house(&self, visitor: &Visitor) -> Result<House, Box<Answer>> {
         let org = self.rows(visitor, "org", 1).await?.pop().unwrap_or_default();
-        Ok(House { organization: words::text(&org["name"]), frozen_since: words::time(&org["frozen_at"]) })
+        let alerts = self.open_alerts(visitor).await?;
+        Ok(House { organization: words::text(&org["name"]), frozen_since: words::time(&org["frozen_at"]), alerts })
     }
 
     fn moment(&self, visitor: &Visitor, at: DateTime<Utc>) -> Moment {
@@ -152,7 +163,7 @@ impl Door {
         values: minijinja::Value,
     ) -> Response {
         let frozen = house.frozen_since.map(|at| self.moment(visitor, at));
-        let frame = frame(visitor, Some(&house.organization), section);
+        let frame = frame(visitor, Some(house), section);
         self.pages.respond(&self.office, template, context! { frame, frozen, ..values })
     }
 
@@ -165,12 +176,12 @@ impl Door {
     }
 
     async fn refuse(&self, visitor: &Visitor, answer: &Answer) -> Response {
-        let organization = self.house(visitor).await.ok().map(|house| house.organization);
+        let house = self.house(visitor).await.ok();
         let (title, advice) = in_words(answer);
         let who = self.office.registry().data_type("authorizations").ok().map(|entry| entry.who);
         let others = who.filter(|who| !visitor.caller.is_among(*who));
         let message = others.map(|who| format!("What agents ask for is for {} to read and decide.", who.in_words()));
-        let frame = frame(visitor, organization.as_deref(), "");
+        let frame = frame(visitor, house.as_ref(), "");
         let refusal = Refusal { title, message, advice, frame: Some(frame), to_sign_in: false };
         self.pages.refuse(&self.office, answer, &refusal)
     }
@@ -181,9 +192,11 @@ impl Door {
 }
 
 /// Who is signed in and where they are, for what stands around each page.
-fn frame(visitor: &Visitor, organization: Option<&str>, section: &str) -> minijinja::Value {
+fn frame(visitor: &Visitor, house: Option<&House>, section: &str) -> minijinja::Value {
     let name = capabilities::visible(visitor.caller.name());
-    context! { name, csrf => visitor.csrf, organization, section, decides => organization.is_some() && !section.is_empty() }
+    let (organization, alerts) = house.map(|house| (&house.organization, &house.alerts)).unzip();
+    let decides = house.is_some() && !section.is_empty();
+    context! { name, csrf => visitor.csrf, organization, alerts, section, decides }
 }
 
 fn rows_of(data: Option<Value>) -> Vec<Value> {

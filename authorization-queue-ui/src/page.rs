@@ -12,12 +12,18 @@ use sha2::{Digest as _, Sha256};
 const STYLE: &str = include_str!("../static/style.css");
 const TEMPLATES: &[(&str, &str)] = &[
     ("agents.html", include_str!("../templates/agents.html")),
+    ("alerts.html", include_str!("../templates/alerts.html")),
     ("changes.html", include_str!("../templates/changes.html")),
+    ("coverage.html", include_str!("../templates/coverage.html")),
     ("decision.html", include_str!("../templates/decision.html")),
     ("history.html", include_str!("../templates/history.html")),
     ("layout.html", include_str!("../templates/layout.html")),
+    ("letters.html", include_str!("../templates/letters.html")),
     ("refused.html", include_str!("../templates/refused.html")),
     ("request.html", include_str!("../templates/request.html")),
+    ("rule.html", include_str!("../templates/rule.html")),
+    ("rule_facts.html", include_str!("../templates/rule_facts.html")),
+    ("rule_revoke.html", include_str!("../templates/rule_revoke.html")),
     ("rules.html", include_str!("../templates/rules.html")),
     ("waiting.html", include_str!("../templates/waiting.html")),
 ];

@@ -1,6 +1,7 @@
 //! What a request would do, told so that a person can decide: rows that change alike are one group, what goes along with a
 //! record stands with it, and of many the first are shown whole and the others in a line each.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use capabilities::{Registry, visible};
@@ -9,16 +10,23 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::fields::{Field, Vocabulary};
-use crate::words;
+use crate::letters::Letter;
+use crate::{difference, words};
 
 /// So many groups are shown whole.
 const WHOLE: usize = 6;
 /// So many names of a group stand in the open.
 const NAMED: usize = 10;
 /// So many groups are told on one page, in all,
-const GROUPS: usize = 300;
+const GROUPS: usize = 200;
 /// each in so many characters once the first are through.
 const LINE: usize = 140;
+/// So many bytes of texts a page takes; of what does not fit, the rest stands on a page of its record.
+const ROOM: usize = 32_000;
+/// A text that is no longer is never cut.
+const OPEN: usize = 300;
+/// What a line of a list takes besides its text.
+const LINE_TAKES: usize = 120;
 /// What a person is called when no list knows the record any more.
 const PARTS_OF_NAME: [&str; 3] = ["given_name", "family_name", "organization_name"];
 const NAMES: [&str; 4] = ["display_name", "name", "title", "number"];
@@ -32,12 +40,32 @@ struct Change {
     fields: Map<String, Value>,
 }
 
+/// Which part of a preview a page shows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Place {
+    /// The group it begins with.
+    pub from: usize,
+    /// The one record that it shows instead of all,
+    pub of: Option<Uuid>,
+    /// and of what goes along with it, the row it begins with.
+    pub along: usize,
+    /// The mail it begins with.
+    pub letter: usize,
+}
+
+/// A group that is told in a line, and where it is told whole.
+#[derive(Debug, Serialize)]
+struct Folded {
+    text: String,
+    of: Option<Uuid>,
+}
+
 /// The whole of a preview.
 #[derive(Debug, Serialize)]
 pub(crate) struct Shown {
     groups: Vec<Group>,
     /// Groups after the first ones, in a line each.
-    lines: Vec<String>,
+    lines: Vec<Folded>,
     /// "490 more contacts".
     folded: String,
     /// Where the next page of them begins.
@@ -46,7 +74,15 @@ pub(crate) struct Shown {
     /// What was part of it before and is not any more.
     gone: Vec<String>,
     letters: Vec<Letter>,
+    /// Where the next page of them begins.
+    next_letter: Option<usize>,
     warnings: Vec<String>,
+}
+
+impl Shown {
+    pub fn has_html(&self) -> bool {
+        self.letters.iter().any(Letter::has_html)
+    }
 }
 
 /// Records that change alike.
@@ -59,7 +95,14 @@ struct Group {
     more_names: Vec<String>,
     more: String,
     fields: Vec<Field>,
+    /// Whether a text among them is cut.
+    is_cut: bool,
     parts: Vec<Part>,
+    /// The record, for a page of its own.
+    record: Uuid,
+    /// Where the rows go on that go along with it and found no room.
+    rest_from: Option<usize>,
+    rest: String,
     /// Whether it came to this since the person looked before.
     is_new: bool,
 }
@@ -69,8 +112,27 @@ struct Group {
 struct Part {
     kind: Kind,
     title: String,
-    lines: Vec<String>,
+    lines: Vec<Line>,
     is_new: bool,
+}
+
+/// A row in a line, and all of it if that leaves something out.
+#[derive(Debug, Serialize)]
+struct Line {
+    short: String,
+    whole: String,
+}
+
+impl Line {
+    fn of(fields: &[Field]) -> Self {
+        let is_long = fields.iter().any(Field::is_long);
+        let whole = || fields.iter().map(Field::whole).collect::<Vec<_>>().join("\n");
+        Self { short: line(fields, 3 * LINE), whole: if is_long { whole() } else { String::new() } }
+    }
+
+    fn takes(&self) -> usize {
+        LINE_TAKES + weight(&self.short) + weight(&self.whole)
+    }
 }
 
 /// Whether rows come, change or go: a word, and a class for its colour.
@@ -91,21 +153,38 @@ impl Kind {
     }
 }
 
-/// Something that would be sent, as who gets it would read it.
-#[derive(Debug, Serialize)]
-struct Letter {
-    summary: String,
-    to: String,
-    subject: String,
-    text: String,
-}
-
 /// What a preview is told with.
 pub(crate) struct Teller<'r> {
     pub registry: &'r Registry,
     /// The action whose preview it is.
     pub action: &'r str,
     pub vocabulary: Vocabulary,
+    pub room: Room,
+}
+
+/// How many bytes of texts a page still takes. What comes first is always taken, so that each page shows something.
+pub(crate) struct Room(Cell<usize>);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Cell::new(ROOM))
+    }
+}
+
+impl Room {
+    fn takes(&self, bytes: usize) -> bool {
+        let left = self.0.get();
+        let taken = bytes <= left || left == ROOM;
+        if taken {
+            self.0.set(left.saturating_sub(bytes));
+        }
+        taken
+    }
+}
+
+/// How many bytes a text is on a page, where a few signs are written as several.
+fn weight(text: &str) -> usize {
+    text.len() + 5 * text.bytes().filter(|byte| b"<>&\"'/".contains(byte)).count()
 }
 
 fn changes(preview: &Value) -> Vec<Change> {
@@ -152,8 +231,8 @@ struct Told {
 type Before = HashMap<String, Vec<Field>>;
 
 impl Teller<'_> {
-    /// Tells a preview from the group `from` on; `before` is what was shown until now, if something else was.
-    pub fn tell(&self, preview: &Value, before: Option<(&Value, &Vocabulary)>, from: usize) -> Shown {
+    /// Tells the part of a preview that stands at `place`; `before` is what was shown until now, if something else was.
+    pub fn tell(&self, preview: &Value, before: Option<(&Value, &Vocabulary)>, place: Place) -> Shown {
         let now = changes(preview);
         let seen: Option<Before> = before.map(|(preview, vocabulary)| {
             changes(preview).iter().map(|change| (key(change, vocabulary), told_fields(change, vocabulary))).collect()
@@ -162,23 +241,37 @@ impl Teller<'_> {
         let mut told = self.group(now, seen.as_ref());
         // What differs from before is what a person must see now.
         told.sort_by_key(|rows| !rows[0].is_new);
-        let count = told.len();
-        let rest: Vec<Vec<Told>> = told.into_iter().skip(from).take(GROUPS).collect();
-        let next = Some(from + rest.len()).filter(|next| *next < count);
-        let mut groups: Vec<Group> = rest.into_iter().map(|rows| self.shown(rows, seen.as_ref())).collect();
-        let lines: Vec<String> = groups.drain(WHOLE.min(groups.len())..).map(|group| group.line()).collect();
-        let letters = preview["errands"].as_array().into_iter().flatten().map(letter);
+        let (letters, next_letter) = letters(preview, place.letter);
         let warnings = preview["warnings"].as_array().into_iter().flatten();
-        Shown {
-            groups,
-            folded: format!("{} more", lines.len()),
-            lines,
-            next,
-            is_first: from == 0,
+        let shown = Shown {
+            groups: Vec::new(),
+            lines: Vec::new(),
+            folded: String::new(),
+            next: None,
+            is_first: false,
             gone,
-            letters: letters.collect(),
+            letters,
+            next_letter,
             warnings: warnings.map(|warning| words::text(&warning["message"])).collect(),
+        };
+        match place.of.filter(|of| told.iter().flatten().any(|row| row.id == *of)) {
+            Some(of) => {
+                let record = told.into_iter().flatten().filter(|row| row.id == of);
+                let groups = record.map(|row| self.shown(vec![row], seen.as_ref(), Some(place.along))).collect();
+                Shown { groups, ..shown }
+            }
+            None => self.from(told, seen.as_ref(), place.from, shown),
         }
+    }
+
+    /// The groups from a place on: the first ones whole, the others in a line each.
+    fn from(&self, told: Vec<Vec<Told>>, seen: Option<&Before>, from: usize, shown: Shown) -> Shown {
+        let count = told.len();
+        let mut rest = told.into_iter().skip(from).take(GROUPS);
+        let groups: Vec<Group> = rest.by_ref().take(WHOLE).map(|rows| self.shown(rows, seen, Some(0))).collect();
+        let lines: Vec<Folded> = rest.map(|rows| self.shown(rows, seen, None).folded()).collect();
+        let next = Some(from + groups.len() + lines.len()).filter(|next| *next < count);
+        Shown { folded: format!("{} more", lines.len()), groups, lines, next, is_first: from == 0, ..shown }
     }
 
     /// Puts what goes along with a record beside it, and records that change alike together.
@@ -231,15 +324,18 @@ impl Teller<'_> {
         }
     }
 
-    fn shown(&self, mut rows: Vec<Told>, seen: Option<&Before>) -> Group {
+    /// A group; told whole, it shows what goes along with its record from the row `along` on.
+    fn shown(&self, mut rows: Vec<Told>, seen: Option<&Before>, along: Option<usize>) -> Group {
         let (one, many) = words::kind(self.registry, &rows[0].table);
         let count = rows.len();
-        let (fields, parts) = (std::mem::take(&mut rows[0].fields), std::mem::take(&mut rows[0].parts));
+        let (mut fields, parts) = (std::mem::take(&mut rows[0].fields), std::mem::take(&mut rows[0].parts));
         let title = if count == 1 { words::capitalized(&one) } else { counted(count, &one, &many) };
         let mut names: Vec<String> =
             if count == 1 { Vec::new() } else { rows.iter().map(|row| row.name.clone()).collect() };
         let more_names = names.split_off(NAMED.min(names.len()));
-        let parts = self.parts(parts, rows[0].id, seen);
+        let is_cut = along.is_some() && fields.iter_mut().fold(false, |is_cut, field| self.fit(field) || is_cut);
+        let all = parts.len();
+        let (parts, rest) = self.parts(parts, rows[0].id, seen, along);
         Group {
             kind: rows[0].kind,
             title,
@@ -248,13 +344,41 @@ impl Teller<'_> {
             names,
             more_names,
             fields,
+            is_cut,
+            record: rows[0].id,
+            rest_from: Some(all - rest).filter(|_| rest > 0 && along.is_some()),
+            rest: format!("{} more", words::grouped(i64::try_from(rest).unwrap_or(i64::MAX))),
             is_new: rows[0].is_new || parts.iter().any(|part| part.is_new),
             parts,
         }
     }
 
-    /// What goes along with a record, by kind: "3 notes", "1 address".
-    fn parts(&self, parts: Vec<Change>, record: Uuid, seen: Option<&Before>) -> Vec<Part> {
+    /// Tells a long text word by word where that helps, and cuts what finds no room; whether it did.
+    fn fit(&self, field: &mut Field) -> bool {
+        let sides: Vec<&String> = [&field.before, &field.after].into_iter().flatten().collect();
+        let takes = sides.iter().map(|text| weight(text)).sum();
+        let is_long = sides.iter().any(|text| text.len() > OPEN);
+        if !self.room.takes(takes) && is_long {
+            for side in [&mut field.before, &mut field.after].into_iter().flatten() {
+                *side = words::cut(side, OPEN);
+            }
+            return true;
+        }
+        if let (Some(before), Some(after)) = (&field.before, &field.after) {
+            field.pieces = difference::by_word(before, after);
+        }
+        false
+    }
+
+    /// What goes along with a record, by kind: "3 notes", "1 address". Of the rows from `along` on as many as find room, and
+    /// how many do not.
+    fn parts(
+        &self,
+        parts: Vec<Change>,
+        record: Uuid,
+        seen: Option<&Before>,
+        along: Option<usize>,
+    ) -> (Vec<Part>, usize) {
         let mut kinds: Vec<((String, String), Vec<Change>)> = Vec::new();
         for part in parts {
             let kind = (part.data_type.clone(), part.change.clone());
@@ -263,17 +387,25 @@ impl Teller<'_> {
                 None => kinds.push((kind, vec![part])),
             }
         }
-        let part = |((table, change), rows): ((String, String), Vec<Change>)| {
+        let (mut before, mut rest) = (along.unwrap_or(usize::MAX), 0);
+        let mut part = |((table, change), rows): ((String, String), Vec<Change>)| {
             let (one, many) = words::kind(self.registry, &table);
             let told: Vec<Told> = rows.into_iter().map(|row| self.told(without(row, record), seen)).collect();
+            let skipped = before.min(told.len());
+            before -= skipped;
+            let lines = told[skipped..].iter().map(|row| Line::of(&row.fields));
+            let lines: Vec<Line> =
+                lines.map_while(|line| (rest == 0 && self.room.takes(line.takes())).then_some(line)).collect();
+            rest += told.len() - skipped - lines.len();
             Part {
                 kind: Kind::of(&change),
                 title: counted(told.len(), &one, &many),
                 is_new: told.iter().any(|row| row.is_new),
-                lines: told.iter().map(|row| line(&row.fields, 3 * LINE)).filter(|line| !line.is_empty()).collect(),
+                lines: lines.into_iter().filter(|line| !line.short.is_empty()).collect(),
             }
         };
-        kinds.into_iter().map(part).collect()
+        let parts = kinds.into_iter().map(&mut part).collect();
+        (parts, rest)
     }
 
     fn gone(&self, before: &Value, vocabulary: &Vocabulary, now: &[Change]) -> Vec<String> {
@@ -288,6 +420,12 @@ impl Teller<'_> {
 }
 
 impl Group {
+    /// In a line, with a page of its own if that leaves something out.
+    fn folded(&self) -> Folded {
+        let is_whole = self.parts.is_empty() && !self.fields.iter().any(Field::is_long);
+        Folded { text: self.line(), of: Some(self.record).filter(|_| !is_whole && self.names.is_empty()) }
+    }
+
     fn line(&self) -> String {
         let what = [self.kind.word, &self.title, &self.name].join(" ");
         let parts = self.parts.iter().map(|part| format!("{} ({})", part.title, part.kind.word.to_lowercase()));
@@ -366,12 +504,13 @@ fn counted(count: usize, one: &str, many: &str) -> String {
     words::counted(i64::try_from(count).unwrap_or(i64::MAX), one, many)
 }
 
-fn letter(errand: &Value) -> Letter {
-    let payload = &errand["payload"];
-    Letter {
-        summary: words::text(&errand["summary"]),
-        to: words::text(&payload["to"]),
-        subject: words::text(&payload["subject"]),
-        text: words::text(&payload["text"]),
-    }
+/// The mails from a place on, as many as find room, and where the others begin.
+fn letters(preview: &Value, from: usize) -> (Vec<Letter>, Option<usize>) {
+    let room = Room::default();
+    let errands = preview["errands"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let rest = errands.get(from..).unwrap_or_default().iter();
+    let taken = |errand: &&Value| room.takes(LINE_TAKES + weight(&errand["letter"].to_string()));
+    let letters: Vec<Letter> = rest.take_while(taken).map(Letter::of).collect();
+    let next = Some(from + letters.len()).filter(|next| *next < errands.len());
+    (letters, next)
 }

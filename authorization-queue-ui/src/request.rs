@@ -4,7 +4,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Query, State};
 use axum::response::Response;
 use capabilities::{Error, Selection};
-use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 use crate::deciding::Typed;
 use crate::fields::Vocabulary;
-use crate::preview::{self, Teller};
+use crate::preview::{self, Room, Teller};
 use crate::words::{self, Moment};
-use crate::{Asked, Door, Shared, Shown, Visitor, Who, waiting};
+use crate::{Asked, Door, Shared, Shown, Visitor, Who, letters, waiting};
 
 /// So much of the model's own words is shown.
 const REASONING: usize = 500;
@@ -36,23 +36,40 @@ pub(crate) struct View<'v> {
     pub before: Option<&'v Value>,
     /// When the preview was made, if just now.
     pub rehearsed: Option<DateTime<Utc>>,
-    /// The group of changes that the page begins with.
-    pub from: usize,
+    /// Which part of the changes the page shows.
+    pub place: preview::Place,
     pub notice: Option<Notice>,
     pub typed: Typed,
 }
 
 impl<'v> View<'v> {
     pub fn of(row: &'v Value) -> Self {
-        Self { row, before: None, rehearsed: None, from: 0, notice: None, typed: Typed::as_narrow_as(row) }
+        Self {
+            row,
+            before: None,
+            rehearsed: None,
+            place: preview::Place::default(),
+            notice: None,
+            typed: Typed::as_narrow_as(row),
+        }
     }
 }
 
-/// What was done on the page before, and where the list of changes begins.
+/// What was done on the page before, and which part of the changes is looked at.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Place {
     told: Option<String>,
     from: Option<usize>,
+    of: Option<Uuid>,
+    along: Option<usize>,
+    letter: Option<usize>,
+}
+
+impl Place {
+    fn in_preview(&self) -> preview::Place {
+        let [from, along, letter] = [self.from, self.along, self.letter].map(Option::unwrap_or_default);
+        preview::Place { from, of: self.of, along, letter }
+    }
 }
 
 pub(crate) type Named = Result<Path<Uuid>, PathRejection>;
@@ -62,7 +79,7 @@ pub(crate) async fn show(State(door): Shared, Extension(visitor): Who, id: Named
     let shown = async {
         let row = door.request(&visitor, id).await?;
         let notice = notice(&row, place.told.as_deref(), &visitor);
-        let view = View { notice, from: place.from.unwrap_or_default(), ..View::of(&row) };
+        let view = View { notice, place: place.in_preview(), ..View::of(&row) };
         door.request_page(&visitor, view).await
     };
     door.answered(&visitor, shown.await).await
@@ -134,6 +151,7 @@ impl Door {
         let row = view.row;
         let card = self.card(visitor, row);
         let changes = self.told(visitor, &view).await?;
+        let has_html = changes.has_html();
         let reasoning = words::cut(&words::text(&row["reasoning"]), REASONING);
         let (reasons, stake) = (waiting::reasons(row), self.stake(row));
         let recipients = row["stake"]["recipients"].as_array().into_iter().flatten();
@@ -141,13 +159,22 @@ impl Door {
         let expires = self.moment_of(visitor, &row["expires_at"]);
         let forms = card.waits.then(|| self.forms(visitor, row));
         let outcome = (!card.waits).then(|| self.outcome(visitor, row));
+        let payments = letters::payments(&row["stake"], visitor.caller.org());
+        let coverage = match forms.as_ref().is_some_and(|forms| forms.may_always) {
+            true => self.coverage(visitor, &words::text(&row["action"]), view.typed.trial(&row["id"])).await?,
+            false => None,
+        };
         let (notice, typed, id) = (view.notice, view.typed, words::text(&row["id"]));
         let house = self.house(visitor).await?;
         let section = if card.waits { "waiting" } else { "history" };
         let values = context! {
-            id, card, changes, reasoning, reasons, stake, recipients, expires, forms, outcome, notice, typed,
+            id, card, changes, reasoning, reasons, stake, recipients, payments, expires, forms, outcome, notice, typed, coverage,
         };
-        Ok(self.show(visitor, &house, section, "request.html", values))
+        let mut page = self.show(visitor, &house, section, "request.html", values);
+        if has_html {
+            page.extensions_mut().insert(letters::ShowsLetters);
+        }
+        Ok(page)
     }
 
     async fn told(&self, visitor: &Visitor, view: &View<'_>) -> Result<preview::Shown, Box<capabilities::Answer>> {
@@ -157,24 +184,24 @@ impl Door {
             wanted.entry(data_type).or_default().extend(ids);
         }
         let names = self.office.names(&visitor.caller, &wanted).await.map_err(|error| self.refused(&error))?;
-        let (zone, now) = (visitor.caller.org().timezone, self.office.clock().now());
+        let (org, now) = (*visitor.caller.org(), self.office.clock().now());
         let moment = match (row["status"].as_str(), words::time(&row["decided_at"])) {
-            (Some("executed"), Some(at)) => words::clock(at, now, zone),
+            (Some("executed"), Some(at)) => words::clock(at, now, org.timezone),
             (Some("pending"), _) => "now".into(),
             _ => "the time of doing".into(),
         };
         let asked = words::time(&row["created_at"]);
         let vocabulary = |rehearsed: Option<DateTime<Utc>>| Vocabulary {
-            zone,
+            org,
             now,
             rehearsed: asked.into_iter().chain(rehearsed).collect(),
             moment: moment.clone(),
             names: names.clone(),
         };
         let action = row["action"].as_str().unwrap_or_default();
-        let teller = Teller { registry, action, vocabulary: vocabulary(view.rehearsed) };
+        let teller = Teller { registry, action, vocabulary: vocabulary(view.rehearsed), room: Room::default() };
         let before = vocabulary(None);
-        Ok(teller.tell(&row["preview"], view.before.map(|preview| (preview, &before)), view.from))
+        Ok(teller.tell(&row["preview"], view.before.map(|preview| (preview, &before)), view.place))
     }
 
     fn forms(&self, visitor: &Visitor, row: &Value) -> Forms {
@@ -185,9 +212,7 @@ impl Door {
         let each_time = declared.is_some_and(|entry| entry.each_time);
         let tomorrow =
             self.office.clock().now().with_timezone(&visitor.caller.org().timezone).date_naive() + Days::new(1);
-        let domain = action.split('.').next().unwrap_or_default();
-        let known = self.office.registry().data_types().find(|entry| entry.one == domain);
-        let (one, many) = words::kind(self.office.registry(), known.map_or(domain, |entry| entry.name));
+        let (one, many) = words::records_of(self.office.registry(), action);
         Forms {
             seen: words::text(&row["plan"]).to_string(),
             may_allow: may_allow && may_decide,
@@ -215,13 +240,26 @@ impl Door {
 
     /// The end of a day of the organization, as it is written in a form.
     pub(crate) fn end_of(&self, visitor: &Visitor, day: &str) -> Option<DateTime<Utc>> {
-        let next = day.parse::<chrono::NaiveDate>().ok()?.checked_add_days(Days::new(1))?;
-        let zone = visitor.caller.org().timezone;
-        // Where a clock change leaves midnight out, the day ends an hour later.
-        let midnight = next.and_time(NaiveTime::MIN);
-        let mut hours = (0..24).map(|hour| midnight + TimeDelta::hours(hour));
-        hours.find_map(|time| time.and_local_timezone(zone).earliest()).map(|time| time.with_timezone(&Utc))
+        let next = form_day(day)?.checked_add_days(Days::new(1))?;
+        beginning(next, visitor)
     }
+
+    /// Its beginning.
+    pub(crate) fn beginning_of(&self, visitor: &Visitor, day: &str) -> Option<DateTime<Utc>> {
+        beginning(form_day(day)?, visitor)
+    }
+}
+
+fn form_day(day: &str) -> Option<NaiveDate> {
+    day.parse().ok().filter(|_| day.len() == 10)
+}
+
+fn beginning(day: NaiveDate, visitor: &Visitor) -> Option<DateTime<Utc>> {
+    // Where a clock change leaves midnight out, the day begins an hour later.
+    let midnight = day.and_time(NaiveTime::MIN);
+    let mut hours = (0..24).map(|hour| midnight + TimeDelta::hours(hour));
+    let zone = visitor.caller.org().timezone;
+    hours.find_map(|time| time.and_local_timezone(zone).earliest()).map(|time| time.with_timezone(&Utc))
 }
 
 /// The result in lines: names and numbers, no ids.

@@ -1,9 +1,10 @@
 //! What machines write, in the words of the office: times as people say them, names of fields and kinds of records, and
 //! the texts of strangers made harmless.
 
-use capabilities::{Registry, visible};
+use capabilities::{OrgFacts, Registry, visible};
 use chrono::{DateTime, Datelike as _, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
+use iso_currency::Currency;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -69,16 +70,60 @@ pub(crate) fn counted(count: i64, one: &str, many: &str) -> String {
 }
 
 /// A number with commas.
-fn grouped(count: i64) -> String {
-    let digits = count.to_string();
+pub(crate) fn grouped(count: i64) -> String {
+    let sign = if count < 0 { "−" } else { "" };
+    format!("{sign}{}", in_groups(&count.unsigned_abs().to_string(), ","))
+}
+
+fn in_groups(digits: &str, separator: &str) -> String {
     let mut text = String::new();
     for (nth, digit) in digits.chars().enumerate() {
         if nth > 0 && (digits.len() - nth).is_multiple_of(3) {
-            text.push(',');
+            text.push_str(separator);
         }
         text.push(digit);
     }
     text
+}
+
+/// How a country writes money: between thousands, before cents, and whether the currency comes last.
+fn notation(country: [u8; 2]) -> (&'static str, &'static str, bool) {
+    match &country {
+        b"DE" | b"AT" | b"ES" | b"IT" | b"LU" | b"GR" | b"SI" | b"HR" | b"RO" | b"DK" | b"IS" => (".", ",", true),
+        b"NL" | b"BE" | b"BR" | b"AR" | b"CL" | b"CO" | b"UY" | b"ID" | b"TR" => (".", ",", false),
+        b"FR" | b"PT" | b"PL" | b"CZ" | b"SK" | b"HU" | b"BG" | b"SE" | b"NO" | b"FI" | b"EE" | b"LV" | b"LT"
+        | b"UA" => ("\u{a0}", ",", true),
+        b"CH" | b"LI" => ("’", ".", false),
+        _ => (",", ".", false),
+    }
+}
+
+/// An amount in minor units as the business writes it: "$1,234.50". A currency that is not its own is spelled out.
+pub(crate) fn money(amount: i64, currency: &str, org: &OrgFacts) -> String {
+    let known = Currency::from_code(currency);
+    let decimals = usize::from(known.and_then(Currency::exponent).unwrap_or(2));
+    let (thousands, point, is_last) = notation(org.country);
+    let digits = format!("{:0>width$}", amount.unsigned_abs(), width = decimals + 1);
+    let (whole, cents) = digits.split_at(digits.len() - decimals);
+    let cents = if cents.is_empty() { String::new() } else { format!("{point}{cents}") };
+    let number = format!("{}{cents}", in_groups(whole, thousands));
+    let is_own = currency.as_bytes() == org.currency;
+    // The franc has a sign that nobody in Switzerland writes.
+    let known = known.filter(|known| is_own && *known != Currency::CHF);
+    let unit = known.map_or_else(|| currency.to_string(), |known| known.symbol().to_string());
+    let sign = if amount < 0 { "−" } else { "" };
+    let gap = if unit.chars().all(char::is_alphanumeric) { "\u{a0}" } else { "" };
+    match is_last {
+        true => format!("{sign}{number}\u{a0}{unit}"),
+        false => format!("{sign}{unit}{gap}{number}"),
+    }
+}
+
+/// An amount with its currency, as records hold it.
+pub(crate) fn amount(value: &Value) -> Option<(i64, &str)> {
+    let members = value.as_object().filter(|members| members.len() == 2)?;
+    let currency = members.get("currency")?.as_str().filter(|code| code.len() == 3)?;
+    Some((members.get("amount")?.as_i64()?, currency))
 }
 
 /// "a, b and c".
@@ -140,6 +185,13 @@ pub(crate) fn kind(registry: &Registry, table: &str) -> (String, String) {
     (many.strip_suffix('s').unwrap_or(&many).to_string(), many)
 }
 
+/// What an action works on, one of them and many.
+pub(crate) fn records_of(registry: &Registry, action: &str) -> (String, String) {
+    let domain = action.split('.').next().unwrap_or_default();
+    let known = registry.data_types().find(|entry| entry.one == domain);
+    kind(registry, known.map_or(domain, |entry| entry.name))
+}
+
 /// A data type has the name of its table, or its singular.
 pub(crate) fn is_table_of(data_type: &str, table: &str) -> bool {
     data_type == table || table.strip_suffix('s') == Some(data_type)
@@ -173,6 +225,22 @@ mod tests {
         assert_eq!(told("2029-11-07T08:00:00Z"), "61 days ago (Nov 7, 2029, 2:00 AM)");
         let exact = moment(now, now, zone).exact;
         assert_eq!(exact, "Monday, January 7, 2030, 3:00 AM CST");
+    }
+
+    #[test]
+    fn money_is_written_as_the_country_does() {
+        let told = |country: &[u8; 2], own: &[u8; 3], amount: i64, currency: &str| {
+            let org = OrgFacts { id: uuid::Uuid::nil(), timezone: chrono_tz::UTC, currency: *own, country: *country };
+            money(amount, currency, &org).replace('\u{a0}', " ")
+        };
+        assert_eq!(told(b"US", b"USD", 12_000, "USD"), "$120.00");
+        assert_eq!(told(b"US", b"USD", -123_456_789, "USD"), "−$1,234,567.89");
+        assert_eq!(told(b"US", b"USD", 5, "CAD"), "CAD 0.05");
+        assert_eq!(told(b"GB", b"GBP", 99, "GBP"), "£0.99");
+        assert_eq!(told(b"DE", b"EUR", 123_450, "EUR"), "1.234,50 €");
+        assert_eq!(told(b"FR", b"EUR", 123_450, "EUR"), "1 234,50 €");
+        assert_eq!(told(b"CH", b"CHF", 123_450, "CHF"), "CHF 1’234.50");
+        assert_eq!(told(b"JP", b"JPY", 12_000, "JPY"), "¥12,000");
     }
 
     #[test]

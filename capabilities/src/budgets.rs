@@ -67,8 +67,8 @@ pub fn amount_in_words(minor: i64, currency: [u8; 3]) -> String {
 impl Running {
     /// What the call that is running does of what budgets limit.
     pub(crate) fn spending(&self, items: i64) -> Spent {
-        let messages = self.errands.iter().filter(|errand| errand.outward && errand.money == 0).count();
-        let money = self.errands.iter().fold(0_i64, |sum, errand| sum.saturating_add(errand.money));
+        let messages = self.errands.iter().filter(|errand| errand.outward && errand.payment.is_none()).count();
+        let money = self.errands.iter().fold(0_i64, |sum, errand| sum.saturating_add(errand.money()));
         Spent { actions: items, messages: messages as i64, money }
     }
 }

@@ -17,7 +17,7 @@ impl Registry {
                 Some(domain) if !name.contains('.') => format!("{domain}.{name}"),
                 _ => name.to_string(),
             };
-            let action = self.action(&full)?;
+            let action = self.action_for(caller, &full)?;
             action.permit(caller)?;
             return Ok(json!({"actions": [self.action_in_full(action, caller)]}));
         }
@@ -121,8 +121,11 @@ impl Registry {
     pub fn openapi(&self, version: &str) -> Value {
         let bodies: Vec<Value> = self.actions().map(body_of).collect();
         let names: Vec<&str> = self.data_types().map(|entry| entry.name).collect();
+        let not_for_agents = self.data_types().filter(|entry| entry.people_only).map(|entry| entry.name);
+        let what =
+            format!("What to read. In people's sessions only: {}.", not_for_agents.collect::<Vec<_>>().join(", "));
         let mut parameters = vec![
-            parameter("type", "What to read.", &json!({"type": "string", "enum": names})),
+            parameter("type", &what, &json!({"type": "string", "enum": names})),
             parameter(
                 "id",
                 "One record by its id: `data` is the record itself.",
@@ -239,9 +242,13 @@ fn session_route() -> Value {
 fn body_of(action: &ActionEntry) -> Value {
     let (domain, verb) = action.name.split_once('.').unwrap_or((action.name, ""));
     let data = action.input().map(|input| advertised(input.schema())).unwrap_or_default();
+    let description = match action.gate {
+        Gate::PeopleOnly => format!("{}\n\nIn people's sessions only: agents are refused.", action.description),
+        _ => action.description.clone(),
+    };
     json!({
         "title": action.name,
-        "description": action.description,
+        "description": description,
         "type": "object",
         "required": ["domain", "action"],
         "properties": {

@@ -395,5 +395,9 @@ fn decided_already(held: &Held) -> Error {
         (Some(who), Some(when)) => format!("It is {} already: {who} decided at {}.", held.status, when.to_rfc3339()),
         _ => format!("It is {} already.", held.status),
     };
-    Error::conflict("AUTHORIZATION_NOT_PENDING", message, "Read it with the data type `authorizations`.")
+    Error::Settled {
+        code: "AUTHORIZATION_NOT_PENDING",
+        message,
+        hint: "Read it with the data type `authorizations`.".into(),
+    }
 }

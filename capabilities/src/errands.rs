@@ -4,9 +4,10 @@
 use std::future::Future;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::call::{Caller, OrgFacts};
@@ -25,17 +26,49 @@ pub trait Errand: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// to the business's own people goes out always.
     const OUTWARD: bool = true;
 
-    /// The money that it moves, charged or refunded, in minor units of the organization's currency.
-    fn money(&self) -> i64 {
-        0
-    }
-
     /// One sentence for people: "E-mail to jane@example.com: Your appointment".
     fn summary(&self) -> String;
+
+    /// Of an errand that mails: its letter, made by the very code that makes the one that is sent. Where a link with a token
+    /// will stand it has [`LINK_TO_COME`], because a preview is kept and such a link must not be.
+    fn preview(&self) -> Option<Letter> {
+        None
+    }
+
+    /// The money it moves.
+    fn payment(&self) -> Option<Payment> {
+        None
+    }
 
     /// Does it. May be asked again although it worked, when whoever asked died before writing that down: the service gets
     /// [`Delivery::key`] and does it once.
     fn deliver(&self, delivery: &Delivery<'_>) -> impl Future<Output = std::result::Result<(), Undelivered>> + Send;
+}
+
+/// What stands in a preview for a link that is made when the mail is sent.
+pub const LINK_TO_COME: &str = "[a link that is made when this is sent]";
+
+/// Which way money goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From a customer to the business.
+    Charge,
+    /// Back to a customer.
+    Refund,
+}
+
+/// Money that an errand moves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Payment {
+    /// Which way it goes.
+    pub direction: Direction,
+    /// In minor units: cents.
+    pub amount: i64,
+    /// Its ISO 4217 currency.
+    pub currency: String,
+    /// The customer's name.
+    pub customer: String,
 }
 
 /// Why an errand was not delivered. The text is for people who run the office; it holds no secret.
@@ -106,8 +139,30 @@ pub(crate) struct Recorded {
     pub payload: Value,
     #[serde(skip)]
     pub outward: bool,
+    /// The mail it will be.
     #[serde(skip)]
-    pub money: i64,
+    pub letter: Option<Letter>,
+    #[serde(skip)]
+    pub payment: Option<Payment>,
+}
+
+impl Recorded {
+    /// The money it moves, either way, in minor units.
+    pub fn money(&self) -> i64 {
+        self.payment.as_ref().map_or(0, |payment| payment.amount.saturating_abs())
+    }
+
+    /// As a preview tells of it, without what only the worker needs.
+    pub fn shown(&self) -> Value {
+        let mut shown = json!({"kind": self.kind, "summary": self.summary});
+        if let Some(letter) = &self.letter {
+            shown["letter"] = json!(letter);
+        }
+        if let Some(payment) = &self.payment {
+            shown["payment"] = json!(payment);
+        }
+        shown
+    }
 }
 
 impl Tx<'_> {
@@ -124,7 +179,16 @@ impl Tx<'_> {
         }
         let payload = serde_json::to_value(errand).map_err(|error| Error::Internal(error.to_string()))?;
         let (org_id, id, call_id, now) = (self.org_id(), self.next_id(), self.call_id(), self.now());
-        let (summary, money) = (errand.summary(), errand.money().saturating_abs());
+        let recorded = Recorded {
+            id,
+            kind: E::KIND.into(),
+            summary: errand.summary(),
+            state: String::new(),
+            payload,
+            outward: E::OUTWARD,
+            letter: errand.preview(),
+            payment: errand.payment(),
+        };
         let state = sqlx::query_scalar!(
             r#"
             insert into errands
@@ -140,17 +204,16 @@ impl Tx<'_> {
             call_id,
             E::KIND,
             E::SERVICE,
-            summary,
-            payload,
-            E::OUTWARD,
-            money,
+            recorded.summary,
+            recorded.payload,
+            recorded.outward,
+            recorded.money(),
             due_at,
             now
         )
         .fetch_one(self.db())
         .await?;
-        let (kind, outward) = (E::KIND.into(), E::OUTWARD);
-        self.running.errands.push(Recorded { id, kind, summary, state, payload, outward, money });
+        self.running.errands.push(Recorded { state, ..recorded });
         Ok(())
     }
 }

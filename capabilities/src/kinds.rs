@@ -150,6 +150,9 @@ impl<T: JsonSchema> JsonSchema for Patch<T> {
     fn schema_name() -> Cow<'static, str> {
         T::schema_name()
     }
+    fn schema_id() -> Cow<'static, str> {
+        format!("patch of {}", T::schema_id()).into()
+    }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = generator.subschema_for::<T>();
         schema.insert(NULLABLE.into(), true.into());

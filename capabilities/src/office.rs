@@ -8,6 +8,7 @@ use crate::answer::{Answer, Meta, presentable};
 use crate::call::{Call, Caller, Source};
 use crate::call_log::{LogEntry, write_log};
 use crate::circuits::Circuits;
+use crate::errands::Recorded;
 use crate::error::{Error, Result};
 use crate::gate::Gate;
 use crate::idempotency::{Earlier, earlier_outcome, keep_authorization, keep_outcome, release};
@@ -170,7 +171,7 @@ impl Office {
     }
 
     async fn carry_out(&self, caller: &Caller, call: &Call, meta: Meta, watch: &Watch) -> Result<Outcome> {
-        let action = self.registry.action(&call.action)?;
+        let action = self.registry.action_for(caller, &call.action)?;
         action.permit(caller)?;
         let asked = Asked { action, prepared: validate(action, call)?, source: &call.source, meta, watch };
         let prepared = &asked.prepared;
@@ -360,11 +361,11 @@ async fn preview(mut tx: Tx<'_>, asked: &Asked<'_>, data: &Value) -> Result<Outc
     let plan = Plan::of(&mut tx, &prepared.inputs).await?;
     let verdict = judge(&mut tx, asked.action, prepared.items()).await?;
     let timezone = tx.org().timezone;
-    let errands = plan.errands.iter().map(|errand| json!({"kind": errand["kind"], "summary": errand["summary"]}));
+    let errands = tx.running.errands.iter().map(Recorded::shown).collect::<Value>();
     let shown = json!({
         "would": {
             "changes": plan.changes,
-            "errands": errands.collect::<Value>(),
+            "errands": errands,
             "permission": verdict.class,
             "reasons": verdict.reasons,
         },

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::errands::Payment;
 use crate::error::Result;
 use crate::history::{Change, changes_of_calls};
 use crate::tx::{Tx, Warning};
@@ -24,10 +25,9 @@ pub struct Stake {
     /// Who would get something, such as an e-mail.
     #[serde(default)]
     pub recipients: Vec<String>,
-    /// The money that would be charged or refunded, in minor units of the organization's currency. Nothing that agents can do
-    /// moves any yet.
-    #[serde(default)]
-    pub money: i64,
+    /// The money that would be charged or paid back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub payments: Vec<Payment>,
 }
 
 /// What a call would do.
@@ -37,7 +37,6 @@ pub(crate) struct Plan {
     pub errands: Vec<Value>,
     pub warnings: Vec<Warning>,
     pub hash: Vec<u8>,
-    pub money: i64,
 }
 
 impl Plan {
@@ -46,14 +45,17 @@ impl Plan {
         let calls: Vec<Uuid> =
             std::iter::once(tx.call_id()).chain(tx.inner_calls.iter().map(|inner| inner.id)).collect();
         let changes = changes_of_calls(&calls, tx).await?;
-        let money = tx.running.spending(0).money;
         let errands = tx.running.errands.iter();
         let errands: Vec<Value> = errands
-            .map(|errand| json!({"kind": errand.kind, "summary": errand.summary, "payload": errand.payload}))
+            .map(|errand| {
+                let mut shown = errand.shown();
+                shown["payload"] = errand.payload.clone();
+                shown
+            })
             .collect();
         let canonical = Canonical { minted: numbered(&tx.running.minted()), now: tx.now() };
         let hash = Sha256::digest(canonical.plan(inputs, &changes, &errands)).to_vec();
-        Ok(Self { changes, errands, warnings: tx.running.warnings.clone(), hash, money })
+        Ok(Self { changes, errands, warnings: tx.running.warnings.clone(), hash })
     }
 
     /// As people and agents read it.
@@ -70,10 +72,17 @@ impl Plan {
         for change in &self.changes {
             *by_type.entry(change.data_type.clone()).or_default() += 1;
         }
-        let recipients: BTreeSet<&str> =
-            self.errands.iter().filter_map(|errand| errand["payload"]["to"].as_str()).collect();
-        let recipients = recipients.into_iter().map(str::to_string).collect();
-        Stake { records: self.changes.len(), by_type, recipients, money: self.money }
+        let to = |errand: &'_ Value| {
+            errand["letter"]["to"].as_str().or(errand["payload"]["to"].as_str()).map(str::to_string)
+        };
+        let recipients: BTreeSet<String> = self.errands.iter().filter_map(to).collect();
+        let payments = self.errands.iter().filter_map(|errand| Payment::deserialize(&errand["payment"]).ok());
+        Stake {
+            records: self.changes.len(),
+            by_type,
+            recipients: recipients.into_iter().collect(),
+            payments: payments.collect(),
+        }
     }
 }
 

@@ -83,6 +83,10 @@ pub struct Authorization {
 pub struct AuthorizationQuery {
     /// Those with this status.
     pub status: Option<String>,
+    /// Those that wait, or those that no longer do.
+    pub waiting: Option<bool>,
+    /// Those that people decided like this.
+    pub decision: Option<String>,
     /// Those of this agent. An agent sees its own only.
     pub agent_id: Option<Uuid>,
     /// Those for this action.
@@ -195,6 +199,8 @@ pub async fn authorizations(
             and ($6::text is null or a.action = $6)
             and ($7::timestamptz is null or a.created_at >= $7)
             and ($8::timestamptz is null or a.created_at < $8)
+            and ($9::boolean is null or $9 = (a.status = 'pending' and a.expires_at > $3))
+            and ($10::text is null or a.decision = $10)
         )
         select m.id as "id!", m.agent_id as "agent_id!", m.agent_name as "agent_name!", m.client, m.action as "action!",
                m.input as "input!", m.is_batch as "is_batch!", m.summary as "summary!", m.reasoning as "reasoning!",
@@ -204,9 +210,9 @@ pub async fn authorizations(
                m.decided_at, m.rule_id, m.result, m.error, m.created_at as "created_at!",
                (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
         from matching m
-        where $9::uuid is null or m.id < $9
+        where $11::uuid is null or m.id < $11
         order by m.id desc
-        limit $10
+        limit $12
         "#,
         org_id,
         query.ids.as_deref(),
@@ -216,6 +222,8 @@ pub async fn authorizations(
         question.action,
         question.from,
         question.to,
+        question.waiting,
+        question.decision,
         after,
         query.limit
     )

@@ -109,7 +109,7 @@ impl Office {
     }
 
     fn understand(&self, caller: &Caller, selection: &Selection) -> Result<Asked<'_>> {
-        let entry = self.registry.data_type(&selection.data_type)?;
+        let entry = self.registry.data_type_for(caller, &selection.data_type)?;
         entry.permit(caller)?;
         let mut problems = Vec::new();
         let filters = schema::whole_numbers(Value::Object(selection.filters.clone()));
@@ -164,7 +164,8 @@ impl Office {
         let mut known = self.registry.includes(entry);
         let unknown = |name: &&String| !known.iter().any(|include| include.name() == *name);
         for name in wanted.iter().filter(unknown).take(NAMES_AT_MOST) {
-            let names: Vec<&str> = known.iter().map(Include::name).collect();
+            let open = known.iter().filter(|include| include.other().permit(caller).is_ok());
+            let names: Vec<&str> = open.map(Include::name).collect();
             let message =
                 format!("`{}` cannot include `{}`; known: {}", entry.name, schema::shortened(name), names.join(", "));
             problems.push(Problem::at("/include", message).did_you_mean(schema::nearest(name, names.iter().copied())));

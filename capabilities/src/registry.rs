@@ -345,20 +345,32 @@ impl Registry {
 
     /// The action of that name.
     pub fn action(&self, name: &str) -> Result<&ActionEntry> {
-        let found = self.actions.get(name).map(|(domain, action)| &self.domains[*domain].actions[*action]);
-        found.ok_or_else(|| Error::UnknownAction {
-            name: schema::shortened(name),
-            did_you_mean: schema::nearest(name, self.actions.keys().copied()),
-        })
+        self.known_action(name).ok_or_else(|| unknown_action(name, self.actions.keys().copied()))
+    }
+
+    /// The same for somebody: a name that means nothing is compared with what this caller may do, and with nothing else.
+    pub(crate) fn action_for(&self, caller: &Caller, name: &str) -> Result<&ActionEntry> {
+        let open = |known: &&str| self.known_action(known).is_some_and(|action| action.permit(caller).is_ok());
+        self.known_action(name).ok_or_else(|| unknown_action(name, self.actions.keys().copied().filter(open)))
+    }
+
+    fn known_action(&self, name: &str) -> Option<&ActionEntry> {
+        self.actions.get(name).map(|(domain, action)| &self.domains[*domain].actions[*action])
     }
 
     /// The data type of that name.
     pub fn data_type(&self, name: &str) -> Result<&DataEntry> {
-        let found = self.data.get(name).map(|(domain, entry)| &self.domains[*domain].data[*entry]);
-        found.ok_or_else(|| Error::UnknownType {
-            name: schema::shortened(name),
-            did_you_mean: schema::nearest(name, self.data.keys().copied()),
-        })
+        self.known_type(name).ok_or_else(|| unknown_type(name, self.data.keys().copied()))
+    }
+
+    /// The same for somebody, as with actions.
+    pub(crate) fn data_type_for(&self, caller: &Caller, name: &str) -> Result<&DataEntry> {
+        let open = |known: &&str| self.known_type(known).is_some_and(|entry| entry.permit(caller).is_ok());
+        self.known_type(name).ok_or_else(|| unknown_type(name, self.data.keys().copied().filter(open)))
+    }
+
+    fn known_type(&self, name: &str) -> Option<&DataEntry> {
+        self.data.get(name).map(|(domain, entry)| &self.domains[*domain].data[*entry])
     }
 
     /// The kind of errand of that name.
@@ -382,6 +394,14 @@ impl Registry {
         });
         children.chain(parents).collect()
     }
+}
+
+fn unknown_action<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Error {
+    Error::UnknownAction { name: schema::shortened(name), did_you_mean: schema::nearest(name, names) }
+}
+
+fn unknown_type<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Error {
+    Error::UnknownType { name: schema::shortened(name), did_you_mean: schema::nearest(name, names) }
 }
 
 /// Something rows can bring along.

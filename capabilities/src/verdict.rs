@@ -10,7 +10,7 @@ use crate::action::Effect;
 use crate::budgets::{self, day_of};
 use crate::call::own_class;
 use crate::error::{Error, Result};
-use crate::gate::{Gate, Reason};
+use crate::gate::{Gate, Judgement, Reason};
 use crate::registry::ActionEntry;
 use crate::tx::Tx;
 
@@ -58,13 +58,13 @@ struct Facts {
 }
 
 /// What was allowed always, as far as it narrows.
-#[derive(Debug, Deserialize)]
-struct Rule {
-    id: Uuid,
-    reasons: Vec<String>,
-    items_per_call: Option<i64>,
-    items_per_day: Option<i64>,
-    used_today: i64,
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Rule {
+    pub id: Uuid,
+    pub reasons: Vec<String>,
+    pub items_per_call: Option<i64>,
+    pub items_per_day: Option<i64>,
+    pub used_today: i64,
 }
 
 impl Rule {
@@ -82,6 +82,51 @@ impl Rule {
     }
 }
 
+/// A call as far as rules, the agent's own limits and the freeze bear on it: one that is running, or one that was asked for
+/// before.
+pub(crate) struct Case<'c> {
+    action: &'c ActionEntry,
+    judged: Gate,
+    reasons: Vec<Reason>,
+    items: i64,
+    overrides: &'c BTreeMap<String, Gate>,
+    /// What holds it whatever rules say: the freeze, a budget.
+    above: Vec<Reason>,
+}
+
+impl<'c> Case<'c> {
+    /// A request that waited, as it was judged then, under the limits that its agent has by now.
+    pub fn of_request(
+        action: &'c ActionEntry,
+        judged: Gate,
+        reasons: Vec<Reason>,
+        items: i64,
+        overrides: &'c BTreeMap<String, Gate>,
+    ) -> Self {
+        let by_now = reasons.into_iter().filter(|reason| reason.code != OVERRIDE);
+        let (above, reasons) = by_now.partition(|reason| ABOVE_RULES.contains(&reason.code.as_str()));
+        Self { action, judged, reasons, items, overrides, above }
+    }
+
+    /// What holds for it in the end.
+    pub fn settle(self, rules: &[Rule]) -> Verdict {
+        let Self { action, judged, mut reasons, items, overrides, above } = self;
+        let rule = rules.iter().find(|rule| !action.each_time && rule.covers(&reasons, items));
+        let rule = rule.filter(|_| judged > Gate::Unrestricted);
+        let mut class = if rule.is_some() { Gate::Unrestricted } else { judged };
+        if let Some(stricter) = own_class(overrides, action.name).filter(|own| *own > class) {
+            class = stricter;
+            reasons
+                .push(Reason { code: OVERRIDE.into(), message: "this agent has stricter limits than others".into() });
+        }
+        if !above.is_empty() {
+            class = Gate::RequiresAuthorization;
+            reasons.extend(above);
+        }
+        Verdict { class, judged, reasons, rule_id: rule.map(|rule| rule.id) }
+    }
+}
+
 /// Judges the call that is running, after its run. People and the system are bound by their role alone.
 pub(crate) async fn judge(tx: &mut Tx<'_>, action: &ActionEntry, items: i32) -> Result<Verdict> {
     let judgement = tx.running.judgement.clone();
@@ -93,12 +138,8 @@ pub(crate) async fn judge(tx: &mut Tx<'_>, action: &ActionEntry, items: i32) -> 
     if facts.disabled {
         return Err(Error::Unauthenticated(format!("The agent {} is disabled.", tx.caller().name())));
     }
-    let mut verdict = weigh(&facts, action, judgement.gate, judgement.reasons, items.into());
-    if let Some(message) = over_budget(tx, facts.budget.as_ref(), items.into()) {
-        verdict.class = Gate::RequiresAuthorization;
-        verdict.reasons.push(Reason { code: OVER_BUDGET.into(), message });
-    }
-    Ok(verdict)
+    let over_budget = over_budget(tx, facts.budget.as_ref(), items.into());
+    Ok(weigh(&facts, action, judgement, items.into(), over_budget))
 }
 
 async fn facts(tx: &mut Tx<'_>, action: &ActionEntry) -> Result<Facts> {
@@ -126,7 +167,14 @@ fn over_budget(tx: &Tx<'_>, budget: Option<&budgets::Allotment>, items: i64) -> 
     budget?.overrun(tx.running.spending(items), &renews, org.currency)
 }
 
-fn weigh(facts: &Facts, action: &ActionEntry, declared: Gate, mut reasons: Vec<Reason>, items: i64) -> Verdict {
+fn weigh(
+    facts: &Facts,
+    action: &ActionEntry,
+    judgement: Judgement,
+    items: i64,
+    over_budget: Option<String>,
+) -> Verdict {
+    let Judgement { gate: declared, mut reasons, .. } = judgement;
     let mut judged = declared;
     let mut raise = |reasons: &mut Vec<Reason>, code: &str, message: String| {
         judged = Gate::RequiresAuthorization;
@@ -138,18 +186,12 @@ fn weigh(facts: &Facts, action: &ActionEntry, declared: Gate, mut reasons: Vec<R
     if let Some(message) = burst(facts, action.effect, declared, items) {
         raise(&mut reasons, BURST, message);
     }
-    let rule = facts.rules.iter().find(|rule| !action.each_time && rule.covers(&reasons, items));
-    let rule = rule.filter(|_| judged > Gate::Unrestricted);
-    let mut class = if rule.is_some() { Gate::Unrestricted } else { judged };
-    if let Some(stricter) = own_class(&facts.overrides, action.name).filter(|own| *own > class) {
-        class = stricter;
-        reasons.push(Reason { code: OVERRIDE.into(), message: "this agent has stricter limits than others".into() });
-    }
+    let mut above = Vec::new();
     if facts.frozen {
-        class = Gate::RequiresAuthorization;
-        reasons.push(Reason { code: FROZEN.into(), message: "agents are frozen at the moment".into() });
+        above.push(Reason { code: FROZEN.into(), message: "agents are frozen at the moment".into() });
     }
-    Verdict { class, judged, reasons, rule_id: rule.map(|rule| rule.id) }
+    above.extend(over_budget.map(|message| Reason { code: OVER_BUDGET.into(), message }));
+    Case { action, judged, reasons, items, overrides: &facts.overrides, above }.settle(&facts.rules)
 }
 
 /// Whether an agent does too much of one thing within a short time.

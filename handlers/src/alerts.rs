@@ -1,12 +1,14 @@
 //! What a person must look at, because the office could not do it by itself. The kernel raises alerts; here they are read,
 //! acknowledged, and what they are about is tried again.
 
-use capabilities::{Action, Data, Domain, Effect, Entity, Gate, Id, Listing, Query, Result, Tx, Who};
+use capabilities::{Action, Data, Domain, Effect, Entity, Gate, Id, Ids, Listing, Parent, Query, Result, Tx, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+use crate::jobs::{ErrandEntity, JobEntity};
 
 pub fn domain() -> Domain {
     Domain::new("alert", "What a person must look at").data::<Alerts>().action::<Acknowledge>().action::<Retry>()
@@ -49,6 +51,10 @@ pub(crate) struct AlertRow {
 pub(crate) struct Alerts {
     /// Only alerts that somebody took note of (true), or only those nobody did (false).
     acknowledged: Option<bool>,
+    /// Only alerts about this errand.
+    errand_id: Option<Ids<ErrandEntity>>,
+    /// Only alerts about this job.
+    job_id: Option<Ids<JobEntity>>,
 }
 
 impl Data for Alerts {
@@ -56,11 +62,16 @@ impl Data for Alerts {
     const ONE: &str = "alert";
     const WHO: Who = Who::MANAGERS;
     const SORTED_BY: &str = "time, newest first";
+    const PARENTS: &[Parent] = &[
+        Parent { of: "errands", filter: "errand_id", member: "errand_id", children: "alerts", parent: Some("errand") },
+        Parent { of: "jobs", filter: "job_id", member: "job_id", children: "alerts", parent: Some("job") },
+    ];
     type Row = AlertRow;
 
     async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<AlertRow>> {
         let org_id = tx.org_id();
         let (_, after) = query.after();
+        let (errands, jobs) = (self.errand_id.as_ref().map(Ids::uuids), self.job_id.as_ref().map(Ids::uuids));
         let rows = sqlx::query!(
             r#"
             with matching as not materialized (
@@ -69,18 +80,22 @@ impl Data for Alerts {
               where a.org_id = $1
                 and ($2::uuid[] is null or a.id = any($2))
                 and ($3::bool is null or (a.acknowledged_at is not null) = $3)
+                and ($4::uuid[] is null or a.errand_id = any($4))
+                and ($5::uuid[] is null or a.job_id = any($5))
             )
             select m.id as "id!", m.kind as "kind!", m.message as "message!", m.errand_id, m.job_id, m.acknowledged_at,
                    m.acknowledged_by, m.version as "version!", m.created_at as "created_at!",
                    (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
             from matching m
-            where $4::uuid is null or m.id < $4
+            where $6::uuid is null or m.id < $6
             order by m.id desc
-            limit $5
+            limit $7
             "#,
             org_id,
             query.ids.as_deref(),
             self.acknowledged,
+            errands.as_deref(),
+            jobs.as_deref(),
             after,
             query.limit
         )
@@ -103,7 +118,7 @@ impl Data for Alerts {
 }
 
 async fn load(id: Id<Alert>, tx: &mut Tx<'_>) -> Result<AlertRow> {
-    tx.one(Alerts { acknowledged: None }, id).await
+    tx.one(Alerts { acknowledged: None, errand_id: None, job_id: None }, id).await
 }
 
 async fn take_note(id: Id<Alert>, tx: &mut Tx<'_>) -> Result<()> {

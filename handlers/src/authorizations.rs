@@ -59,6 +59,28 @@ impl Status {
     }
 }
 
+/// What a person decided.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Decision {
+    /// Allowed, this once.
+    AllowOnce,
+    /// Allowed, with a rule for the next ones.
+    AllowAlways,
+    /// Denied.
+    Deny,
+}
+
+impl Decision {
+    fn name(self) -> &'static str {
+        match self {
+            Self::AllowOnce => "allow_once",
+            Self::AllowAlways => "allow_always",
+            Self::Deny => "deny",
+        }
+    }
+}
+
 /// Requests that wait for a person or did: what was asked, what it would change, what was decided.
 ///
 /// An agent sees its own. With `id` the row has `input`, `preview` and `result` as well.
@@ -67,6 +89,10 @@ impl Status {
 pub(crate) struct Authorizations {
     /// Only requests that are this far.
     status: Option<Status>,
+    /// Only requests that wait (true), or only those that no longer do: decided, expired or withdrawn (false).
+    waiting: Option<bool>,
+    /// Only requests that a person decided like this.
+    decision: Option<Decision>,
     /// Only requests of this agent.
     agent_id: Option<Uuid>,
     /// Only requests for this action, such as `contact.merge`.
@@ -87,6 +113,8 @@ impl Data for Authorizations {
     async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<Authorization>> {
         let question = AuthorizationQuery {
             status: self.status.map(|status| status.name().into()),
+            waiting: self.waiting,
+            decision: self.decision.map(|decision| decision.name().into()),
             agent_id: self.agent_id,
             action: self.action.map(|action| action.as_str().to_string()),
             from: self.from,

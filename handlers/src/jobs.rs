@@ -1,6 +1,6 @@
 //! What is due later and what goes out: read here; worked off by the kernel.
 
-use capabilities::{Action, Data, Domain, Effect, Gate, Listing, Query, Result, Standing, Tidied, Tx, Who};
+use capabilities::{Action, Data, Domain, Effect, Entity, Gate, Listing, Query, Result, Standing, Tidied, Tx, Who};
 use chrono::{DateTime, NaiveTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,22 @@ pub(crate) enum Progress {
     Done,
     /// Given up: there is an alert about it.
     Failed,
+}
+
+/// A call that is due later.
+pub(crate) struct JobEntity;
+
+impl Entity for JobEntity {
+    const NAME: &str = "job";
+    const TABLE: &str = "jobs";
+}
+
+/// Something to be done outside.
+pub(crate) struct ErrandEntity;
+
+impl Entity for ErrandEntity {
+    const NAME: &str = "errand";
+    const TABLE: &str = "errands";
 }
 
 /// A call that is due later.
@@ -126,6 +142,8 @@ pub(crate) struct Errand {
     id: Uuid,
     /// What it is.
     kind: String,
+    /// The outside service it needs, such as mail.
+    service: String,
     /// In words.
     summary: String,
     /// recorded (will be done), held (reaches people outside, so not until agents are no longer frozen), done or failed.
@@ -181,7 +199,7 @@ impl Data for Errands {
                 and ($3::text[] is null or e.state = any($3))
                 and ($4::uuid is null or e.call_id = $4)
             )
-            select m.id as "id!", m.kind as "kind!", m.summary as "summary!", m.state as "state!", m.due_at as "due_at!",
+            select m.id as "id!", m.kind as "kind!", m.service as "service!", m.summary as "summary!", m.state as "state!", m.due_at as "due_at!",
                    m.attempts as "attempts!", m.last_error, m.call_id as "call_id!", m.created_at as "created_at!",
                    m.ended_at,
                    (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
@@ -203,6 +221,7 @@ impl Data for Errands {
         let rows = rows.into_iter().map(|row| Errand {
             id: row.id,
             kind: row.kind,
+            service: row.service,
             summary: row.summary,
             state: row.state,
             due_at: row.due_at,

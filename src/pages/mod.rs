@@ -6,7 +6,7 @@ mod sign_in;
 
 use std::sync::Arc;
 
-use authorization_queue_ui::{Pages as Templates, Refusal, Visitor};
+use authorization_queue_ui::{Pages as Templates, Refusal, ShowsLetters, Visitor};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Form, FromRequest as _, Request, State};
@@ -100,9 +100,15 @@ async fn proof(parts: &Parts, body: &Bytes) -> Option<String> {
 
 /// What every page says to the browser: nothing from elsewhere, nothing kept, nothing told to others.
 async fn with_headers(mut response: Response) -> Response {
+    let shows_letters = response.extensions().get::<ShowsLetters>().is_some();
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if shows_letters && let Some(policy) = headers.get_mut(header::CONTENT_SECURITY_POLICY) {
+        // What a page frames keeps to its policy, and mails are made of style attributes.
+        let wider = [policy.as_bytes(), b"; style-src-attr 'unsafe-inline'"].concat();
+        *policy = HeaderValue::from_bytes(&wider).unwrap_or_else(|_| policy.clone());
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response

@@ -1,6 +1,8 @@
 //! What an agent may do in a day: beyond it everything waits, whatever rules say, and nothing slips past.
 
-use capabilities::{Action, Delivery, Domain, Effect, Errand, Gate, Options, Result, Tx, Undelivered, Who};
+use capabilities::{
+    Action, Delivery, Direction, Domain, Effect, Errand, Gate, Options, Payment, Result, Tx, Undelivered, Who,
+};
 use chrono::TimeDelta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -117,8 +119,9 @@ struct Outside {
 impl Errand for Outside {
     const KIND: &str = "outside";
     const SERVICE: &str = "trial";
-    fn money(&self) -> i64 {
-        self.amount
+    fn payment(&self) -> Option<Payment> {
+        let (amount, customer) = (self.amount, self.to.clone());
+        (amount > 0).then(|| Payment { direction: Direction::Refund, amount, currency: "USD".into(), customer })
     }
     fn summary(&self) -> String {
         format!("Something for {}", self.to)
@@ -205,7 +208,7 @@ async fn money_counts_by_what_the_errands_of_a_call_move() {
     let said = reasons[0]["message"].as_str().unwrap();
     assert!(said.contains("90.00 USD of 100.00 USD in money are used and this takes 10.01 USD more"), "{said}");
     let shown = owner.get("authorizations", &asked.held()).await.ok();
-    assert_eq!(shown["stake"]["money"], 1_001);
+    assert_eq!(shown["stake"]["payments"][0]["amount"], 1_001);
     agent.call("trial.send", json!({"to": ["joe@example.com"], "amount": 1_000})).await.ok();
     assert_eq!(row(&desk, &agent).await["used_today"], json!({"actions": 2, "messages": 0, "money": 10_000}));
 }

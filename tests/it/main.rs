@@ -10,6 +10,8 @@ mod administration;
 #[cfg(test)]
 mod agents;
 #[cfg(test)]
+mod alerts_pages;
+#[cfg(test)]
 mod backup;
 #[cfg(test)]
 mod budgets;
@@ -44,6 +46,8 @@ mod office_settings;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod preview_pages;
+#[cfg(test)]
 mod queue;
 #[cfg(test)]
 mod queue_pages;
@@ -57,6 +61,10 @@ mod rehearsal;
 mod rest;
 #[cfg(test)]
 mod rest_bad_input;
+#[cfg(test)]
+mod rule_coverage;
+#[cfg(test)]
+mod rules_pages;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]

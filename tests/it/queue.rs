@@ -51,7 +51,7 @@ async fn archiving_six_waits_and_is_done_once_when_the_owner_allows_it() {
     assert_eq!(agent.check(&id).await.held(), id);
 
     let shown = owner.get("authorizations", &id).await.ok();
-    assert_eq!(shown["stake"], json!({"records": 6, "by_type": {"contacts": 6}, "recipients": [], "money": 0}));
+    assert_eq!(shown["stake"], json!({"records": 6, "by_type": {"contacts": 6}, "recipients": []}));
     assert_eq!(shown["preview"]["changes"].as_array().unwrap().len(), 6);
     assert_eq!(shown["preview"]["changes"][0]["fields"]["archived_at"]["to"], "2030-01-07T09:00:00+00:00");
     assert_eq!(shown["reasoning"], "They moved away.");

@@ -12,12 +12,12 @@ use crate::rest::{Response, Web};
 /// A page in a person's browser.
 pub struct Page {
     pub status: u16,
-    html: String,
-    location: String,
+    pub html: String,
+    pub location: String,
 }
 
 impl Page {
-    fn of(response: &Response) -> Self {
+    pub fn of(response: &Response) -> Self {
         let location = response.headers.get("location").map_or("", |place| place.to_str().unwrap()).to_string();
         Self { status: response.status, html: String::from_utf8(response.body.clone()).unwrap(), location }
     }
@@ -44,7 +44,7 @@ impl Page {
     }
 
     /// What a person reads.
-    fn words(&self) -> String {
+    pub fn words(&self) -> String {
         let within_a_line = ["a", "bdi", "q", "span", "strong", "time"];
         let parts = self.html.split('<').map(|part| {
             let (tag, text) = part.split_once('>').unwrap_or(("", part));
@@ -55,7 +55,7 @@ impl Page {
     }
 
     /// The value of a form's hidden field.
-    fn field(&self, name: &str) -> String {
+    pub fn field(&self, name: &str) -> String {
         let lead = format!("name=\"{name}\" value=\"");
         let rest = self.html.split(&lead).nth(1).unwrap_or_else(|| panic!("no field {name}: {}", self.html));
         rest.split('"').next().unwrap().to_string()
@@ -67,7 +67,7 @@ pub async fn look(web: &Web, person: &Actor, path: &str) -> Page {
 }
 
 /// Sends a form as it is, without any proof but what stands in it.
-async fn send(web: &Web, person: &Actor, path: &str, body: &str) -> Page {
+pub async fn send(web: &Web, person: &Actor, path: &str, body: &str) -> Page {
     let mut request = web.request_of(person, Method::POST, path, body.to_string());
     request.headers_mut().insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
     Page::of(&web.send(request).await)
@@ -85,7 +85,7 @@ pub async fn submit(web: &Web, person: &Actor, path: &str, fields: &[(&str, &str
 }
 
 /// A request to archive six, and its page's path.
-async fn six_waiting(web: &Web) -> (String, String) {
+pub async fn six_waiting(web: &Web) -> (String, String) {
     let id = web.desk.agent().await.call_on_each("contact.archive", &web.desk.contacts(6).await).await.held();
     (format!("/queue/{id}"), id)
 }
@@ -175,11 +175,11 @@ async fn a_denial_carries_its_note_as_text() {
             .has_not(&["<script", "\u{202e}", "(you)"]);
     }
     look(&web, &manager, &format!("{path}?told=done")).await.has(&["Denied. Nothing was changed", "(you)"]);
-    look(&web, &owner, "/queue/history?status=denied").await.has(&["Denied by Max Manager", "&lt;script&gt;"]);
-    look(&web, &owner, "/queue/history?status=executed").await.has(&["Nothing of that kind"]);
+    look(&web, &owner, "/queue/history?outcome=denied").await.has(&["Denied by Max Manager", "&lt;script&gt;"]);
+    look(&web, &owner, "/queue/history?outcome=allowed").await.has(&["Nothing of that kind"]);
     let agent = web.desk.agent().await.caller.id().unwrap();
-    look(&web, &owner, &format!("/queue/history?agent={agent}&status=")).await.has(&["Denied by Max Manager"]);
-    look(&web, &owner, "/queue/history?status=nonsense").await.leads_to("/queue/history");
+    look(&web, &owner, &format!("/queue/history?agent={agent}&outcome=")).await.has(&["Denied by Max Manager"]);
+    look(&web, &owner, "/queue/history?outcome=nonsense").await.leads_to("/queue/history");
 }
 
 #[tokio::test]

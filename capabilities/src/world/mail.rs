@@ -7,6 +7,7 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::PoolConfig;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use serde::Serialize;
 use tokio::io::AsyncWriteExt as _;
 use uuid::Uuid;
 
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub const KIND_HEADER: &str = "X-Frontdesk-Kind";
 
 /// One mail to one person.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Letter {
     /// Stable, snake_case: `sign_in`.
     pub kind: &'static str,

@@ -1,7 +1,9 @@
 //! Letting somebody in by mail: the link is made when the mail is sent, so it is stored nowhere else.
 
 use capabilities::world::Letter;
-use capabilities::{Action, Delivery, Door, Effect, Errand, Gate, Id, Result, Source, Tx, Undelivered, Who};
+use capabilities::{
+    Action, Delivery, Door, Effect, Errand, Gate, Id, LINK_TO_COME, Result, Source, Tx, Undelivered, Who,
+};
 use chrono::TimeDelta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,8 +38,12 @@ impl Errand for SignInMail {
         format!("{what} to {}", self.name)
     }
 
+    fn preview(&self) -> Option<Letter> {
+        Some(self.letter(LINK_TO_COME, self.valid()))
+    }
+
     async fn deliver(&self, delivery: &Delivery<'_>) -> std::result::Result<(), Undelivered> {
-        let valid = if self.invited_by.is_some() { INVITATION_VALID } else { VALID };
+        let valid = self.valid();
         let (office, source) = (delivery.office(), Source::of(Door::Program));
         let token = office.sign_in_link(delivery.org().id, self.user_id, valid, &source).await?;
         let link = format!("{}/sign-in/{}", office.address(), token.reveal());
@@ -46,6 +52,10 @@ impl Errand for SignInMail {
 }
 
 impl SignInMail {
+    fn valid(&self) -> TimeDelta {
+        if self.invited_by.is_some() { INVITATION_VALID } else { VALID }
+    }
+
     fn letter(&self, link: &str, valid: TimeDelta) -> Letter {
         let (name, organization) = (&self.name, &self.organization);
         let (subject, opening) = match &self.invited_by {

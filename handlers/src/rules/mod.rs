@@ -1,14 +1,24 @@
-//! What was allowed always. A rule is made by allowing a request always; here it is read and revoked.
+//! What was allowed always. A rule is made by allowing a request always; here it is read, tried, changed and revoked.
 
-use capabilities::{Action, Data, Domain, Effect, Entity, Gate, Id, Listing, Query, Result, Tx, Who};
+mod trials;
+
+use capabilities::{
+    Action, Data, Domain, Effect, Entity, Error, Gate, Id, Listing, Patch, Query, Result, Text, Tx, Who,
+};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::agents::Agent;
+
 pub fn domain() -> Domain {
-    Domain::new("rule", "What agents may do without asking again").data::<Rules>().action::<Revoke>()
+    Domain::new("rule", "What agents may do without asking again")
+        .data::<Rules>()
+        .data::<trials::RuleCoverage>()
+        .action::<Update>()
+        .action::<Revoke>()
 }
 
 /// A rule.
@@ -34,6 +44,10 @@ pub(crate) struct RuleRow {
     items_per_call: Option<i32>,
     /// Items in one day of the organization at most.
     items_per_day: Option<i32>,
+    /// Items it let through today, where the business is.
+    items_today: i64,
+    /// When it let something through for the last time, UTC.
+    last_used_at: Option<DateTime<Utc>>,
     /// Until when it holds, UTC.
     expires_at: Option<DateTime<Utc>>,
     /// When it was revoked, UTC.
@@ -99,6 +113,8 @@ impl Data for Rules {
         .fetch_all(tx.db())
         .await?;
         let total = rows.first().map_or(0, |row| row.total);
+        let uses = tx.rule_uses(&rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
+        let used = |id: &Uuid| uses.get(id).copied().unwrap_or_default();
         let rows = rows.into_iter().map(|row| RuleRow {
             id: row.id,
             action: row.action,
@@ -106,6 +122,8 @@ impl Data for Rules {
             reasons: row.reasons,
             items_per_call: row.items_per_call,
             items_per_day: row.items_per_day,
+            items_today: used(&row.id).today,
+            last_used_at: used(&row.id).last,
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
             authorization_id: row.authorization_id,
@@ -114,6 +132,95 @@ impl Data for Rules {
             created_at: row.created_at,
         });
         Ok(Listing::by_id(rows, total, |row| row.id))
+    }
+}
+
+async fn load(id: Id<Rule>, tx: &mut Tx<'_>) -> Result<RuleRow> {
+    tx.one(Rules { active: None, agent_id: None }, id).await
+}
+
+/// Change what a rule lets through: for whom, for which reasons, how much and until when.
+///
+/// What is left out stays. It holds from the agent's next call on.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Update {
+    /// The rule.
+    pub rule_id: Id<Rule>,
+    /// The agent it is for; null for every agent.
+    #[serde(default)]
+    pub agent_id: Patch<Id<Agent>>,
+    /// The reasons it covers, such as `has_history`.
+    pub reasons: Option<Vec<Text<60>>>,
+    /// Items in one call, null for no limit. More than 5 need a number.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 500))]
+    pub items_per_call: Patch<i32>,
+    /// Items in one day of the organization, null for no limit. Many within minutes need a number.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub items_per_day: Patch<i32>,
+    /// Until when it holds, UTC; null for no end.
+    #[serde(default)]
+    pub until: Patch<DateTime<Utc>>,
+    /// Refuse if the rule is at another version by now.
+    pub expected_version: Option<i32>,
+}
+
+impl Action for Update {
+    const NAME: &str = "rule.update";
+    const EFFECT: Effect = Effect::Updates;
+    const GATE: Gate = Gate::PeopleOnly;
+    const WHO: Who = Who::OWNERS;
+    const EACH_TIME: bool = true;
+    type Output = RuleRow;
+
+    fn example() -> Value {
+        json!({"rule_id": "01970000-0000-7000-8000-000000000001", "items_per_day": 20})
+    }
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<RuleRow> {
+        tx.lock(self.rule_id, self.expected_version).await?;
+        if load(self.rule_id, tx).await?.revoked_at.is_some() {
+            let hint = "Allow the next request always with authorization.allow_always.";
+            return Err(Error::conflict("RULE_REVOKED", "This rule was revoked.", hint));
+        }
+        let (is_until_given, until) = self.until.parts();
+        if until.is_some_and(|until| *until <= tx.now()) {
+            return Err(Error::invalid("/until", "must lie in the future"));
+        }
+        let (is_agent_given, agent) = self.agent_id.parts();
+        if let Some(agent) = agent {
+            tx.lock(*agent, None).await?;
+        }
+        let reasons = self.reasons.map(|codes| codes.iter().map(|code| code.as_str().to_string()).collect::<Vec<_>>());
+        let (is_per_call_given, per_call) = self.items_per_call.parts();
+        let (is_per_day_given, per_day) = self.items_per_day.parts();
+        let org_id = tx.org_id();
+        sqlx::query!(
+            r#"
+            update rules
+            set agent_id = case when $3 then $4 else agent_id end, reasons = coalesce($5, reasons),
+                items_per_call = case when $6 then $7 else items_per_call end,
+                items_per_day = case when $8 then $9 else items_per_day end,
+                expires_at = case when $10 then $11 else expires_at end
+            where org_id = $1 and id = $2
+            "#,
+            org_id,
+            self.rule_id.uuid(),
+            is_agent_given,
+            agent.map(|agent| agent.uuid()),
+            reasons.as_deref(),
+            is_per_call_given,
+            per_call,
+            is_per_day_given,
+            per_day,
+            is_until_given,
+            until
+        )
+        .execute(tx.db())
+        .await?;
+        load(self.rule_id, tx).await
     }
 }
 
@@ -150,6 +257,6 @@ impl Action for Revoke {
         )
         .execute(tx.db())
         .await?;
-        tx.one(Rules { active: None, agent_id: None }, self.rule_id).await
+        load(self.rule_id, tx).await
     }
 }

@@ -1,0 +1,161 @@
+//! What the office could not do by itself: what failed and why, since when, and what to do about it.
+
+use axum::extract::{Extension, Form, Query, State};
+use axum::response::Response;
+use capabilities::{Answer, Selection};
+use minijinja::context;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::words::{self, Moment};
+use crate::{Asked, Door, Listing, PAGE, Sent, Shared, Shown, Visitor, Who, onward, rows_of};
+
+/// An alert, as the list shows it.
+#[derive(Serialize)]
+struct Line {
+    id: String,
+    what: String,
+    why: String,
+    advice: &'static str,
+    since: Option<Moment>,
+    /// How often it was tried before it was given up.
+    tried: String,
+    /// Whether what it is about is given up still.
+    may_retry: bool,
+    noted: Option<Moment>,
+    noted_by: String,
+}
+
+/// What was done on the page before, and where the two lists begin.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Place {
+    told: Option<String>,
+    cursor: Option<String>,
+    /// The place in the list of those that somebody took note of.
+    noted: Option<String>,
+}
+
+pub(crate) async fn list(State(door): Shared, Extension(visitor): Who, asked: Asked<Place>) -> Response {
+    let Query(place) = asked.unwrap_or_default();
+    let shown = door.alerts(&visitor, &place).await;
+    door.answered(&visitor, shown).await
+}
+
+impl Door {
+    /// How many need somebody, in words; nothing to whom they are not told.
+    pub(crate) async fn open_alerts(&self, visitor: &Visitor) -> Result<String, Box<Answer>> {
+        let told = self.office.registry().data_type("alerts").is_ok_and(|entry| visitor.caller.is_among(entry.who));
+        if !told {
+            return Ok(String::new());
+        }
+        let listing = Listing::of(&self.alerts_that_are(visitor, false, None, 1).await?, None);
+        Ok(Some(listing.total).filter(|total| total != "0").unwrap_or_default())
+    }
+
+    async fn alerts_that_are(
+        &self,
+        visitor: &Visitor,
+        acknowledged: bool,
+        cursor: Option<&String>,
+        limit: i64,
+    ) -> Result<Answer, Box<Answer>> {
+        let selection = Selection {
+            data_type: "alerts".into(),
+            filters: [("acknowledged".to_string(), acknowledged.into())].into_iter().collect(),
+            include: vec!["errand".into(), "job".into()],
+            limit: Some(limit),
+            cursor: cursor.cloned(),
+            ..Selection::default()
+        };
+        self.read(visitor, selection).await
+    }
+
+    async fn alerts(&self, visitor: &Visitor, place: &Place) -> Shown {
+        let open = self.alerts_that_are(visitor, false, place.cursor.as_ref(), PAGE).await;
+        let noted = self.alerts_that_are(visitor, true, place.noted.as_ref(), PAGE).await;
+        let (open, noted) = match (open, noted) {
+            (Err(refused), _) | (_, Err(refused)) if refused.error_code() == Some("INVALID_INPUT") => {
+                return Ok(onward("/alerts"));
+            }
+            (open, noted) => (open?, noted?),
+        };
+        let house = self.house(visitor).await?;
+        let (listing, past) = (Listing::of(&open, place.cursor.as_ref()), Listing::of(&noted, place.noted.as_ref()));
+        let lines =
+            |answer: Answer| -> Vec<Line> { rows_of(answer.data).iter().map(|row| self.alert(visitor, row)).collect() };
+        let (lines, noted) = (lines(open), lines(noted));
+        let (notice, warns) = match place.told.as_deref() {
+            Some("noted") => ("You took note of it. It stands below, under what was seen to.", false),
+            Some("retried") => ("It is tried again now. Should it fail again, it comes back here.", false),
+            Some("late") => ("Nothing was done: it was tried again already, or is gone.", true),
+            _ => ("", false),
+        };
+        let frozen_mail = house.frozen_since.is_some();
+        let values = context! { lines, noted, listing, past, notice, warns, frozen_mail };
+        Ok(self.show(visitor, &house, "alerts", "alerts.html", values))
+    }
+
+    fn alert(&self, visitor: &Visitor, row: &Value) -> Line {
+        let (errand, job) = (&row["errand"], &row["job"]);
+        let about = if errand.is_object() { errand } else { job };
+        let what = match (errand.is_object(), job.is_object()) {
+            (true, _) => words::text(&errand["summary"]),
+            (_, true) => {
+                words::capitalized(&words::doing(self.office.registry(), job["action"].as_str().unwrap_or_default()))
+            }
+            _ => "Something that is gone by now".into(),
+        };
+        let why = words::text(&about["last_error"]);
+        let attempts = about["attempts"].as_i64().unwrap_or_default();
+        let may_retry = about["state"] == "failed";
+        Line {
+            id: words::text(&row["id"]),
+            what,
+            why: if why.is_empty() { words::text(&row["message"]) } else { sentence(&why) },
+            advice: match (may_retry, errand["service"].as_str(), job.is_object()) {
+                (false, ..) => "It is not given up any more, or it is gone. Take note of it.",
+                (true, Some("mail"), _) => {
+                    "See whether the address is right and whether mail is set up, then try again. Or tell them another way."
+                }
+                (true, Some(_), _) => "See whether the service it needs is set up and works, then try again.",
+                (true, None, true) => {
+                    "Mend what stands against it, then try again. Or take note of it and leave it undone."
+                }
+                (true, None, false) => "Try again, or take note of it.",
+            },
+            since: self.moment_of(visitor, &row["created_at"]),
+            tried: if attempts > 0 { words::counted(attempts, "attempt", "attempts") } else { String::new() },
+            may_retry,
+            noted: self.moment_of(visitor, &row["acknowledged_at"]),
+            noted_by: words::text(&row["acknowledged_by"]),
+        }
+    }
+}
+
+/// What a machine said, as a sentence.
+fn sentence(text: &str) -> String {
+    let text = words::capitalized(text.trim());
+    if text.ends_with(['.', '!', '?']) { text } else { format!("{text}.") }
+}
+
+/// What a person does about an alert, as the form sends it.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Settling {
+    alert_id: Option<String>,
+    settle: Option<String>,
+}
+
+pub(crate) async fn settle(State(door): Shared, Extension(visitor): Who, sent: Sent<Settling>) -> Response {
+    let Form(settling) = sent.unwrap_or_default();
+    let (action, there) = match settling.settle.as_deref() {
+        Some("acknowledge") => ("alert.acknowledge", "/alerts?told=noted"),
+        Some("retry") => ("alert.retry", "/alerts?told=retried"),
+        _ => return onward("/alerts"),
+    };
+    let answer = door.call(&visitor, action, json!({"alert_id": settling.alert_id.unwrap_or_default()})).await;
+    match answer.error_code() {
+        None => onward(there),
+        Some("NOTHING_TO_RETRY") => onward("/alerts?told=late"),
+        Some(_) => door.refuse(&visitor, &answer).await,
+    }
+}

@@ -1,0 +1,254 @@
+//! One rule: what it lets through, what it would have let through, and the form in which each of its limits can be loosened
+//! or tightened.
+
+use std::collections::{BTreeMap, HashMap};
+
+use axum::extract::{Extension, Form, Query, State};
+use axum::response::Response;
+use capabilities::{Answer, Error, Selection};
+use chrono::{Days, NaiveTime, TimeDelta};
+use minijinja::context;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::deciding::numbers_to_try;
+use crate::page::with_status;
+use crate::request::{Named, Notice};
+use crate::rules::NOT_COVERED;
+use crate::{Asked, Door, Sent, Shared, Shown, Told, Visitor, Who, onward, words};
+
+/// Names of the fields that say whether a reason is covered begin with this.
+const COVERS: &str = "covers_";
+
+/// The form as a person filled it in, and what is wrong with it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Typed {
+    /// An agent's id, or `every`.
+    agent: String,
+    items_per_call: String,
+    items_per_day: String,
+    until: String,
+    version: String,
+    /// Whether it is only to be tried on what was asked before.
+    r#try: String,
+    #[serde(skip_deserializing)]
+    problems: Problems,
+    /// The rest of the fields: the reasons that are covered, by their names.
+    #[serde(flatten, skip_serializing)]
+    more: BTreeMap<String, String>,
+}
+
+/// What is wrong with a field; empty if nothing is.
+#[derive(Debug, Default, Serialize)]
+struct Problems {
+    agent: String,
+    items_per_call: String,
+    items_per_day: String,
+    until: String,
+}
+
+/// A choice of the form.
+#[derive(Serialize)]
+struct Choice {
+    value: String,
+    words: String,
+    chosen: bool,
+}
+
+impl Typed {
+    /// The form as the rule is.
+    fn of(row: &Value, until: &str) -> Self {
+        let number = |member: &str| row[member].as_i64().map(|number| number.to_string()).unwrap_or_default();
+        Self {
+            agent: row["agent_id"].as_str().unwrap_or("every").into(),
+            items_per_call: number("items_per_call"),
+            items_per_day: number("items_per_day"),
+            until: until.into(),
+            version: number("version"),
+            more: codes(row).map(|code| (format!("{COVERS}{code}"), "yes".into())).collect(),
+            ..Self::default()
+        }
+    }
+
+    fn covers(&self, code: &str) -> bool {
+        self.more.contains_key(&format!("{COVERS}{code}"))
+    }
+
+    /// The reasons it is to cover: those that are ticked, and those of which the form says nothing.
+    fn reasons(&self, row: &Value) -> Vec<String> {
+        let ticked = self.more.keys().filter_map(|name| name.strip_prefix(COVERS).map(str::to_string));
+        let unsaid = codes(row).filter(|code| NOT_COVERED.contains(code)).map(str::to_string);
+        let mut reasons: Vec<String> = ticked.chain(unsaid).collect();
+        reasons.sort();
+        reasons.dedup();
+        reasons
+    }
+
+    /// As it stands in the form, to be tried on the requests of the past.
+    fn trial(&self, row: &Value) -> Map<String, Value> {
+        let mut filters = Map::from_iter([("rule_id".to_string(), row["id"].clone())]);
+        match self.agent.as_str() {
+            "every" => filters.insert("any_agent".into(), true.into()),
+            agent => filters.insert("agent_id".into(), agent.into()),
+        };
+        let reasons = Some(self.reasons(row).join(",")).filter(|reasons| !reasons.is_empty());
+        filters.insert("reasons".into(), reasons.unwrap_or_else(|| "none".into()).into());
+        filters.extend(numbers_to_try(&self.items_per_call, &self.items_per_day));
+        filters
+    }
+
+    /// The input of the action; what cannot be read as one is told in `problems`. A day that was left as it was shown stays
+    /// the very moment it is.
+    fn input(&mut self, door: &Door, visitor: &Visitor, row: &Value, shown: &str) -> Option<Value> {
+        let mut input = json!({"rule_id": row["id"], "reasons": self.reasons(row)});
+        if let Ok(version) = self.version.trim().parse::<i32>() {
+            input["expected_version"] = version.into();
+        }
+        input["agent_id"] = if self.agent == "every" { Value::Null } else { self.agent.as_str().into() };
+        for (member, typed, problem) in [
+            ("items_per_call", &self.items_per_call, &mut self.problems.items_per_call),
+            ("items_per_day", &self.items_per_day, &mut self.problems.items_per_day),
+        ] {
+            match typed.trim() {
+                "" => input[member] = Value::Null,
+                number => match number.parse::<i32>() {
+                    Ok(number) => input[member] = number.into(),
+                    Err(_) => *problem = "Write a whole number, or leave it empty for no limit.".into(),
+                },
+            }
+        }
+        match (self.until.trim(), door.end_of(visitor, self.until.trim())) {
+            (same, _) if same == shown => {}
+            ("", _) => input["until"] = Value::Null,
+            (_, Some(until)) => input["until"] = until.to_rfc3339().into(),
+            (_, None) => self.problems.until = "Choose a day, or leave it empty for no end.".into(),
+        }
+        let problems = &self.problems;
+        let is_fine = [&problems.items_per_call, &problems.items_per_day, &problems.until];
+        is_fine.iter().all(|problem| problem.is_empty()).then_some(input)
+    }
+
+    /// Puts the office's problems beside the fields they are about; whether each has one.
+    fn blame(&mut self, answer: &Answer) -> bool {
+        let problems = answer.error.as_ref().and_then(|error| error["problems"].as_array()).cloned();
+        let problems = problems.unwrap_or_default();
+        let placed = problems.iter().filter(|problem| {
+            let place = match problem["pointer"].as_str().unwrap_or_default().trim_start_matches("/data") {
+                "/agent_id" => &mut self.problems.agent,
+                "/items_per_call" => &mut self.problems.items_per_call,
+                "/items_per_day" => &mut self.problems.items_per_day,
+                "/until" => &mut self.problems.until,
+                _ => return false,
+            };
+            *place = words::capitalized(&format!("{}.", words::text(&problem["message"])));
+            true
+        });
+        !problems.is_empty() && placed.count() == problems.len()
+    }
+}
+
+fn codes(row: &Value) -> impl Iterator<Item = &str> {
+    row["reasons"].as_array().into_iter().flatten().filter_map(Value::as_str)
+}
+
+pub(crate) async fn show(State(door): Shared, Extension(visitor): Who, id: Named, asked: Asked<Told>) -> Response {
+    let Query(told) = asked.unwrap_or_default();
+    let shown = async {
+        let row = door.rule(&visitor, id).await?;
+        let notice = (told.told.as_deref() == Some("changed"))
+            .then(|| Notice { warns: false, text: "Changed. It holds from the next call on.".into() });
+        let typed = Typed::of(&row, &door.last_day(&visitor, &row));
+        door.rule_page(&visitor, &row, typed, notice).await
+    };
+    door.answered(&visitor, shown.await).await
+}
+
+pub(crate) async fn change(State(door): Shared, Extension(visitor): Who, id: Named, sent: Sent<Typed>) -> Response {
+    let Form(typed) = sent.unwrap_or_default();
+    let shown = async {
+        let row = door.rule(&visitor, id).await?;
+        door.change_rule(&visitor, &row, typed).await
+    };
+    door.answered(&visitor, shown.await).await
+}
+
+impl Door {
+    async fn rule(&self, visitor: &Visitor, id: Named) -> Result<Value, Box<Answer>> {
+        let nothing = || self.refused(&Error::NotFound { what: "such rule".into() });
+        let id = id.map_err(|_| nothing())?.0.to_string();
+        let selection = Selection { data_type: "rules".into(), id: Some(id), ..Selection::default() };
+        self.read(visitor, selection).await.map(|answer| answer.data.unwrap_or_default()).map_err(|refused| {
+            match refused.error_code() {
+                Some("NOT_FOUND") => nothing(),
+                _ => refused,
+            }
+        })
+    }
+
+    /// The last day on which a rule holds, as a form writes it; empty if it has no end.
+    fn last_day(&self, visitor: &Visitor, row: &Value) -> String {
+        let Some(end) = words::time(&row["expires_at"]) else { return String::new() };
+        let local = end.with_timezone(&visitor.caller.org().timezone);
+        let last = if local.time() == NaiveTime::MIN { local - TimeDelta::seconds(1) } else { local };
+        last.date_naive().to_string()
+    }
+
+    async fn rule_page(&self, visitor: &Visitor, row: &Value, typed: Typed, notice: Option<Notice>) -> Shown {
+        let action = words::text(&row["action"]);
+        let names = self.agent_names(visitor).await?;
+        let line = self.line(visitor, row, &names);
+        let may_change = line.revoked.is_none() && self.may(visitor, "rule.update");
+        let coverage = self.coverage(visitor, &action, typed.trial(row)).await?;
+        let reasons = self.reasons(&action).into_iter().map(|(code, message)| Choice {
+            value: format!("{COVERS}{code}"),
+            words: words::capitalized(message),
+            chosen: typed.covers(code),
+        });
+        let reasons: Vec<Choice> = reasons.collect();
+        let agents = choices(&names, &typed.agent);
+        let (_, many) = words::records_of(self.office.registry(), &action);
+        let today = self.office.clock().now().with_timezone(&visitor.caller.org().timezone).date_naive();
+        let tomorrow = (today + Days::new(1)).to_string();
+        let house = self.house(visitor).await?;
+        let values = context! { line, typed, coverage, reasons, agents, many, tomorrow, may_change, notice };
+        Ok(self.show(visitor, &house, "rules", "rule.html", values))
+    }
+
+    async fn change_rule(&self, visitor: &Visitor, row: &Value, mut typed: Typed) -> Shown {
+        let shown = self.last_day(visitor, row);
+        let again = |text: &str, warns: bool| Some(Notice { warns, text: text.into() });
+        let look = "Nothing was changed yet: a field below needs another look.";
+        let invalid = Error::InvalidInput(Vec::new()).code().status;
+        let Some(input) = typed.input(self, visitor, row, &shown) else {
+            return Ok(with_status(self.rule_page(visitor, row, typed, again(look, true)).await?, invalid));
+        };
+        if !typed.r#try.is_empty() {
+            let tried = "Nothing was changed yet. Below it says what these limits would have let through.";
+            return self.rule_page(visitor, row, typed, again(tried, false)).await;
+        }
+        let answer = self.call(visitor, "rule.update", input).await;
+        let notice = match answer.error_code() {
+            None => return Ok(onward(&format!("/queue/rules/{}?told=changed", words::text(&row["id"])))),
+            Some("VERSION_CONFLICT") => {
+                typed.version = row["version"].to_string();
+                "Nothing was changed: somebody else changed this rule meanwhile. Above it stands as it is now, below what you \
+                 wrote. Look again and save again."
+            }
+            Some("INVALID_INPUT") if typed.blame(&answer) => look,
+            Some(_) => return Err(Box::new(answer)),
+        };
+        Ok(with_status(self.rule_page(visitor, row, typed, again(notice, true)).await?, answer.status))
+    }
+}
+
+/// Whom a rule can be for.
+fn choices(names: &HashMap<String, String>, chosen: &str) -> Vec<Choice> {
+    let mut agents: Vec<Choice> = names
+        .iter()
+        .map(|(id, name)| Choice { value: id.clone(), words: name.clone(), chosen: id == chosen })
+        .collect();
+    agents.sort_by(|a, b| a.words.cmp(&b.words));
+    agents.push(Choice { value: "every".into(), words: "Every agent".into(), chosen: chosen == "every" });
+    agents
+}
