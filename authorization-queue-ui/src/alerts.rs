@@ -59,10 +59,11 @@ impl Door {
         cursor: Option<&String>,
         limit: i64,
     ) -> Result<Answer, Box<Answer>> {
+        let about = if limit > 1 { vec!["errand".into(), "job".into()] } else { Vec::new() };
         let selection = Selection {
             data_type: "alerts".into(),
             filters: [("acknowledged".to_string(), acknowledged.into())].into_iter().collect(),
-            include: vec!["errand".into(), "job".into()],
+            include: about,
             limit: Some(limit),
             cursor: cursor.cloned(),
             ..Selection::default()

@@ -164,7 +164,7 @@ impl Door {
         };
         if !typed.r#try.is_empty() && typed.decision == "allow_always" {
             let notice = Some(Notice { warns: false, text: "Nothing was done yet. Below, the rule was tried.".into() });
-            return Ok(self.request_page(visitor, View { notice, typed, ..View::of(row) }).await?);
+            return self.request_page(visitor, View { notice, typed, ..View::of(row) }).await;
         }
         if *does {
             // What was shown is what may be carried out, also when a second click comes after the preview was renewed.

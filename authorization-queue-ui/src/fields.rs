@@ -11,8 +11,9 @@ use uuid::Uuid;
 use crate::difference::Piece;
 use crate::words;
 
-/// Fields that only machines go by: when a row was made is when it is carried out, and its place is an order.
-const UNTOLD: [&str; 2] = ["created_at", "position"];
+/// Fields that only machines go by: when a row was made is when it is carried out, its place is an order, and how a number
+/// is dialled follows from how it is written.
+pub(crate) const UNTOLD: [&str; 3] = ["created_at", "position", "e164"];
 /// In a line, values are shown up to here.
 const SHORT: usize = 60;
 

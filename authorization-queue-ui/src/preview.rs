@@ -2,14 +2,14 @@
 //! record stands with it, and of many the first are shown whole and the others in a line each.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use capabilities::{Registry, visible};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::fields::{Field, Vocabulary};
+use crate::fields::{Field, UNTOLD, Vocabulary};
 use crate::letters::Letter;
 use crate::{difference, words};
 
@@ -23,6 +23,8 @@ const GROUPS: usize = 200;
 const LINE: usize = 140;
 /// So many bytes of texts a page takes; of what does not fit, the rest stands on a page of its record.
 const ROOM: usize = 32_000;
+/// So many rows that change along with a record stand in the open.
+const FEW: usize = 3;
 /// A text that is no longer is never cut.
 const OPEN: usize = 300;
 /// What a line of a list takes besides its text.
@@ -113,6 +115,8 @@ struct Part {
     kind: Kind,
     title: String,
     lines: Vec<Line>,
+    /// Whether it is so little that it need not be opened.
+    is_open: bool,
     is_new: bool,
 }
 
@@ -284,7 +288,8 @@ impl Teller<'_> {
         let (mut records, mut parts): (Vec<Change>, Vec<Change>) =
             changes.into_iter().partition(|change| is_own(&change.data_type));
         if records.is_empty() {
-            records = std::mem::take(&mut parts);
+            let parts = std::mem::take(&mut parts);
+            records = if seen.is_none() { replaced(parts) } else { parts };
         }
         let mut told: Vec<Told> = records.into_iter().map(|record| self.told(record, seen)).collect();
         let places: HashMap<Uuid, usize> = told.iter().enumerate().map(|(place, row)| (row.id, place)).collect();
@@ -333,7 +338,10 @@ impl Teller<'_> {
         let mut names: Vec<String> =
             if count == 1 { Vec::new() } else { rows.iter().map(|row| row.name.clone()).collect() };
         let more_names = names.split_off(NAMED.min(names.len()));
-        let is_cut = along.is_some() && fields.iter_mut().fold(false, |is_cut, field| self.fit(field) || is_cut);
+        let told_whole = fields.iter_mut().filter(|_| along.is_some());
+        let is_cut = told_whole.filter_map(|field| self.fit(field).then_some(())).count() > 0;
+        // Beside what was shown before, a new row is known again by what it holds: it stays one of its own.
+        let parts = if seen.is_none() { replaced(parts) } else { parts };
         let all = parts.len();
         let (parts, rest) = self.parts(parts, rows[0].id, seen, along);
         Group {
@@ -400,6 +408,7 @@ impl Teller<'_> {
             Part {
                 kind: Kind::of(&change),
                 title: counted(told.len(), &one, &many),
+                is_open: change == "updated" && told.len() <= FEW,
                 is_new: told.iter().any(|row| row.is_new),
                 lines: lines.into_iter().filter(|line| !line.short.is_empty()).collect(),
             }
@@ -467,6 +476,43 @@ fn key(change: &Change, vocabulary: &Vocabulary) -> String {
 
 fn told_fields(change: &Change, vocabulary: &Vocabulary) -> Vec<Field> {
     vocabulary.fields(&change.fields, change.change != "updated")
+}
+
+/// Where one row of a kind goes and one comes that belongs to the same record, it was replaced: people read what changed,
+/// "256-555-0100 → 256-555-0199".
+fn replaced(mut parts: Vec<Change>) -> Vec<Change> {
+    let mut kinds: BTreeMap<&str, [Vec<usize>; 2]> = BTreeMap::new();
+    for (place, part) in parts.iter().enumerate() {
+        let ways = kinds.entry(&part.data_type).or_default();
+        match part.change.as_str() {
+            "deleted" => ways[0].push(place),
+            "created" => ways[1].push(place),
+            _ => {}
+        }
+    }
+    let is_of = |place: usize, side: &str| -> Vec<(String, Value)> {
+        let fields = parts[place].fields.iter().filter(|(name, _)| name.ends_with("_id"));
+        fields.map(|(name, sides)| (name.clone(), sides[side].clone())).collect()
+    };
+    let pair = |ways: [Vec<usize>; 2]| match (&ways[0][..], &ways[1][..]) {
+        ([gone], [new]) if is_of(*gone, "from") == is_of(*new, "to") => Some((*gone, *new)),
+        _ => None,
+    };
+    let pairs: Vec<(usize, usize)> = kinds.into_values().filter_map(pair).collect();
+    for (gone, new) in &pairs {
+        let mut came = std::mem::take(&mut parts[*new].fields);
+        let went = std::mem::take(&mut parts[*gone].fields);
+        let names: BTreeSet<String> = went.keys().chain(came.keys()).cloned().collect();
+        let both = names.into_iter().filter(|name| !UNTOLD.contains(&name.as_str())).filter_map(|name| {
+            let from = went.get(&name).map(|sides| sides["from"].clone()).unwrap_or_default();
+            let to = came.remove(&name).map(|mut sides| sides["to"].take()).unwrap_or_default();
+            (from != to).then(|| (name, serde_json::json!({"from": from, "to": to})))
+        });
+        parts[*new].fields = both.collect();
+        parts[*new].change = "updated".into();
+    }
+    let gone: HashSet<usize> = pairs.into_iter().map(|(gone, _)| gone).collect();
+    parts.into_iter().enumerate().filter(|(place, _)| !gone.contains(place)).map(|(_, part)| part).collect()
 }
 
 /// A row that comes or goes with a record need not say whose it is.

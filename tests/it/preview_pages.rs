@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::desk::Desk;
 use crate::queue_pages::{Page, look};
 use crate::rest::Web;
+use crate::work::mailing;
 
 /// Pay money back and write to the customer.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -123,6 +124,26 @@ async fn a_mail_and_the_money_are_shown_as_they_would_go_out() {
 }
 
 #[tokio::test]
+async fn an_invitation_is_previewed_by_the_code_that_writes_it_and_without_a_link() {
+    let (desk, server) = mailing().await;
+    let owner = desk.owner().await;
+    let sam = json!({"email": "sam@example.com", "name": "Sam", "role": "technician"});
+    let shown = owner.dry_run("user.invite", sam.clone()).await.ok();
+    let letter = &shown["would"]["errands"][0]["letter"];
+    assert_eq!((&letter["to"], &letter["name"]), (&json!("sam@example.com"), &json!("Sam")));
+    owner.call("user.invite", sam).await.ok();
+    desk.work().await;
+    let sent = &server.taken()[0];
+    assert!(sent.contains(&format!("Subject: {}", letter["subject"].as_str().unwrap())), "{sent}");
+    let text = letter["text"].as_str().unwrap();
+    assert!(text.contains(LINK_TO_COME) && !text.contains("http"), "{text}");
+    let sent = sent.replace("=\r\n", "").replace("=\n", "").replace("\r\n", "\n");
+    for part in text.split(LINK_TO_COME) {
+        assert!(sent.contains(part.trim()), "{part} is not in {sent}");
+    }
+}
+
+#[tokio::test]
 async fn the_html_of_a_mail_is_framed_without_scripts_and_without_anything_from_elsewhere() {
     let web = web().await;
     let (owner, agent) = (web.desk.owner().await, web.desk.agent().await);
@@ -190,6 +211,24 @@ async fn a_long_text_is_told_word_by_word_and_read_whole_where_it_was_cut() {
     let page = look(&web, &owner, &format!("/queue/{id}")).await;
     page.has(&["and 2 notes", "<details class=\"long\">", "the very end."]);
     assert_eq!(page.html.matches("<details class=\"long\">").count(), 1, "what is short is not folded");
+}
+
+#[tokio::test]
+async fn a_row_that_is_replaced_is_told_as_before_and_after() {
+    let web = Web::open().await;
+    let (owner, agent) = (web.desk.owner().await, web.desk.agent().await);
+    let jane = owner.contact("Jane", json!({"phones": [{"phone": "256-555-0100"}]})).await;
+    owner.call("org.freeze", json!({})).await.ok();
+    let phones = json!([{"phone": "256-555-0199"}]);
+    let alone = json!({"contact_id": jane, "phones": phones});
+    let id = agent.call_because("contact.update", alone).await.held();
+    let page = look(&web, &owner, &format!("/queue/{id}")).await;
+    page.has(&["↻ Changed Phone", "Phone 256-555-0100 256-555-0199"]).has_not(&["E164", "Deleted", "another record"]);
+    let along = json!({"contact_id": jane, "phones": phones, "tags": ["vip"]});
+    let id = agent.call_because("contact.update", along).await.held();
+    let page = look(&web, &owner, &format!("/queue/{id}")).await;
+    page.has(&["↻ Changed Contact Jane", "<details class=\"part\" open>", "and 1 phone ↻ Changed"]);
+    page.has(&["<bdi>Phone: 256-555-0100 → 256-555-0199</bdi>"]).has_not(&["E164", "Deleted"]);
 }
 
 #[tokio::test]

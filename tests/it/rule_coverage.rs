@@ -266,4 +266,6 @@ async fn what_is_for_people_is_no_hint_for_an_agent() {
     assert!(!told.contains("rule"), "{told}");
     let told = hints(owner.read("rule_coverag", json!({})).await.refused("UNKNOWN_TYPE"));
     assert!(told.contains("rule_coverage"), "{told}");
+    let document = desk.office.registry().openapi("1").to_string();
+    assert!(document.contains("In people's sessions only: agents are refused."), "the public document says so");
 }
