@@ -408,7 +408,7 @@ impl Teller<'_> {
             Part {
                 kind: Kind::of(&change),
                 title: counted(told.len(), &one, &many),
-                is_open: change == "updated" && told.len() <= FEW,
+                is_open: change == "updated" && told.len() <= FEW || along.is_some_and(|along| along > 0),
                 is_new: told.iter().any(|row| row.is_new),
                 lines: lines.into_iter().filter(|line| !line.short.is_empty()).collect(),
             }
