@@ -8,6 +8,7 @@
 
 mod agents;
 mod deciding;
+mod events;
 mod fields;
 mod history;
 mod page;
@@ -25,11 +26,12 @@ use axum::extract::{Extension, Form, Query, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
-use capabilities::{Answer, Call, Caller, Error, Input, Office, Options, Read, Selection, Source};
+use capabilities::{Answer, Call, Caller, Error, Input, Office, Options, Read, Selection, SessionToken, Source, Waiting};
 use chrono::{DateTime, Utc};
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 pub use page::{Pages, Refusal, with_status};
 
@@ -45,6 +47,8 @@ const MANY: i64 = 200;
 pub struct Visitor {
     /// Who.
     pub caller: Caller,
+    /// What they are known by: a page that stays open ends its stream with it.
+    pub session: SessionToken,
     /// What the person's forms must carry, as `_csrf`.
     pub csrf: String,
     /// What their calls are put on record with.
@@ -54,6 +58,9 @@ pub struct Visitor {
 struct Door {
     office: Arc<Office>,
     pages: Arc<Pages>,
+    streams: Arc<events::Streams>,
+    /// The server ends, and streams with it.
+    ended: CancellationToken,
 }
 
 type Shared = State<Arc<Door>>;
@@ -64,11 +71,15 @@ type Asked<T> = Result<Query<T>, QueryRejection>;
 /// A page, or the answer that says why there is none.
 type Shown = Result<Response, Box<Answer>>;
 
-/// The routes. They need a [`Visitor`] among the extensions of each request.
-pub fn door(office: &Arc<Office>, pages: &Arc<Pages>) -> Router {
-    let door = Arc::new(Door { office: office.clone(), pages: pages.clone() });
+/// The address of the stream that tells open pages what is new.
+pub const EVENTS: &str = "/queue/events";
+
+/// The routes. They need a [`Visitor`] among the extensions of each request. Streams end when `ended` does.
+pub fn door(office: &Arc<Office>, pages: &Arc<Pages>, ended: CancellationToken) -> Router {
+    let door = Arc::new(Door { office: office.clone(), pages: pages.clone(), streams: Arc::default(), ended });
     Router::new()
         .route("/queue", get(waiting::list).post(waiting::switch))
+        .route(EVENTS, get(events::stream))
         .route("/queue/history", get(history::list))
         .route("/queue/rules", get(rules::list).post(rules::revoke))
         .route("/queue/agents", get(agents::list).post(agents::switch))
@@ -81,6 +92,8 @@ pub fn door(office: &Arc<Office>, pages: &Arc<Pages>) -> Router {
 struct House {
     organization: String,
     frozen_since: Option<DateTime<Utc>>,
+    /// For those who decide.
+    waiting: Option<Waiting>,
 }
 
 /// What was done on the page before, told by the address one lands on. Only these words say anything.
@@ -131,7 +144,8 @@ impl Door {
 
     async fn house(&self, visitor: &Visitor) -> Result<House, Box<Answer>> {
         let org = self.rows(visitor, "org", 1).await?.pop().unwrap_or_default();
-        Ok(House { organization: words::text(&org["name"]), frozen_since: words::time(&org["frozen_at"]) })
+        let waiting = self.office.waiting(&visitor.caller).await.ok();
+        Ok(House { organization: words::text(&org["name"]), frozen_since: words::time(&org["frozen_at"]), waiting })
     }
 
     fn moment(&self, visitor: &Visitor, at: DateTime<Utc>) -> Moment {
@@ -152,7 +166,10 @@ impl Door {
         values: minijinja::Value,
     ) -> Response {
         let frozen = house.frozen_since.map(|at| self.moment(visitor, at));
-        let frame = frame(visitor, Some(&house.organization), section);
+        let waiting = house.waiting.as_ref().map(|waiting| words::how_many(waiting.count)).unwrap_or_default();
+        let mark = house.waiting.as_ref().map(|waiting| &waiting.mark);
+        let now = self.office.clock().now().to_rfc3339();
+        let frame = context! { waiting, mark, now, ..frame(visitor, Some(&house.organization), section) };
         self.pages.respond(&self.office, template, context! { frame, frozen, ..values })
     }
 
@@ -183,7 +200,8 @@ impl Door {
 /// Who is signed in and where they are, for what stands around each page.
 fn frame(visitor: &Visitor, organization: Option<&str>, section: &str) -> minijinja::Value {
     let name = capabilities::visible(visitor.caller.name());
-    context! { name, csrf => visitor.csrf, organization, section, decides => organization.is_some() && !section.is_empty() }
+    let decides = organization.is_some() && !section.is_empty();
+    context! { name, csrf => visitor.csrf, organization, section, decides, waiting => "", mark => (), now => () }
 }
 
 fn rows_of(data: Option<Value>) -> Vec<Value> {
@@ -225,7 +243,7 @@ fn filters(pairs: &[(&str, Option<&String>)]) -> serde_json::Map<String, Value> 
 }
 
 async fn method_not_allowed(State(door): Shared, Extension(visitor): Who, request: Request) -> Response {
-    let reads = request.uri().path() == "/queue/history";
+    let reads = ["/queue/history", EVENTS].contains(&request.uri().path());
     let allowed = if reads { "GET, HEAD" } else { "GET, HEAD, POST" };
     let answer = door.refused(&Error::MethodNotAllowed { allowed: allowed.into() });
     let mut response = door.refuse(&visitor, &answer).await;

@@ -98,6 +98,7 @@ struct Letter {
     to: String,
     subject: String,
     text: String,
+    is_new: bool,
 }
 
 /// What a preview is told with.
@@ -167,7 +168,9 @@ impl Teller<'_> {
         let next = Some(from + rest.len()).filter(|next| *next < count);
         let mut groups: Vec<Group> = rest.into_iter().map(|rows| self.shown(rows, seen.as_ref())).collect();
         let lines: Vec<String> = groups.drain(WHOLE.min(groups.len())..).map(|group| group.line()).collect();
-        let letters = preview["errands"].as_array().into_iter().flatten().map(letter);
+        let known = before.map(|(preview, _)| errands(preview).collect::<Vec<_>>());
+        let is_new = |errand: &&Value| known.as_ref().is_some_and(|known| !known.contains(errand));
+        let letters = errands(preview).map(|errand| letter(errand, is_new(&errand)));
         let warnings = preview["warnings"].as_array().into_iter().flatten();
         Shown {
             groups,
@@ -366,12 +369,17 @@ fn counted(count: usize, one: &str, many: &str) -> String {
     words::counted(i64::try_from(count).unwrap_or(i64::MAX), one, many)
 }
 
-fn letter(errand: &Value) -> Letter {
+fn errands(preview: &Value) -> impl Iterator<Item = &Value> {
+    preview["errands"].as_array().into_iter().flatten()
+}
+
+fn letter(errand: &Value, is_new: bool) -> Letter {
     let payload = &errand["payload"];
     Letter {
         summary: words::text(&errand["summary"]),
         to: words::text(&payload["to"]),
         subject: words::text(&payload["subject"]),
         text: words::text(&payload["text"]),
+        is_new,
     }
 }

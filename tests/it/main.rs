@@ -12,6 +12,14 @@ mod agents;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod browser_luck;
+#[cfg(test)]
+mod browser_pages;
+#[cfg(test)]
+mod browser_story;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod contacts;
@@ -41,6 +49,8 @@ mod office_settings;
 mod people;
 #[cfg(test)]
 mod queue;
+#[cfg(test)]
+mod queue_events;
 #[cfg(test)]
 mod queue_pages;
 #[cfg(test)]
