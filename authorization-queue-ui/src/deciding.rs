@@ -153,12 +153,7 @@ impl Door {
             Some("PLAN_CHANGED") => {
                 let fresh = answer.data.clone().unwrap_or_default();
                 let before = self.looked_at(visitor, row, &typed.seen).await?;
-                let view = View {
-                    before: before.as_ref(),
-                    notice: Some(warning(CHANGED)),
-                    typed,
-                    ..View::of(&fresh)
-                };
+                let view = View { before: before.as_ref(), notice: Some(warning(CHANGED)), typed, ..View::of(&fresh) };
                 self.again(visitor, view, answer.status).await
             }
             Some("INVALID_INPUT") if typed.blame(&answer) => {

@@ -26,7 +26,9 @@ use axum::extract::{Extension, Form, Query, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
-use capabilities::{Answer, Call, Caller, Error, Input, Office, Options, Read, Selection, SessionToken, Source, Waiting};
+use capabilities::{
+    Answer, Call, Caller, Error, Input, Office, Options, Read, Selection, SessionToken, Source, Waiting,
+};
 use chrono::{DateTime, Utc};
 use minijinja::context;
 use serde::{Deserialize, Serialize};

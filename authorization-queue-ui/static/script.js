@@ -35,7 +35,14 @@
     if (!days) return counted(hours, 'hour');
     return counted(days, 'day') + (days < 4 && hours % 24 ? ` ${counted(hours % 24, 'hour')}` : '');
   };
-  const refresh = () => {
+  // Whatever comes or goes above, what one is looking at stays where it is.
+  const steadily = (change) => {
+    const anchor = scrollY > 0 && all('.card').find((card) => card.getBoundingClientRect().bottom > 0);
+    const top = anchor && anchor.getBoundingClientRect().top;
+    change();
+    if (anchor?.isConnected) scrollBy(0, anchor.getBoundingClientRect().top - top);
+  };
+  const refresh = () => steadily(() => {
     const now = Date.now() + ahead;
     for (const time of all('time')) {
       const left = Date.parse(time.dateTime) - now;
@@ -44,7 +51,7 @@
         time.textContent = left <= -60000 ? `${span(-left)} ago` : left >= 60000 ? `in ${span(left)}` : 'just now';
       }
     }
-  };
+  });
 
   // A decision is sent once, also when the button is pressed twice.
   let sent = 0, slow;
@@ -94,10 +101,7 @@
   const cards = (within) => new Map(all('[data-key]', within).map((card) => [card.dataset.key, card]));
   const takeOver = (old, fresh) => {
     const before = cards(old), links = all('h2 a', old), focused = links.indexOf(document.activeElement);
-    const anchor = scrollY > 0 && [...before.values()].find((card) => card.getBoundingClientRect().bottom > 0);
-    const top = anchor && anchor.getBoundingClientRect().top;
-    merge(old, fresh);
-    if (anchor?.isConnected) scrollBy(0, anchor.getBoundingClientRect().top - top);
+    steadily(() => merge(old, fresh));
     if (focused >= 0 && document.activeElement === page) {
       const left = all('h2 a', old), heading = find('h1');
       heading.tabIndex = -1;
@@ -174,6 +178,7 @@
     }, 4000);
   };
   const found = () => {
+    if (!navigator.onLine) return;
     clearTimeout(lost);
     lost = 0;
     if (warned) tell('');

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use base64::Engine as _;
+use fantoccini::actions::{InputSource as _, KeyAction, KeyActions, PointerAction, TouchActions};
 use fantoccini::elements::Element;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -142,7 +143,8 @@ impl Driver {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let port = lines.find_map(|line| Some(line.split("successfully on port ").nth(1)?.trim_end_matches('.').to_string()));
+        let port =
+            lines.find_map(|line| Some(line.split("successfully on port ").nth(1)?.trim_end_matches('.').to_string()));
         let url = format!("http://127.0.0.1:{}", port.expect("chromedriver says where it listens"));
         std::thread::spawn(move || lines.for_each(drop));
         Self { process, url, scratch }
@@ -179,7 +181,6 @@ impl Browser {
         let metrics = json!({"width": screen.width(), "height": height, "deviceScaleFactor": 1, "mobile": is_phone});
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
         self.devtools("Emulation.setTouchEmulationEnabled", json!({"enabled": is_phone})).await;
-        self.devtools("Emulation.setEmitTouchEventsForMouse", json!({"enabled": is_phone})).await;
     }
 
     pub async fn dark(&self, is_dark: bool) {
@@ -202,11 +203,11 @@ impl Browser {
         self.client.goto(&format!("{}{path}", self.url)).await.unwrap();
     }
 
-    /// Where it is, without the host.
+    /// Where it is, without the host and the place on the page.
     pub async fn path(&self) -> String {
         let url = self.client.current_url().await.unwrap();
         assert!(url.as_str().starts_with(&self.url), "elsewhere: {url}");
-        url[url::Position::BeforePath..].to_string()
+        url[url::Position::BeforePath..url::Position::AfterQuery].to_string()
     }
 
     pub async fn find(&self, selector: &str) -> Element {
@@ -215,7 +216,25 @@ impl Browser {
     }
 
     pub async fn click(&self, selector: &str) {
-        self.find(selector).await.click().await.unwrap();
+        self.scrolled_to(selector).await.click().await.unwrap();
+    }
+
+    /// Touches it with a finger.
+    pub async fn tap(&self, selector: &str) {
+        let (element, duration) = (self.scrolled_to(selector).await, None);
+        let finger = TouchActions::new("finger".into())
+            .then(PointerAction::MoveToElement { element, duration, x: 0.0, y: 0.0 })
+            .then(PointerAction::Down { button: 0 })
+            .then(PointerAction::Up { button: 0 });
+        self.client.perform_actions(finger).await.unwrap();
+    }
+
+    /// A person scrolls on until nothing lies over what they want.
+    async fn scrolled_to(&self, selector: &str) -> Element {
+        let found = self.find(selector).await;
+        let it = serde_json::to_value(&found).unwrap();
+        self.client.execute("arguments[0].scrollIntoView({block: 'center'})", vec![it]).await.unwrap();
+        found
     }
 
     pub async fn write(&self, selector: &str, text: &str) {
@@ -224,7 +243,10 @@ impl Browser {
 
     /// Types into whatever has the focus.
     pub async fn keys(&self, keys: &str) {
-        self.client.active_element().await.unwrap().send_keys(keys).await.unwrap();
+        let pressed = keys.chars().fold(KeyActions::new("keys".into()), |actions, value| {
+            actions.then(KeyAction::Down { value }).then(KeyAction::Up { value })
+        });
+        self.client.perform_actions(pressed).await.unwrap();
     }
 
     /// The value of an expression.

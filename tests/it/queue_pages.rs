@@ -408,7 +408,10 @@ async fn when_the_plan_changed_the_fresh_preview_is_shown_with_what_differs_and_
     again.has(&["nothing was done", "Pays in cash.", "different now"]);
     let stale = look(&web, &owner, &format!("{path}?seen={seen}")).await;
     stale.has(&["has changed since you looked: what is different now is marked", "different now", "Miller"]);
-    look(&web, &owner, &format!("{path}?seen=nonsense")).await.has(&["please read it again"]).has_not(&["different now"]);
+    look(&web, &owner, &format!("{path}?seen=nonsense"))
+        .await
+        .has(&["please read it again"])
+        .has_not(&["different now"]);
     assert_eq!(status(&web, &id).await, "pending");
     let seen = changed.field("seen");
     assert_eq!(look(&web, &owner, &path).await.field("seen"), seen);
