@@ -151,7 +151,7 @@
       page.dataset.mark = fresh.body.dataset.mark;
       set(fresh.body.dataset.now);
       document.title = fresh.title;
-      count(find('nav .count', fresh).textContent);
+      count(find('nav .count', fresh)?.textContent ?? '');
       const live = find('[data-live]'), freshLive = find('[data-live]', fresh), freshRequest = find('[data-request]', fresh);
       found();
       if (live && freshLive) takeOver(live, freshLive);
@@ -166,7 +166,8 @@
     }
   };
   const count = (text) => {
-    find('nav .count').textContent = text;
+    const place = find('nav .count');
+    if (place) place.textContent = text;
     document.title = (text ? `(${text}) ` : '') + document.title.replace(/^\(\d+\+?\) /, '');
   };
 

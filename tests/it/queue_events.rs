@@ -13,11 +13,14 @@ use crate::rest::Web;
 
 /// Less than the stream looks by itself: who is not told by the one who changed something is too late.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// Longer than it looks by itself.
+const UNTOLD: Duration = Duration::from_secs(15);
 
 /// An open stream.
 struct Events {
     body: BodyDataStream,
     heard: String,
+    patience: Duration,
 }
 
 impl Events {
@@ -27,7 +30,7 @@ impl Events {
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(response.headers()["cache-control"], "no-store");
         assert_eq!(response.headers().get("content-encoding"), None);
-        Self { body: response.into_body().into_data_stream(), heard: String::new() }
+        Self { body: response.into_body().into_data_stream(), heard: String::new(), patience: PATIENCE }
     }
 
     /// The data of the next event; none when the stream has ended.
@@ -44,7 +47,7 @@ impl Events {
                     None => continue,
                 }
             }
-            let more = tokio::time::timeout(PATIENCE, self.body.next()).await.expect("told, or ended, in time")?;
+            let more = tokio::time::timeout(self.patience, self.body.next()).await.expect("told, or ended, in time")?;
             self.heard.push_str(std::str::from_utf8(&more.unwrap()).unwrap());
         }
     }
@@ -135,6 +138,10 @@ async fn what_ran_out_does_not_wait_any_more() {
     owner.call("org.freeze", json!({})).await.ok();
     six_wait(&web).await;
     assert_eq!(events.waiting().await, "2", "one has run out, one is new");
+    // Nobody says a word when time passes.
+    web.desk.pass(TimeDelta::hours(80));
+    events.patience = UNTOLD;
+    assert_eq!(events.waiting().await, "");
 }
 
 #[tokio::test]
