@@ -188,6 +188,7 @@
   const signedOut = () => {
     source.close();
     clearTimeout(lost);
+    warned = true;
     tell('You are no longer signed in.', 'Sign in again', `/sign-in?next=${location.pathname}`);
   };
   const connect = () => {

@@ -61,13 +61,6 @@ struct Manner {
     dark: bool,
 }
 
-const MANNERS: [Manner; 4] = [
-    Manner { screen: Screen::Phone, scripts: true, dark: true },
-    Manner { screen: Screen::Phone, scripts: false, dark: false },
-    Manner { screen: Screen::Desk, scripts: true, dark: false },
-    Manner { screen: Screen::Desk, scripts: false, dark: true },
-];
-
 impl Manner {
     async fn take(self, browser: &Browser) {
         browser.on(self.screen).await;
@@ -135,7 +128,24 @@ async fn sign_in(house: &House, mail: &MailServer, browser: &Browser, email: &st
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_agent_asks_and_a_person_decides_on_a_phone_and_a_desk_with_and_without_scripts() {
+async fn an_agent_asks_and_a_person_decides_on_a_phone_with_and_without_scripts() {
+    decide_in([
+        Manner { screen: Screen::Phone, scripts: true, dark: true },
+        Manner { screen: Screen::Phone, scripts: false, dark: false },
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_asks_and_a_person_decides_at_a_desk_by_the_keyboard_with_and_without_scripts() {
+    decide_in([
+        Manner { screen: Screen::Desk, scripts: true, dark: false },
+        Manner { screen: Screen::Desk, scripts: false, dark: true },
+    ])
+    .await;
+}
+
+async fn decide_in(manners: [Manner; 2]) {
     let mail = MailServer::start().await;
     let sending = Mail::smtp(&mail.url(), "office@test.example").unwrap();
     let house = House::of(Desk::mailing(handlers::domains(), sending).await).await;
@@ -143,7 +153,7 @@ async fn an_agent_asks_and_a_person_decides_on_a_phone_and_a_desk_with_and_witho
     let driver = Driver::start();
     let browser = driver.browser(&house).await;
     let agent = Agent { house: &house };
-    for (nth, manner) in MANNERS.into_iter().enumerate() {
+    for (nth, manner) in manners.into_iter().enumerate() {
         let (email, source) = (format!("jo{nth}@{}.example", desk.org), Source::of(Door::Program));
         desk.office.create_user(desk.org, &email, "Jo Owner", Role::Owner, &source).await.unwrap();
         manner.take(&browser).await;
