@@ -164,6 +164,12 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
+        // It ends its browsers first; killed, it would leave them to write into the folder a little longer.
+        drop(ureq::get(format!("{}/shutdown", self.url)).call());
+        let mut looks = 0..200;
+        while looks.next().is_some() && !matches!(self.process.try_wait(), Ok(Some(_))) {
+            std::thread::park_timeout(LOOKS_EVERY);
+        }
         drop(self.process.kill());
         drop(self.process.wait());
         drop(std::fs::remove_dir_all(&self.scratch));
