@@ -74,11 +74,11 @@ pub(crate) fn doors_with(
         .with_allowed_origins(allowed_origins(config))
         .with_legacy_session_mode(config.mcp_sessions)
         .with_max_request_body_bytes(rest::BODY_LIMIT)
-        .with_cancellation_token(streams);
+        .with_cancellation_token(streams.clone());
     let doorkeeper = Arc::new(Doorkeeper::new(office, &limits, config.public_url.as_ref()));
     let routes = rest::door(office, &doorkeeper)?
         .merge(mcp_http::door(office, &doorkeeper, server, settings))
-        .merge(pages::door(office, &doorkeeper, config.production)?)
+        .merge(pages::door(office, &doorkeeper, config.production, streams)?)
         .merge(measuring::door(office, config.metrics_token.as_deref())?);
     let https = config.public_url.as_ref().is_some_and(|url| url.scheme_str() == Some("https"));
     let stack = Stack { office: office.clone(), limits, proxied: config.public_url.is_some(), https };

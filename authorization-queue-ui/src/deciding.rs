@@ -176,13 +176,8 @@ impl Door {
             Some("AUTHORIZATION_NOT_PENDING" | "AUTHORIZATION_EXPIRED") => Ok(onward(&format!("{here}?told=late"))),
             Some("PLAN_CHANGED") => {
                 let fresh = answer.data.clone().unwrap_or_default();
-                let view = View {
-                    before: Some(&row["preview"]),
-                    rehearsed: Some(answer.meta.timestamp),
-                    notice: Some(warning(CHANGED)),
-                    typed,
-                    ..View::of(&fresh)
-                };
+                let before = self.looked_at(visitor, row, &typed.seen).await?;
+                let view = View { before: before.as_ref(), notice: Some(warning(CHANGED)), typed, ..View::of(&fresh) };
                 self.again(visitor, view, answer.status).await
             }
             Some("INVALID_INPUT") if typed.blame(&answer) => {

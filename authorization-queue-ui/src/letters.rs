@@ -28,10 +28,12 @@ pub(crate) struct Letter {
     text: String,
     /// The whole document of the mail's HTML part.
     html: String,
+    /// Whether it was not in the preview that was looked at before.
+    is_new: bool,
 }
 
 impl Letter {
-    pub fn of(errand: &Value) -> Self {
+    pub fn of(errand: &Value, is_new: bool) -> Self {
         let letter = &errand["letter"];
         let (name, address) = (words::text(&letter["name"]), words::text(&letter["to"]));
         let html = words::text(&letter["html"]);
@@ -45,6 +47,7 @@ impl Letter {
             subject: words::text(&letter["subject"]),
             text: words::text(&letter["text"]),
             html: if html.is_empty() { html } else { format!("{CONFINED}{html}") },
+            is_new,
         }
     }
 

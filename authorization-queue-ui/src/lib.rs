@@ -11,6 +11,7 @@ mod alerts;
 mod coverage;
 mod deciding;
 mod difference;
+mod events;
 mod fields;
 mod history;
 mod letters;
@@ -30,11 +31,14 @@ use axum::extract::{Extension, Form, Query, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
-use capabilities::{Answer, Call, Caller, Error, Input, Office, Options, Read, Selection, Source};
+use capabilities::{
+    Answer, Call, Caller, Error, Input, Office, Options, Read, Selection, SessionToken, Source, Waiting,
+};
 use chrono::{DateTime, Utc};
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 pub use letters::ShowsLetters;
 pub use page::{Pages, Refusal, with_status};
@@ -51,6 +55,8 @@ const MANY: i64 = 200;
 pub struct Visitor {
     /// Who.
     pub caller: Caller,
+    /// What they are known by: a page that stays open ends its stream with it.
+    pub session: SessionToken,
     /// What the person's forms must carry, as `_csrf`.
     pub csrf: String,
     /// What their calls are put on record with.
@@ -60,6 +66,9 @@ pub struct Visitor {
 struct Door {
     office: Arc<Office>,
     pages: Arc<Pages>,
+    streams: Arc<events::Streams>,
+    /// The server ends, and streams with it.
+    ended: CancellationToken,
 }
 
 type Shared = State<Arc<Door>>;
@@ -70,11 +79,15 @@ type Asked<T> = Result<Query<T>, QueryRejection>;
 /// A page, or the answer that says why there is none.
 type Shown = Result<Response, Box<Answer>>;
 
-/// The routes. They need a [`Visitor`] among the extensions of each request.
-pub fn door(office: &Arc<Office>, pages: &Arc<Pages>) -> Router {
-    let door = Arc::new(Door { office: office.clone(), pages: pages.clone() });
+/// The address of the stream that tells open pages what is new.
+pub const EVENTS: &str = "/queue/events";
+
+/// The routes. They need a [`Visitor`] among the extensions of each request. Streams end when `ended` does.
+pub fn door(office: &Arc<Office>, pages: &Arc<Pages>, ended: CancellationToken) -> Router {
+    let door = Arc::new(Door { office: office.clone(), pages: pages.clone(), streams: Arc::default(), ended });
     Router::new()
         .route("/queue", get(waiting::list).post(waiting::switch))
+        .route(EVENTS, get(events::stream))
         .route("/queue/history", get(history::list))
         .route("/queue/rules", get(rules::list).post(rules::revoke))
         .route("/queue/rules/{id}", get(rule::show).post(rule::change))
@@ -91,6 +104,8 @@ struct House {
     frozen_since: Option<DateTime<Utc>>,
     /// How many alerts nobody took note of; empty for none.
     alerts: String,
+    /// For those who decide.
+    waiting: Option<Waiting>,
 }
 
 /// What was done on the page before, told by the address one lands on. Only these words say anything.
@@ -142,7 +157,9 @@ impl Door {
     async fn house(&self, visitor: &Visitor) -> Result<House, Box<Answer>> {
         let org = self.rows(visitor, "org", 1).await?.pop().unwrap_or_default();
         let alerts = self.open_alerts(visitor).await?;
-        Ok(House { organization: words::text(&org["name"]), frozen_since: words::time(&org["frozen_at"]), alerts })
+        let waiting = self.office.waiting(&visitor.caller).await.ok();
+        let (organization, frozen_since) = (words::text(&org["name"]), words::time(&org["frozen_at"]));
+        Ok(House { organization, frozen_since, alerts, waiting })
     }
 
     fn moment(&self, visitor: &Visitor, at: DateTime<Utc>) -> Moment {
@@ -163,7 +180,10 @@ impl Door {
         values: minijinja::Value,
     ) -> Response {
         let frozen = house.frozen_since.map(|at| self.moment(visitor, at));
-        let frame = frame(visitor, Some(house), section);
+        let waiting = house.waiting.as_ref().map(|waiting| words::how_many(waiting.count)).unwrap_or_default();
+        let mark = house.waiting.as_ref().map(|waiting| &waiting.mark);
+        let now = self.office.clock().now().to_rfc3339();
+        let frame = context! { waiting, mark, now, ..frame(visitor, Some(house), section) };
         self.pages.respond(&self.office, template, context! { frame, frozen, ..values })
     }
 
@@ -196,7 +216,9 @@ fn frame(visitor: &Visitor, house: Option<&House>, section: &str) -> minijinja::
     let name = capabilities::visible(visitor.caller.name());
     let (organization, alerts) = house.map(|house| (&house.organization, &house.alerts)).unzip();
     let decides = house.is_some() && !section.is_empty();
-    context! { name, csrf => visitor.csrf, organization, alerts, section, decides }
+    context! {
+        name, csrf => visitor.csrf, organization, alerts, section, decides, waiting => "", mark => (), now => ()
+    }
 }
 
 fn rows_of(data: Option<Value>) -> Vec<Value> {
@@ -238,7 +260,7 @@ fn filters(pairs: &[(&str, Option<&String>)]) -> serde_json::Map<String, Value> 
 }
 
 async fn method_not_allowed(State(door): Shared, Extension(visitor): Who, request: Request) -> Response {
-    let reads = request.uri().path() == "/queue/history";
+    let reads = ["/queue/history", EVENTS].contains(&request.uri().path());
     let allowed = if reads { "GET, HEAD" } else { "GET, HEAD, POST" };
     let answer = door.refused(&Error::MethodNotAllowed { allowed: allowed.into() });
     let mut response = door.refuse(&visitor, &answer).await;

@@ -10,6 +10,12 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 use sha2::{Digest as _, Sha256};
 
 const STYLE: &str = include_str!("../static/style.css");
+const SCRIPT: &str = include_str!("../static/script.js");
+const ICON: &str = include_str!("../static/icon.svg");
+/// What changes its address with its content may be kept for good.
+const FOR_GOOD: &str = "public, max-age=31536000, immutable";
+/// Browsers ask for it by this name whatever a page says.
+const FOR_A_DAY: &str = "public, max-age=86400";
 const TEMPLATES: &[(&str, &str)] = &[
     ("agents.html", include_str!("../templates/agents.html")),
     ("alerts.html", include_str!("../templates/alerts.html")),
@@ -28,11 +34,13 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("waiting.html", include_str!("../templates/waiting.html")),
 ];
 
-/// The templates, and the address of their stylesheet.
+/// The templates, and the addresses of the files they load.
 #[derive(Debug)]
 pub struct Pages {
     templates: Environment<'static>,
     style: String,
+    script: String,
+    icon: String,
 }
 
 /// What a refusal says beside its message.
@@ -53,29 +61,35 @@ pub struct Refusal {
 impl Pages {
     /// The pages of this crate, and those of `more`, which extend `layout.html` and name no [`crate::Visitor`].
     pub fn new(more: &[(&'static str, &'static str)]) -> Result<Self, minijinja::Error> {
-        let digest: String = Sha256::digest(STYLE).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let style = format!("/style-{digest}.css");
+        let [style, script, icon] =
+            [("style", STYLE, "css"), ("script", SCRIPT, "js"), ("icon", ICON, "svg")].map(address);
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
         templates.set_auto_escape_callback(|_| AutoEscape::Html);
         templates.set_trim_blocks(true);
         templates.set_lstrip_blocks(true);
-        templates.add_global("style", Value::from_safe_string(style.clone()));
+        for (name, address) in [("style", &style), ("script", &script), ("icon", &icon)] {
+            templates.add_global(name, Value::from_safe_string(address.clone()));
+        }
         templates.add_global("frame", Value::from(()));
         templates.add_global("frozen", Value::from(()));
         for (name, text) in TEMPLATES.iter().chain(more) {
             templates.add_template(name, text)?;
         }
-        Ok(Self { templates, style })
+        Ok(Self { templates, style, script, icon })
     }
 
-    /// The stylesheet. Its address changes with its content, so a browser may keep it for good.
+    /// What pages load besides. The addresses change with the content, so a browser may keep it for good.
     pub fn files(&self) -> Router {
-        let headers = [
-            (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-            (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
-        ];
-        Router::new().route(&self.style, get(move || async move { (headers, STYLE).into_response() }))
+        let file = |kind: &'static str, kept: &'static str, text: &'static str| {
+            let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, kept)];
+            get(move || async move { (headers, text).into_response() })
+        };
+        Router::new()
+            .route(&self.style, file("text/css; charset=utf-8", FOR_GOOD, STYLE))
+            .route(&self.script, file("text/javascript; charset=utf-8", FOR_GOOD, SCRIPT))
+            .route(&self.icon, file("image/svg+xml", FOR_GOOD, ICON))
+            .route("/favicon.ico", file("image/svg+xml", FOR_A_DAY, ICON))
     }
 
     /// A page.
@@ -110,6 +124,12 @@ impl Pages {
             Err(broken) => with_status(refusal.title.into_response(), office.refuse(&broken).status),
         }
     }
+}
+
+/// Where a file is found that has this text.
+fn address((name, text, kind): (&str, &str, &str)) -> String {
+    let digest: String = Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("/{name}-{digest}.{kind}")
 }
 
 /// The same page with the status that the office gave its answer.

@@ -245,7 +245,8 @@ impl Teller<'_> {
         let mut told = self.group(now, seen.as_ref());
         // What differs from before is what a person must see now.
         told.sort_by_key(|rows| !rows[0].is_new);
-        let (letters, next_letter) = letters(preview, place.letter);
+        let known = before.map(|(preview, _)| errands(preview));
+        let (letters, next_letter) = letters(errands(preview), known, place.letter);
         let warnings = preview["warnings"].as_array().into_iter().flatten();
         let shown = Shown {
             groups: Vec::new(),
@@ -550,13 +551,17 @@ fn counted(count: usize, one: &str, many: &str) -> String {
     words::counted(i64::try_from(count).unwrap_or(i64::MAX), one, many)
 }
 
-/// The mails from a place on, as many as find room, and where the others begin.
-fn letters(preview: &Value, from: usize) -> (Vec<Letter>, Option<usize>) {
+fn errands(preview: &Value) -> &[Value] {
+    preview["errands"].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// The mails from a place on, as many as find room, and where the others begin; marked if they are not among the `known`.
+fn letters(errands: &[Value], known: Option<&[Value]>, from: usize) -> (Vec<Letter>, Option<usize>) {
     let room = Room::default();
-    let errands = preview["errands"].as_array().map(Vec::as_slice).unwrap_or_default();
     let rest = errands.get(from..).unwrap_or_default().iter();
     let taken = |errand: &&Value| room.takes(LINE_TAKES + weight(&errand["letter"].to_string()));
-    let letters: Vec<Letter> = rest.take_while(taken).map(Letter::of).collect();
+    let is_new = |errand: &Value| known.is_some_and(|known| !known.contains(errand));
+    let letters: Vec<Letter> = rest.take_while(taken).map(|errand| Letter::of(errand, is_new(errand))).collect();
     let next = Some(from + letters.len()).filter(|next| *next < errands.len());
     (letters, next)
 }

@@ -7,7 +7,7 @@ use capabilities::{Error, Selection};
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use minijinja::context;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::deciding::Typed;
@@ -32,10 +32,8 @@ pub(crate) struct Notice {
 /// A request to be shown, and how.
 pub(crate) struct View<'v> {
     pub row: &'v Value,
-    /// The preview that was shown until now, if it is another one.
+    /// The preview that was shown until now, if it is another one, and when it was made.
     pub before: Option<&'v Value>,
-    /// When the preview was made, if just now.
-    pub rehearsed: Option<DateTime<Utc>>,
     /// Which part of the changes the page shows.
     pub place: preview::Place,
     pub notice: Option<Notice>,
@@ -44,21 +42,16 @@ pub(crate) struct View<'v> {
 
 impl<'v> View<'v> {
     pub fn of(row: &'v Value) -> Self {
-        Self {
-            row,
-            before: None,
-            rehearsed: None,
-            place: preview::Place::default(),
-            notice: None,
-            typed: Typed::as_narrow_as(row),
-        }
+        let (place, typed) = (preview::Place::default(), Typed::as_narrow_as(row));
+        Self { row, before: None, place, notice: None, typed }
     }
 }
 
-/// What was done on the page before, and which part of the changes is looked at.
+/// What was done on the page before, which preview it showed, and which part of the changes is looked at.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Place {
     told: Option<String>,
+    seen: Option<String>,
     from: Option<usize>,
     of: Option<Uuid>,
     along: Option<usize>,
@@ -72,14 +65,26 @@ impl Place {
     }
 }
 
+/// Said above a preview that was renewed because somebody else tried to decide on the old one.
+const RENEWED: &str = "What this would do has changed since you looked: what is different now is marked.";
+const RENEWED_UNSEEN: &str = "What this would do has changed since you looked: please read it again.";
+
 pub(crate) type Named = Result<Path<Uuid>, PathRejection>;
 
 pub(crate) async fn show(State(door): Shared, Extension(visitor): Who, id: Named, asked: Asked<Place>) -> Response {
     let Query(place) = asked.unwrap_or_default();
     let shown = async {
         let row = door.request(&visitor, id).await?;
-        let notice = notice(&row, place.told.as_deref(), &visitor);
-        let view = View { notice, place: place.in_preview(), ..View::of(&row) };
+        let in_preview = place.in_preview();
+        let seen = place.seen.filter(|seen| row["status"] == "pending" && row["plan"].as_str() != Some(seen));
+        let before = match &seen {
+            Some(seen) => door.looked_at(&visitor, &row, seen).await?,
+            None => None,
+        };
+        let text = if before.is_some() { RENEWED } else { RENEWED_UNSEEN };
+        let renewed = seen.map(|_| Notice { warns: true, text: text.into() });
+        let notice = notice(&row, place.told.as_deref(), &visitor).or(renewed);
+        let view = View { notice, place: in_preview, before: before.as_ref(), ..View::of(&row) };
         door.request_page(&visitor, view).await
     };
     door.answered(&visitor, shown.await).await
@@ -98,6 +103,9 @@ fn notice(row: &Value, told: Option<&str>, visitor: &Visitor) -> Option<Notice> 
             (true, "You had decided this already. Nothing more was done.".into())
         }
         ("late", _) => (true, "Somebody else had decided this already. Nothing more was done.".into()),
+        ("meanwhile", "expired") => (true, "It has run out meanwhile. Nothing was changed.".into()),
+        ("meanwhile", "withdrawn") => (true, "The agent has taken it back meanwhile. Nothing was changed.".into()),
+        ("meanwhile", _) => (true, format!("Decided meanwhile by {}.", words::text(&row["decided_by"]))),
         _ => return None,
     };
     Some(Notice { warns, text })
@@ -147,6 +155,21 @@ impl Door {
         })
     }
 
+    /// The preview that somebody looked at, by its plan: that of the row or an earlier one. None if nobody knows it.
+    pub(crate) async fn looked_at(
+        &self,
+        visitor: &Visitor,
+        row: &Value,
+        seen: &str,
+    ) -> Result<Option<Value>, Box<capabilities::Answer>> {
+        if row["plan"].as_str() == Some(seen) {
+            return Ok(Some(json!({"preview": row["preview"], "rehearsed_at": row["rehearsed_at"]})));
+        }
+        let id = row["id"].as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
+        let earlier = self.office.earlier_preview(&visitor.caller, id, seen).await;
+        earlier.map_err(|error| self.refused(&error))
+    }
+
     pub(crate) async fn request_page(&self, visitor: &Visitor, view: View<'_>) -> Shown {
         let row = view.row;
         let card = self.card(visitor, row);
@@ -165,10 +188,12 @@ impl Door {
             false => None,
         };
         let (notice, typed, id) = (view.notice, view.typed, words::text(&row["id"]));
+        let (status, plan) = (words::text(&row["status"]), words::text(&row["plan"]));
         let house = self.house(visitor).await?;
         let section = if card.waits { "waiting" } else { "history" };
         let values = context! {
-            id, card, changes, reasoning, reasons, stake, recipients, payments, expires, forms, outcome, notice, typed, coverage,
+            id, status, plan, card, changes, reasoning, reasons, stake, recipients, payments, expires, forms, outcome, notice,
+            typed, coverage,
         };
         let mut page = self.show(visitor, &house, section, "request.html", values);
         if has_html {
@@ -180,7 +205,9 @@ impl Door {
     async fn told(&self, visitor: &Visitor, view: &View<'_>) -> Result<preview::Shown, Box<capabilities::Answer>> {
         let (registry, row) = (self.office.registry(), view.row);
         let mut wanted = preview::referred(registry, &row["preview"]);
-        for (data_type, ids) in view.before.map(|before| preview::referred(registry, before)).into_iter().flatten() {
+        for (data_type, ids) in
+            view.before.map(|before| preview::referred(registry, &before["preview"])).into_iter().flatten()
+        {
             wanted.entry(data_type).or_default().extend(ids);
         }
         let names = self.office.names(&visitor.caller, &wanted).await.map_err(|error| self.refused(&error))?;
@@ -191,17 +218,18 @@ impl Door {
             _ => "the time of doing".into(),
         };
         let asked = words::time(&row["created_at"]);
-        let vocabulary = |rehearsed: Option<DateTime<Utc>>| Vocabulary {
+        let vocabulary = |made: &Value| Vocabulary {
             org,
             now,
-            rehearsed: asked.into_iter().chain(rehearsed).collect(),
+            rehearsed: asked.into_iter().chain(words::time(&made["rehearsed_at"])).collect(),
             moment: moment.clone(),
             names: names.clone(),
         };
         let action = row["action"].as_str().unwrap_or_default();
-        let teller = Teller { registry, action, vocabulary: vocabulary(view.rehearsed), room: Room::default() };
-        let before = vocabulary(None);
-        Ok(teller.tell(&row["preview"], view.before.map(|preview| (preview, &before)), view.place))
+        let teller = Teller { registry, action, vocabulary: vocabulary(row), room: Room::default() };
+        let before = view.before.map(|before| (&before["preview"], vocabulary(before)));
+        let before = before.as_ref().map(|(preview, vocabulary)| (*preview, vocabulary));
+        Ok(teller.tell(&row["preview"], before, view.place))
     }
 
     fn forms(&self, visitor: &Visitor, row: &Value) -> Forms {

@@ -26,8 +26,9 @@ pub(crate) struct Card {
     stake: String,
     excerpt: String,
     asked: Option<Moment>,
-    /// How long it still waits.
+    /// How long it still waits, and until when.
     left: Option<String>,
+    expires: Option<Moment>,
     pub decided: Option<Moment>,
     pub decided_by: String,
     pub note: String,
@@ -48,6 +49,7 @@ impl Door {
             excerpt: words::cut(&words::text(&row["reasoning"]), EXCERPT),
             asked: self.moment_of(visitor, &row["created_at"]),
             left: expires.map(|at| words::span(at - self.office.clock().now())),
+            expires: expires.map(|at| self.moment(visitor, at)),
             decided: self.moment_of(visitor, &row["decided_at"]),
             decided_by: words::text(&row["decided_by"]),
             note: words::text(&row["note"]),

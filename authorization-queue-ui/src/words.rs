@@ -69,6 +69,15 @@ pub(crate) fn counted(count: i64, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{} {many}", grouped(count)) }
 }
 
+/// How many there are, in little room; nothing for none.
+pub(crate) fn how_many(count: i64) -> String {
+    match count {
+        0 => String::new(),
+        1..=99 => count.to_string(),
+        _ => "99+".into(),
+    }
+}
+
 /// A number with commas.
 pub(crate) fn grouped(count: i64) -> String {
     let sign = if count < 0 { "−" } else { "" };

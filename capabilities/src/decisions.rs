@@ -314,16 +314,24 @@ impl Tx<'_> {
         authorization(held.id, self).await
     }
 
-    /// What the request would do by now, for the next look at it.
+    /// What the request would do by now, for the next look at it. What was shown until now is kept, so that a page which
+    /// still shows it can tell what differs.
     async fn renew(&mut self, held: &Held, plan: &Plan) -> Result<()> {
-        let (org_id, timezone) = (self.org_id(), self.org().timezone);
+        let (org_id, timezone, now) = (self.org_id(), self.org().timezone, self.now());
         sqlx::query!(
-            "update authorizations set preview = $3, stake = $4, plan_hash = $5 where org_id = $1 and id = $2",
+            r#"
+            update authorizations
+            set preview = $3, stake = $4, plan_hash = $5, rehearsed_at = $6,
+                earlier_previews = earlier_previews || jsonb_build_object(encode(plan_hash, 'hex'), jsonb_build_object(
+                  'preview', preview, 'rehearsed_at', coalesce(rehearsed_at, created_at)))
+            where org_id = $1 and id = $2
+            "#,
             org_id,
             held.id,
             presentable(plan.preview(), timezone),
             json!(plan.stake()),
-            plan.hash
+            plan.hash,
+            now
         )
         .execute(self.db())
         .await?;

@@ -70,7 +70,7 @@ pub use notices::QueueNotice;
 pub use office::Office;
 pub use people::{LinkHolder, Session, SessionRow};
 pub use plan::Stake;
-pub use queue::{Authorization, AuthorizationQuery, authorizations};
+pub use queue::{Authorization, AuthorizationQuery, Waiting, authorizations};
 pub use reading::{Read, Selection};
 pub use references::Repointed;
 pub use registry::{ActionEntry, DataEntry, Domain, ErrandEntry, Registry, RegistryError, ToolNames};

@@ -14,7 +14,7 @@ use crate::gate::Gate;
 use crate::idempotency::{Earlier, earlier_outcome, keep_authorization, keep_outcome, release};
 use crate::plan::Plan;
 use crate::prepared::{Prepared, place, validate};
-use crate::queue;
+use crate::queue::{self, Waiting};
 use crate::redact;
 use crate::registry::{ActionEntry, Registry};
 use crate::tx::{Access, Tx, Warning};
@@ -274,6 +274,32 @@ impl Office {
         tx.commit().await?;
         let (data, error) = queue::state(&found);
         Ok(Outcome { data: presentable(data, timezone), error, meta })
+    }
+
+    /// What waits for people by now, for one of those who decide.
+    pub async fn waiting(&self, caller: &Caller) -> Result<Waiting> {
+        self.only_deciders(caller)?;
+        let mut tx = self.begin(caller, Access::Read).await?;
+        let waiting = queue::waiting(&mut tx).await?;
+        tx.roll_back().await.map(|()| waiting)
+    }
+
+    /// The preview of a request that one of those who decide looked at before it was renewed, known by its plan: `preview`,
+    /// and `rehearsed_at`.
+    pub async fn earlier_preview(&self, caller: &Caller, id: Uuid, plan: &str) -> Result<Option<Value>> {
+        self.only_deciders(caller)?;
+        let mut tx = self.begin(caller, Access::Read).await?;
+        let preview = queue::earlier_preview(id, plan, &mut tx).await?;
+        tx.roll_back().await.map(|()| preview)
+    }
+
+    /// Agents read the queue as far as it is theirs; all of it is for people.
+    fn only_deciders(&self, caller: &Caller) -> Result<()> {
+        let entry = self.registry.data_type("authorizations")?;
+        match caller.is_agent() || !caller.is_among(entry.who) {
+            true => Err(Error::Forbidden(format!("What waits is for {} to decide.", entry.who.in_words()))),
+            false => Ok(()),
+        }
     }
 
     /// What is decided from now on, here or in another server.

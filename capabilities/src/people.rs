@@ -54,6 +54,12 @@ struct GoodLink {
     organization: String,
 }
 
+/// When a session was last used.
+struct Seen {
+    session: Uuid,
+    at: DateTime<Utc>,
+}
+
 impl Office {
     /// Makes a user, on behalf of whoever administers the program.
     pub async fn create_user(&self, org: Uuid, email: &str, name: &str, role: Role, source: &Source) -> Result<Uuid> {
@@ -214,9 +220,16 @@ impl Office {
 
     /// The person behind a session's token, in one round trip. Use renews the session.
     pub async fn authenticate_session(&self, token: &str) -> Result<Session> {
-        let unknown = || Error::Unauthenticated("This session is not known, or it was ended: sign in again.".into());
-        let token = SessionToken::parse(token).ok_or_else(unknown)?;
-        let org = token.org().ok_or_else(unknown)?;
+        let token = SessionToken::parse(token).ok_or_else(unknown_session)?;
+        let (mut session, seen) = self.session_of(&token).await?;
+        if self.clock.now() - seen.at >= SEEN_EVERY {
+            self.renew(seen.session, &mut session).await?;
+        }
+        Ok(session)
+    }
+
+    async fn session_of(&self, token: &SessionToken) -> Result<(Session, Seen)> {
+        let org = token.org().ok_or_else(unknown_session)?;
         let (hash, now) = (token.hash(), self.clock.now());
         let found = sqlx::query!(
             r#"
@@ -230,7 +243,7 @@ impl Office {
         )
         .fetch_optional(self.database.pool())
         .await?
-        .ok_or_else(unknown)?;
+        .ok_or_else(unknown_session)?;
         if found.deactivated_at.is_some() {
             return Err(Error::Unauthenticated(format!("{} is no longer active here.", found.name)));
         }
@@ -240,11 +253,8 @@ impl Office {
         }
         let org = org_facts(org, &found.timezone, &found.currency, &found.country)?;
         let caller = Caller::new(org, user(found.user_id, found.name, &found.role)?);
-        let mut session = Session { caller, token, expires_at: found.expires_at };
-        if now - found.last_seen_at >= SEEN_EVERY {
-            self.renew(found.session_id, &mut session).await?;
-        }
-        Ok(session)
+        let seen = Seen { session: found.session_id, at: found.last_seen_at };
+        Ok((Session { caller, token: token.clone(), expires_at: found.expires_at }, seen))
     }
 
     async fn renew(&self, id: Uuid, session: &mut Session) -> Result<()> {
@@ -265,6 +275,12 @@ impl Office {
         Ok(())
     }
 
+    /// The person of a session as they are by now, or why there is none any more. This is no use of the session: a page
+    /// that stays open does not keep it alive.
+    pub async fn session_holds(&self, token: &SessionToken) -> Result<Caller> {
+        self.session_of(token).await.map(|(session, _)| session.caller)
+    }
+
     /// Ends a session.
     pub async fn sign_out(&self, session: &Session, source: &Source) -> Result<()> {
         let mut tx = self.begin(&session.caller, Access::Write).await?;
@@ -273,6 +289,8 @@ impl Office {
             .execute(tx.db())
             .await?;
         write_log(&mut tx, source, LogEntry::done("session.sign_out", json!({}))).await?;
+        // The pages of this session that are still open learn of it.
+        tx.announce(None).await?;
         tx.commit().await
     }
 
@@ -375,8 +393,13 @@ impl Tx<'_> {
         )
         .execute(self.db())
         .await?;
-        Ok(())
+        // The pages of these sessions that are still open learn of it.
+        self.announce(None).await
     }
+}
+
+fn unknown_session() -> Error {
+    Error::Unauthenticated("This session is not known, or it was ended: sign in again.".into())
 }
 
 /// Two who use a link at once both get here; the second waits for the first and then finds it used.

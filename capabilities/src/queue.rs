@@ -72,6 +72,8 @@ pub struct Authorization {
     /// What stands for exactly this preview: give it with a decision, and a preview that was renewed meanwhile is not
     /// approved unseen. Only of one record.
     pub plan: Option<String>,
+    /// When this preview was made, UTC. Only of one record.
+    pub rehearsed_at: Option<DateTime<Utc>>,
     /// What the action answered with when it was carried out, an entry per item. Only of one record.
     pub result: Option<Vec<Map<String, Value>>>,
     /// Why it failed when it was carried out. Only of one record.
@@ -122,6 +124,7 @@ struct Stored {
     result: Option<Value>,
     error: Option<Value>,
     created_at: DateTime<Utc>,
+    rehearsed_at: DateTime<Utc>,
     total: i64,
 }
 
@@ -150,6 +153,7 @@ impl Stored {
             input: full(Some(self.input)).map(|input| entries(input, self.is_batch)),
             preview: full(Some(self.preview)).and_then(members),
             plan: Some(plan_in_words(&self.plan_hash)).filter(|_| in_full),
+            rehearsed_at: Some(self.rehearsed_at).filter(|_| in_full),
             result: full(self.result).map(|result| entries(result, self.is_batch)),
             error: full(self.error).and_then(members),
         }
@@ -208,6 +212,7 @@ pub async fn authorizations(
                m.plan_hash as "plan_hash!",
                m.state as "status!", m.expires_at as "expires_at!", m.decision, m.note, m.decided_by_name,
                m.decided_at, m.rule_id, m.result, m.error, m.created_at as "created_at!",
+               coalesce(m.rehearsed_at, m.created_at) as "rehearsed_at!",
                (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
         from matching m
         where $11::uuid is null or m.id < $11
@@ -243,6 +248,47 @@ pub(crate) async fn authorization(id: Uuid, tx: &mut Tx<'_>) -> Result<Authoriza
     let query = Query { ids: Some(vec![id]), after: None, limit: 1 };
     let found = authorizations(AuthorizationQuery::default(), query, tx).await?.rows.pop();
     found.map(|keyed| keyed.row).ok_or_else(|| Error::NotFound { what: format!("authorization {id}") })
+}
+
+/// What waits in an organization, to tell whether pages that show it are out of date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// How many requests.
+    pub count: i64,
+    /// Changes whenever a request comes, changes or goes, and with the freeze.
+    pub mark: String,
+}
+
+/// What waits by now.
+pub(crate) async fn waiting(tx: &mut Tx<'_>) -> Result<Waiting> {
+    let (org_id, now) = (tx.org_id(), tx.now());
+    let found = sqlx::query!(
+        r#"
+        select count(*) as "count!",
+               coalesce(bit_xor(hashtextextended(id::text || encode(plan_hash, 'hex'), 0)), 0) as "requests!",
+               (select frozen_at from orgs where org_id = $1 and id = $1) as frozen_at
+        from authorizations
+        where org_id = $1 and status = 'pending' and expires_at > $2
+        "#,
+        org_id,
+        now
+    )
+    .fetch_one(tx.db())
+    .await?;
+    let frozen = found.frozen_at.map_or(0, |at| at.timestamp_micros());
+    Ok(Waiting { count: found.count, mark: format!("{:x}-{frozen:x}", found.requests) })
+}
+
+/// The preview of a request that somebody looked at before it was renewed, by its plan.
+pub(crate) async fn earlier_preview(id: Uuid, plan: &str, tx: &mut Tx<'_>) -> Result<Option<Value>> {
+    let org_id = tx.org_id();
+    let found = sqlx::query_scalar!(
+        "select earlier_previews -> $3 from authorizations where org_id = $1 and id = $2",
+        org_id,
+        id,
+        plan
+    );
+    Ok(found.fetch_optional(tx.db()).await?.flatten())
 }
 
 /// Puts a request into the queue. The same request that waits already is returned instead.

@@ -6,7 +6,7 @@ mod sign_in;
 
 use std::sync::Arc;
 
-use authorization_queue_ui::{Pages as Templates, Refusal, ShowsLetters, Visitor};
+use authorization_queue_ui::{EVENTS, Pages as Templates, Refusal, ShowsLetters, Visitor};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Form, FromRequest as _, Request, State};
@@ -16,6 +16,7 @@ use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use capabilities::{Door, Error, Office, Result, Session, Source};
+use tokio_util::sync::CancellationToken;
 
 use crate::identity::Doorkeeper;
 use crate::rest;
@@ -32,7 +33,7 @@ const TEMPLATES: &[(&str, &str)] = &[
 const HEADERS: [(&str, &str); 3] = [
     (
         "content-security-policy",
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; \
+        "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; \
          base-uri 'none'",
     ),
     ("referrer-policy", "no-referrer"),
@@ -47,11 +48,18 @@ struct Pages {
 
 type Shared = State<Arc<Pages>>;
 
-/// The routes of the pages. What the office mailed is shown where it is tried out, and in production not even there.
-pub(crate) fn door(office: &Arc<Office>, doorkeeper: &Arc<Doorkeeper>, production: bool) -> anyhow::Result<Router> {
+/// The routes of the pages. What the office mailed is shown where it is tried out, and in production not even there. What
+/// stays open ends with `streams`.
+pub(crate) fn door(
+    office: &Arc<Office>,
+    doorkeeper: &Arc<Doorkeeper>,
+    production: bool,
+    streams: CancellationToken,
+) -> anyhow::Result<Router> {
     let templates = Arc::new(Templates::new(TEMPLATES)?);
     let pages = Arc::new(Pages { office: office.clone(), doorkeeper: doorkeeper.clone(), templates });
-    let queue = authorization_queue_ui::door(office, &pages.templates).layer(from_fn_with_state(pages.clone(), admit));
+    let queue = authorization_queue_ui::door(office, &pages.templates, streams);
+    let queue = queue.layer(from_fn_with_state(pages.clone(), admit));
     let routes = Router::new()
         .route("/sign-in", get(sign_in::explain).post(sign_in::send_link))
         .route("/sign-in/{token}", get(sign_in::ask).post(sign_in::sign_in))
@@ -84,8 +92,13 @@ async fn admit(State(pages): Shared, request: Request, next: Next) -> Response {
         Ok(Some((session, body))) => {
             let (csrf, source) = (session.token.csrf(), source(&parts.headers));
             let mut request = Request::from_parts(parts, body);
-            request.extensions_mut().insert(Visitor { caller: session.caller, csrf, source });
+            let Session { caller, token, .. } = session;
+            request.extensions_mut().insert(Visitor { caller, session: token, csrf, source });
             next.run(request).await
+        }
+        // A stream is opened by a script, which takes no page for an answer.
+        Ok(None) if parts.uri.path() == EVENTS => {
+            pages.refuse(&Error::Unauthenticated("Nobody is signed in here any more.".into()))
         }
         Ok(None) => to_sign_in(&parts),
         Err(error) => pages.refuse(&error),

@@ -389,3 +389,23 @@ async fn the_schema_promises_what_validation_does() {
     assert_eq!(agent.call("address.add", unreal).await.invalid_at().len(), 1, "found by parsing, one at a time");
     assert!(object(json!({})).is_empty());
 }
+
+/// Whoever leaves while a transaction begins must not hand a connection on that is in the middle of one.
+#[tokio::test]
+async fn questions_that_are_given_up_at_any_moment_leave_no_transaction_behind() {
+    let desk = Desk::open().await;
+    let owner = desk.owner().await;
+    for nth in 0..150_u64 {
+        let leaves = std::time::Instant::now() + std::time::Duration::from_micros(nth * 10);
+        let gone = async {
+            while std::time::Instant::now() < leaves {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            _ = owner.read("contacts", json!({})) => {}
+            () = gone => {}
+        }
+        owner.contact(&format!("After {nth}"), json!({})).await;
+    }
+}

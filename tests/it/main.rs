@@ -14,6 +14,14 @@ mod alerts_pages;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod browser_luck;
+#[cfg(test)]
+mod browser_pages;
+#[cfg(test)]
+mod browser_story;
+#[cfg(test)]
 mod budgets;
 #[cfg(test)]
 mod calls;
@@ -49,6 +57,8 @@ mod people;
 mod preview_pages;
 #[cfg(test)]
 mod queue;
+#[cfg(test)]
+mod queue_events;
 #[cfg(test)]
 mod queue_pages;
 #[cfg(test)]

@@ -43,7 +43,8 @@ impl<'w> Client<'w> {
         self.web.send(self.request(message)).await
     }
 
-    fn request(&self, message: Value) -> Request<Body> {
+    /// What it sends.
+    pub fn request(&self, message: Value) -> Request<Body> {
         let mut message = message;
         let mut request = self.web.request(Method::POST, "/mcp", Body::empty());
         let headers = request.headers_mut();

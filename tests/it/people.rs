@@ -414,6 +414,8 @@ async fn pages_load_nothing_from_elsewhere_and_are_kept_by_nobody() {
         let policy = header(page, "content-security-policy");
         for rule in [
             "default-src 'none'",
+            "script-src 'self'",
+            "connect-src 'self'",
             "style-src 'self'",
             "form-action 'self'",
             "frame-ancestors 'none'",
@@ -425,7 +427,7 @@ async fn pages_load_nothing_from_elsewhere_and_are_kept_by_nobody() {
         assert_eq!(header(page, "referrer-policy"), "no-referrer");
         assert_eq!(header(page, "x-content-type-options"), "nosniff");
         assert_eq!(header(page, "cache-control"), "no-store");
-        assert!(!text(page).contains("<script") && !text(page).contains("style="), "{}", text(page));
+        assert!(!text(page).contains("<script>") && !text(page).contains("style="), "{}", text(page));
     }
     let style = text(&queue).split("href=\"/style-").nth(1).map(|rest| rest.split('"').next().unwrap().to_string());
     let sheet = visit(&web, &format!("/style-{}", style.unwrap())).await;

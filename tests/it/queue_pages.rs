@@ -172,7 +172,7 @@ async fn a_denial_carries_its_note_as_text() {
         look(&web, &owner, &format!("{path}{page}"))
             .await
             .has(&["&lt;script&gt;alert(1)", "Denied by Max Manager", "Ask me first."])
-            .has_not(&["<script", "\u{202e}", "(you)"]);
+            .has_not(&["<script>", "\u{202e}", "(you)"]);
     }
     look(&web, &manager, &format!("{path}?told=done")).await.has(&["Denied. Nothing was changed", "(you)"]);
     look(&web, &owner, "/queue/history?outcome=denied").await.has(&["Denied by Max Manager", "&lt;script&gt;"]);
@@ -405,7 +405,13 @@ async fn when_the_plan_changed_the_fresh_preview_is_shown_with_what_differs_and_
     assert_eq!(status(&web, &id).await, "pending");
     let again = submit(&web, &owner, &path, &form).await;
     assert_eq!(again.status, 409, "a second click of the old page decides nothing about the fresh preview");
-    again.has(&["nothing was done"]);
+    again.has(&["nothing was done", "Pays in cash.", "different now"]);
+    let stale = look(&web, &owner, &format!("{path}?seen={seen}")).await;
+    stale.has(&["has changed since you looked: what is different now is marked", "different now", "Miller"]);
+    look(&web, &owner, &format!("{path}?seen=nonsense"))
+        .await
+        .has(&["please read it again"])
+        .has_not(&["different now"]);
     assert_eq!(status(&web, &id).await, "pending");
     let seen = changed.field("seen");
     assert_eq!(look(&web, &owner, &path).await.field("seen"), seen);
@@ -541,12 +547,17 @@ async fn a_thousand_that_wait_are_read_page_by_page() {
     sqlx::raw_sql(AssertSqlSafe(copies)).execute(&mut web.desk.sql().await).await.unwrap();
     let first = look(&web, &owner, "/queue").await;
     first.has(&["1000+ requests", "Older requests"]).has_not(&["Back to the newest"]);
-    assert_eq!(first.html.matches("<li class=\"card\">").count(), 25);
+    assert_eq!(first.html.matches("<li class=\"card\" data-key=").count(), 25);
+    assert!(first.html.len() < 25 * 1_200 + 4_000, "{}", first.html.len());
+    first.has(&["<span class=\"count\">99+</span>", "<title>(99+) Waiting for you"]);
     let next = first.html.split("/queue?cursor=").nth(1).unwrap().split('"').next().unwrap();
     let second = look(&web, &owner, &format!("/queue?cursor={next}")).await;
     second.has(&["Older requests", "Back to the newest"]);
-    assert_eq!(second.html.matches("<li class=\"card\">").count(), 25);
+    assert_eq!(second.html.matches("<li class=\"card\" data-key=").count(), 25);
     look(&web, &owner, "/queue?cursor=nonsense").await.leads_to("/queue");
+    let history = look(&web, &owner, "/queue/history").await;
+    assert_eq!(history.html.matches("<li class=\"card\"").count(), 25);
+    assert!(history.html.len() < first.html.len(), "{}", history.html.len());
 }
 
 #[tokio::test]
@@ -584,11 +595,24 @@ async fn the_first_view_is_small_and_loads_nothing_from_elsewhere() {
     let owner = web.desk.owner().await;
     six_waiting(&web).await;
     let page = look(&web, &owner, "/queue").await;
-    let style = page.html.split("href=\"/style-").nth(1).unwrap().split('"').next().unwrap();
-    let style = look(&web, &owner, &format!("/style-{style}")).await;
-    // Uncompressed, so that compression makes it a third of what is allowed.
-    assert!(page.html.len() + style.html.len() < 20_000, "{} + {}", page.html.len(), style.html.len());
-    page.has_not(&["<script", "style=", "http:", "https:"]);
+    let files: Vec<&str> = page.html.split('"').filter(|text| text.starts_with('/') && text.contains("-")).collect();
+    let files: Vec<&str> = files.into_iter().filter(|path| path.contains('.')).collect();
+    assert_eq!(files.len(), 3, "an icon, a stylesheet and a script: {files:?}");
+    let mut size = 0;
+    for path in ["/queue"].iter().chain(&files) {
+        let mut request = web.request_of(&owner, Method::GET, path, "");
+        request.headers_mut().insert("accept-encoding", "gzip".parse().unwrap());
+        let response = web.send(request).await;
+        if *path != "/queue" {
+            assert_eq!(response.headers["cache-control"], "public, max-age=31536000, immutable");
+        }
+        size += response.body.len();
+    }
+    assert!(size < 14 << 10, "as it is served: {size}");
+    page.has_not(&["<script>", "style=", "http:", "https:"]);
+    let icon = look(&web, &owner, "/favicon.ico").await;
+    assert_eq!(icon.status, 200);
+    assert!(icon.html.starts_with("<svg "));
     let capabilities = page.html.matches("data-capability=").count();
     assert_eq!(
         page.html.matches("method=\"post\"").count(),

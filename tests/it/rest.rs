@@ -22,7 +22,9 @@ use crate::desk::{Actor, Desk};
 pub struct Web {
     pub desk: Desk,
     pub token: String,
-    doors: Router,
+    /// Ends its streams.
+    pub stop: CancellationToken,
+    pub doors: Router,
 }
 
 /// What came back over HTTP.
@@ -47,8 +49,9 @@ impl Web {
     pub async fn of(desk: Desk, words: &[&str]) -> Self {
         let words = ["frontdesk"].iter().chain(words).chain(&["serve"]);
         let config = Config::read(&Arguments::parse_from(words)).unwrap();
-        let doors = frontdesk::assemble::doors(&desk.office, &config, CancellationToken::new()).unwrap();
-        Self { token: desk.token("Client").await, desk, doors }
+        let stop = CancellationToken::new();
+        let doors = frontdesk::assemble::doors(&desk.office, &config, stop.clone()).unwrap();
+        Self { token: desk.token("Client").await, desk, stop, doors }
     }
 
     /// A request with the token.
@@ -65,10 +68,18 @@ impl Web {
         self.send_from(Ipv4Addr::from_bits(rand::random()), request).await
     }
 
-    pub async fn send_from(&self, place: impl Into<IpAddr>, mut request: Request<Body>) -> Response {
+    /// The answer as it begins, from a place of its own.
+    pub async fn begin(&self, request: Request<Body>) -> axum::response::Response {
+        self.begin_from(Ipv4Addr::from_bits(rand::random()), request).await
+    }
+
+    async fn begin_from(&self, place: impl Into<IpAddr>, mut request: Request<Body>) -> axum::response::Response {
         request.extensions_mut().insert(ConnectInfo(SocketAddr::new(place.into(), 40_000)));
-        let response = self.doors.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
+        self.doors.clone().oneshot(request).await.unwrap()
+    }
+
+    pub async fn send_from(&self, place: impl Into<IpAddr>, request: Request<Body>) -> Response {
+        let (parts, body) = self.begin_from(place, request).await.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
         Response { status: parts.status.as_u16(), headers: parts.headers, body }
     }

@@ -20,14 +20,14 @@ const IN_HAND: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(50);
 
 /// A server of the real program, on the desk's database.
-struct Server {
+pub struct Server {
     process: Child,
     data: PathBuf,
 }
 
 impl Server {
     /// `clock` is near the desk's time, in which the errands are due.
-    fn start(database: &PgConnectOptions, mail: &MailServer, clock: &str) -> Self {
+    pub fn start(database: &PgConnectOptions, mail: &MailServer, clock: &str) -> Self {
         let data = std::env::temp_dir().join(format!("frontdesk-worker-{}", fresh()));
         let app = database.clone().username(frontdesk::APP_ROLE).to_url_lossy();
         let process = Command::new(env!("CARGO_BIN_EXE_frontdesk"))
@@ -44,6 +44,13 @@ impl Server {
             .spawn()
             .unwrap();
         Self { process, data }
+    }
+
+    /// Where it is, as soon as it says so.
+    pub async fn url(&self) -> String {
+        let place = self.data.join("url");
+        until("the server is up", || std::fs::read_to_string(&place).is_ok_and(|url| !url.is_empty())).await;
+        std::fs::read_to_string(place).unwrap()
     }
 }
 

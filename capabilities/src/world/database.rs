@@ -106,8 +106,12 @@ impl Database {
         &self.pool
     }
 
+    /// Begins in a task of its own, which goes on when whoever asked has left meanwhile. sqlx rolls nothing back that is given
+    /// up while it begins, and the next one to get the connection would be in the middle of a stranger's transaction.
     pub(crate) async fn begin(&self, statement: String) -> Result<sqlx::Transaction<'static, Postgres>, sqlx::Error> {
-        self.pool.begin_with(AssertSqlSafe(statement)).await
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(statement)).await });
+        begun.await.map_err(|_| sqlx::Error::WorkerCrashed)?
     }
 }
 
