@@ -21,6 +21,10 @@ pub trait Errand: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The outside service it needs: while that is down, all errands that need it wait.
     const SERVICE: &'static str;
 
+    /// What makes up for it once it is delivered, since no undo calls it back: a sentence that names the action, such as the
+    /// one that refunds a charge.
+    const MADE_UP_FOR_BY: Option<&'static str> = None;
+
     /// One sentence for people: "E-mail to jane@example.com: Your appointment".
     fn summary(&self) -> String;
 

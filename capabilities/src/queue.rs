@@ -64,6 +64,12 @@ pub struct Authorization {
     pub decided_at: Option<DateTime<Utc>>,
     /// The rule that was made of it.
     pub rule_id: Option<Uuid>,
+    /// The call that carried it out: what `audit.undo` takes back.
+    pub executed_call_id: Option<Uuid>,
+    /// Who undid it.
+    pub undone_by: Option<String>,
+    /// When it was undone, UTC.
+    pub undone_at: Option<DateTime<Utc>>,
     /// What the action was asked to work on, an entry per item. Only of one record.
     pub input: Option<Vec<Map<String, Value>>>,
     /// What it would change and cause, as the last rehearsal showed it. Only of one record.
@@ -116,6 +122,9 @@ struct Stored {
     rule_id: Option<Uuid>,
     result: Option<Value>,
     error: Option<Value>,
+    executed_call_id: Option<Uuid>,
+    undone_by: Option<String>,
+    undone_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     total: i64,
 }
@@ -142,6 +151,9 @@ impl Stored {
             decided_by: self.decided_by_name,
             decided_at: self.decided_at,
             rule_id: self.rule_id,
+            executed_call_id: self.executed_call_id,
+            undone_by: self.undone_by,
+            undone_at: self.undone_at,
             input: full(Some(self.input)).map(|input| entries(input, self.is_batch)),
             preview: full(Some(self.preview)).and_then(members),
             plan: Some(plan_in_words(&self.plan_hash)).filter(|_| in_full),
@@ -194,18 +206,23 @@ pub async fn authorizations(
             and ($6::text is null or a.action = $6)
             and ($7::timestamptz is null or a.created_at >= $7)
             and ($8::timestamptz is null or a.created_at < $8)
+        ), shown as (
+          select m.*, (select count(*) from (select 1 from matching limit 1001) counted) as total
+          from matching m
+          where $9::uuid is null or m.id < $9
+          order by m.id desc
+          limit $10
         )
         select m.id as "id!", m.agent_id as "agent_id!", m.agent_name as "agent_name!", m.client, m.action as "action!",
                m.input as "input!", m.is_batch as "is_batch!", m.summary as "summary!", m.reasoning as "reasoning!",
                m.reasons as "reasons!: Json<Vec<Reason>>", m.stake as "stake!: Json<Stake>", m.preview as "preview!",
                m.plan_hash as "plan_hash!",
                m.state as "status!", m.expires_at as "expires_at!", m.decision, m.note, m.decided_by_name,
-               m.decided_at, m.rule_id, m.result, m.error, m.created_at as "created_at!",
-               (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
-        from matching m
-        where $9::uuid is null or m.id < $9
+               m.decided_at, m.rule_id, m.result, m.error, m.executed_call_id, u.caller_name as "undone_by?",
+               u.at as "undone_at?", m.created_at as "created_at!", m.total as "total!"
+        from shown m
+        left join call_log u on u.org_id = $1 and u.id = frontdesk.undone_by(m.executed_call_id)
         order by m.id desc
-        limit $10
         "#,
         org_id,
         query.ids.as_deref(),

@@ -165,6 +165,7 @@ impl Action for Create {
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("Disable it with agent.disable: its token stops working at once.");
     type Output = WithToken;
 
     fn example() -> Value {
@@ -195,6 +196,7 @@ impl Action for RotateToken {
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("The old token is gone for good; agent.rotate_token makes another one.");
     type Output = WithToken;
 
     fn example() -> Value {
@@ -246,6 +248,7 @@ impl Action for SetOverrides {
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("Set its limits as they were with agent.set_overrides.");
     type Output = AgentRow;
 
     fn example() -> Value {
@@ -299,6 +302,7 @@ impl Action for Disable {
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("Let it call again with agent.enable.");
     type Output = Disabled;
 
     fn example() -> Value {
@@ -337,6 +341,7 @@ impl Action for Enable {
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("Disable it again with agent.disable.");
     type Output = AgentRow;
 
     fn example() -> Value {

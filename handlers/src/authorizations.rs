@@ -211,6 +211,7 @@ impl Action for Deny {
     const WHO: Who = Who::MANAGERS;
     const EACH_TIME: bool = true;
     const ITEMS: bool = false;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("The agent can ask for it again.");
     type Output = Authorization;
 
     fn example() -> Value {
@@ -237,6 +238,7 @@ impl Action for Withdraw {
     const WHO: Who = Who::MANAGERS;
     const NEVER_HELD: bool = true;
     const ITEMS: bool = false;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("Ask for it again.");
     type Output = Authorization;
 
     fn example() -> Value {

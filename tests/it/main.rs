@@ -60,6 +60,8 @@ mod smtp;
 #[cfg(test)]
 mod standing;
 #[cfg(test)]
+mod undo;
+#[cfg(test)]
 mod watching;
 #[cfg(test)]
 mod work;
