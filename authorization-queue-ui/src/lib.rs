@@ -14,6 +14,7 @@ mod page;
 mod preview;
 mod request;
 mod rules;
+mod undoing;
 mod waiting;
 mod words;
 
@@ -72,7 +73,9 @@ pub fn door(office: &Arc<Office>, pages: &Arc<Pages>) -> Router {
         .route("/queue/history", get(history::list))
         .route("/queue/rules", get(rules::list).post(rules::revoke))
         .route("/queue/agents", get(agents::list).post(agents::switch))
+        .route("/queue/agents/{id}/undo", get(undoing::show_agent).post(undoing::undo_agent))
         .route("/queue/{id}", get(request::show).post(deciding::decide))
+        .route("/queue/{id}/undo", get(undoing::show_request).post(undoing::undo_request))
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(door)
 }

@@ -19,6 +19,9 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("refused.html", include_str!("../templates/refused.html")),
     ("request.html", include_str!("../templates/request.html")),
     ("rules.html", include_str!("../templates/rules.html")),
+    ("undo.html", include_str!("../templates/undo.html")),
+    ("undo_refused.html", include_str!("../templates/undo_refused.html")),
+    ("undo_since.html", include_str!("../templates/undo_since.html")),
     ("waiting.html", include_str!("../templates/waiting.html")),
 ];
 

@@ -62,6 +62,8 @@ mod standing;
 #[cfg(test)]
 mod undo;
 #[cfg(test)]
+mod undo_pages;
+#[cfg(test)]
 mod watching;
 #[cfg(test)]
 mod work;
