@@ -64,6 +64,8 @@ mod undo;
 #[cfg(test)]
 mod undo_pages;
 #[cfg(test)]
+mod undo_sequences;
+#[cfg(test)]
 mod watching;
 #[cfg(test)]
 mod work;
