@@ -70,10 +70,12 @@ impl Door {
             Some("disabled") => "The agent is disabled: its token works no more, and what it had waiting is withdrawn.",
             Some("enabled") => "The agent may call again, with the token it had.",
             Some("budget") => "Its budget is set, and holds from its next call on.",
+            Some("undone") => "Undone: what the agent did is as it was before. An undo can be undone, too.",
             _ => "",
         };
+        let may_undo = self.may(visitor, "audit.undo");
         let may_switch = self.may(visitor, "agent.disable") && self.may(visitor, "agent.enable");
-        let values = context! { lines, listing, notice, may_switch };
+        let values = context! { lines, listing, notice, may_switch, may_undo };
         Ok(self.show(visitor, &house, "agents", "agents.html", values))
     }
 

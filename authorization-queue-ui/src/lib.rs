@@ -20,6 +20,7 @@ mod preview;
 mod request;
 mod rule;
 mod rules;
+mod undoing;
 mod waiting;
 mod words;
 
@@ -92,8 +93,10 @@ pub fn door(office: &Arc<Office>, pages: &Arc<Pages>, ended: CancellationToken) 
         .route("/queue/rules", get(rules::list).post(rules::revoke))
         .route("/queue/rules/{id}", get(rule::show).post(rule::change))
         .route("/queue/agents", get(agents::list).post(agents::switch))
+        .route("/queue/agents/{id}/undo", get(undoing::show_agent).post(undoing::undo_agent))
         .route("/queue/{id}", get(request::show).post(deciding::decide))
         .route("/alerts", get(alerts::list).post(alerts::settle))
+        .route("/queue/{id}/undo", get(undoing::show_request).post(undoing::undo_request))
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(door)
 }

@@ -31,6 +31,9 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("rule_facts.html", include_str!("../templates/rule_facts.html")),
     ("rule_revoke.html", include_str!("../templates/rule_revoke.html")),
     ("rules.html", include_str!("../templates/rules.html")),
+    ("undo.html", include_str!("../templates/undo.html")),
+    ("undo_refused.html", include_str!("../templates/undo_refused.html")),
+    ("undo_since.html", include_str!("../templates/undo_since.html")),
     ("waiting.html", include_str!("../templates/waiting.html")),
 ];
 

@@ -94,6 +94,9 @@ pub(crate) async fn show(State(door): Shared, Extension(visitor): Who, id: Named
 fn notice(row: &Value, told: Option<&str>, visitor: &Visitor) -> Option<Notice> {
     let (warns, text) = match (told?, row["status"].as_str()?) {
         (_, "pending") => return None,
+        ("undone", "executed") if row["undone_at"].is_string() => {
+            (false, "Undone: everything it changed is as it was before.".to_string())
+        }
         ("done", "executed") => (false, "Allowed, and carried out just as shown.".to_string()),
         ("done", "denied") => (false, "Denied. Nothing was changed, and the agent is told.".into()),
         ("done", "failed") => (true, "You allowed it, but it could not be carried out: nothing was changed.".into()),
@@ -139,6 +142,9 @@ struct Outcome {
     error: String,
     told: Vec<String>,
     made_rule: bool,
+    undone: Option<Moment>,
+    undone_by: String,
+    may_undo: bool,
 }
 
 impl Door {
@@ -263,7 +269,17 @@ impl Door {
             error: words::text(&row["error"]["message"]),
             told: told_to_agent(row),
             made_rule: row["rule_id"].is_string(),
+            undone: self.moment_of(visitor, &row["undone_at"]),
+            undone_by: words::text(&row["undone_by"]),
+            may_undo: row["executed_call_id"].is_string() && self.may_undo(visitor, row),
         }
+    }
+
+    fn may_undo(&self, visitor: &Visitor, row: &Value) -> bool {
+        let action = row["action"].as_str().unwrap_or_default();
+        let declared = self.office.registry().action(action);
+        let by_trail = declared.is_ok_and(|entry| entry.instead_of_undo.is_none());
+        by_trail && self.may(visitor, action) && self.may(visitor, "audit.undo")
     }
 
     /// The end of a day of the organization, as it is written in a form.

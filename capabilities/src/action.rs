@@ -47,6 +47,8 @@ pub trait Action: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     const NEVER_HELD: bool = false;
     /// Whether one call may do it on several inputs.
     const ITEMS: bool = true;
+    /// Where `audit.undo` must not take it back, or cannot: what to do instead, in a sentence that names the action.
+    const INSTEAD_OF_UNDO: Option<&'static str> = None;
     /// What raises the class.
     const ESCALATIONS: &'static [Escalation<Self>] = &[];
     /// What it answers with.

@@ -368,7 +368,7 @@ impl Tx<'_> {
         Ok(id)
     }
 
-    async fn command(&mut self, statement: &'static str) -> Result<()> {
+    pub(crate) async fn command(&mut self, statement: &'static str) -> Result<()> {
         sqlx::query(statement).execute(self.db()).await?;
         Ok(())
     }

@@ -26,6 +26,10 @@ pub trait Errand: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// to the business's own people goes out always.
     const OUTWARD: bool = true;
 
+    /// What makes up for it once it is delivered, since no undo calls it back: a sentence that names the action, such as the
+    /// one that refunds a charge.
+    const MADE_UP_FOR_BY: Option<&'static str> = None;
+
     /// One sentence for people: "E-mail to jane@example.com: Your appointment".
     fn summary(&self) -> String;
 

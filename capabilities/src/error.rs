@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::gate::Reason;
 use crate::kinds::Entity;
+use crate::undo::Later;
 
 /// The result of everything that can be refused.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -139,6 +140,8 @@ pub enum Error {
     },
     /// What was allowed would no longer do what was shown; the request with a fresh preview.
     PlanChanged(Box<Value>),
+    /// Later changes depend on what would be undone.
+    ChangedSince(Vec<Later>),
     /// It was decided, and not in the caller's favour, or can no longer be decided: asking again changes nothing.
     Settled {
         /// Stable, UPPER_SNAKE.
@@ -212,6 +215,7 @@ impl Error {
             Self::QueueFull { .. } => ("QUEUE_FULL", 429, Later),
             Self::RateLimited { .. } => ("RATE_LIMITED", 429, Later),
             Self::PlanChanged(_) => ("PLAN_CHANGED", 409, AfterFixing),
+            Self::ChangedSince(_) => ("CHANGED_SINCE", 409, AfterFixing),
             Self::Settled { code, .. } => (*code, 409, Never),
             Self::Conflict { code, .. } => (*code, 409, AfterFixing),
             Self::Unavailable { .. } | Self::Unconfirmed { .. } | Self::OutOfTime { .. } => ("UNAVAILABLE", 503, Later),
@@ -258,6 +262,7 @@ impl Error {
                 "It took longer than {seconds} seconds and was given up: a change may or may not have been made."
             ),
             Self::PlanChanged(_) => "It would do something else by now than what was shown; nothing was done.".into(),
+            Self::ChangedSince(later) => later_in_words(later),
             Self::Conflict { message, .. } | Self::Settled { message, .. } => message.clone(),
             Self::Unavailable { part, .. } => format!("The {part} cannot serve right now; nothing was changed."),
             Self::Unconfirmed { .. } => {
@@ -312,6 +317,11 @@ impl Error {
             }
             Self::RateLimited { wait } => format!("Wait {wait} seconds, then send the same request again."),
             Self::PlanChanged(_) => "Look at the fresh preview and decide again.".into(),
+            Self::ChangedSince(_) => {
+                "Undo what `later_changes` names first, the newest first, with audit.undo; then this. Or do by hand what is \
+                 still wanted."
+                    .into()
+            }
             Self::Conflict { hint, .. } | Self::Settled { hint, .. } => hint.clone(),
             Self::Unavailable { .. } => "Repeat the same call in a few seconds.".into(),
             Self::Unconfirmed { .. } | Self::OutOfTime { .. } => {
@@ -369,6 +379,7 @@ impl Error {
                 error["did_you_mean"] = json!(did_you_mean);
             }
             Self::VersionConflict { current } => error["current_version"] = json!(current),
+            Self::ChangedSince(later) => error["later_changes"] = json!(later),
             _ => {}
         }
         error
@@ -394,6 +405,16 @@ fn in_words(problem: &Problem) -> String {
         "" => problem.message.clone(),
         pointer => format!("{pointer}: {}", problem.message),
     }
+}
+
+/// The newest of them; the others stand in `later_changes`.
+fn later_in_words(later: &[Later]) -> String {
+    let newest = later.first().map(Later::in_words).unwrap_or_default();
+    let more = match later.len() {
+        0 | 1 => String::new(),
+        count => format!(", and {} more", count - 1),
+    };
+    format!("Later changes depend on it, so nothing was undone: {newest}{more}.")
 }
 
 fn or_list(names: &[String]) -> String {

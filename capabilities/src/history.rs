@@ -156,6 +156,8 @@ pub struct Trail {
     pub authorization_id: Option<Uuid>,
     /// The call that caused this one, such as the decision that allowed it.
     pub caused_by: Option<Uuid>,
+    /// The call that undid this one.
+    pub undone_by: Option<Uuid>,
     /// The rows it changed, the first 20; of a record's history only those of the record.
     pub changes: Vec<Change>,
     /// How many more rows it changed.
@@ -178,6 +180,7 @@ struct LoggedCall {
     reasoning: Option<String>,
     authorization_id: Option<Uuid>,
     caused_by: Option<Uuid>,
+    undone_by: Option<Uuid>,
     total: i64,
 }
 
@@ -200,6 +203,7 @@ impl Trail {
             reasoning: call.reasoning,
             authorization_id: call.authorization_id,
             caused_by: call.caused_by,
+            undone_by: call.undone_by,
             more_changes: (all.len() > SHOWN).then(|| all.len() - SHOWN),
             changes: all.into_iter().take(SHOWN).collect(),
             record_ids,
@@ -246,7 +250,7 @@ pub async fn trail(question: TrailQuery, query: Query, tx: &mut Tx<'_>) -> Resul
         )
         select m.id as "id!", m.at as "at!", m.caller_kind as "caller_kind!", m.caller_name as "caller_name!",
                m.door as "door!", m.client, m.action as "action!", m.outcome as "outcome!", m.error_code, m.reasoning,
-               m.authorization_id, m.caused_by,
+               m.authorization_id, m.caused_by, frontdesk.undone_by(m.id) as undone_by,
                (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
         from matching m
         where $8::uuid is null or m.id < $8

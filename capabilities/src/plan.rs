@@ -54,7 +54,8 @@ impl Plan {
             })
             .collect();
         let canonical = Canonical { minted: numbered(&tx.running.minted()), now: tx.now() };
-        let hash = Sha256::digest(canonical.plan(inputs, &changes, &errands)).to_vec();
+        let warnings = if tx.running.warnings_bind { tx.running.warnings.as_slice() } else { &[] };
+        let hash = Sha256::digest(canonical.plan(inputs, &changes, &errands, warnings)).to_vec();
         Ok(Self { changes, errands, warnings: tx.running.warnings.clone(), hash })
     }
 
@@ -98,10 +99,12 @@ fn numbered(minted: &[Uuid]) -> HashMap<Uuid, usize> {
 
 impl Canonical {
     /// One text per plan: the same for every run of it. Members of JSON objects are sorted by their map already.
-    fn plan(&self, inputs: &[Value], changes: &[Change], errands: &[Value]) -> String {
+    fn plan(&self, inputs: &[Value], changes: &[Change], errands: &[Value], warnings: &[Warning]) -> String {
         let mut changes: Vec<String> = changes.iter().map(|change| self.value(json!(change)).to_string()).collect();
         changes.sort_unstable();
-        json!([inputs, changes, self.value(json!(errands))]).to_string()
+        let mut plan = vec![json!(inputs), json!(changes), self.value(json!(errands))];
+        plan.extend((!warnings.is_empty()).then(|| self.value(json!(warnings))));
+        json!(plan).to_string()
     }
 
     fn value(&self, value: Value) -> Value {
@@ -158,7 +161,7 @@ mod tests {
             unreachable!()
         };
         let change = Change { data_type: "contacts".into(), id, change: "created".into(), fields };
-        canonical.plan(&[json!({"name": name})], &[change], &[])
+        canonical.plan(&[json!({"name": name})], &[change], &[], &[])
     }
 
     #[test]

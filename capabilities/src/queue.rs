@@ -65,6 +65,12 @@ pub struct Authorization {
     pub decided_at: Option<DateTime<Utc>>,
     /// The rule that was made of it.
     pub rule_id: Option<Uuid>,
+    /// The call that carried it out: what `audit.undo` takes back.
+    pub executed_call_id: Option<Uuid>,
+    /// Who undid it.
+    pub undone_by: Option<String>,
+    /// When it was undone, UTC.
+    pub undone_at: Option<DateTime<Utc>>,
     /// What the action was asked to work on, an entry per item. Only of one record.
     pub input: Option<Vec<Map<String, Value>>>,
     /// What it would change and cause, as the last rehearsal showed it. Only of one record.
@@ -123,6 +129,9 @@ struct Stored {
     rule_id: Option<Uuid>,
     result: Option<Value>,
     error: Option<Value>,
+    executed_call_id: Option<Uuid>,
+    undone_by: Option<String>,
+    undone_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     rehearsed_at: DateTime<Utc>,
     total: i64,
@@ -150,6 +159,9 @@ impl Stored {
             decided_by: self.decided_by_name,
             decided_at: self.decided_at,
             rule_id: self.rule_id,
+            executed_call_id: self.executed_call_id,
+            undone_by: self.undone_by,
+            undone_at: self.undone_at,
             input: full(Some(self.input)).map(|input| entries(input, self.is_batch)),
             preview: full(Some(self.preview)).and_then(members),
             plan: Some(plan_in_words(&self.plan_hash)).filter(|_| in_full),
@@ -205,19 +217,24 @@ pub async fn authorizations(
             and ($8::timestamptz is null or a.created_at < $8)
             and ($9::boolean is null or $9 = (a.status = 'pending' and a.expires_at > $3))
             and ($10::text is null or a.decision = $10)
+        ), shown as (
+          select m.*, (select count(*) from (select 1 from matching limit 1001) counted) as total
+          from matching m
+          where $11::uuid is null or m.id < $11
+          order by m.id desc
+          limit $12
         )
         select m.id as "id!", m.agent_id as "agent_id!", m.agent_name as "agent_name!", m.client, m.action as "action!",
                m.input as "input!", m.is_batch as "is_batch!", m.summary as "summary!", m.reasoning as "reasoning!",
                m.reasons as "reasons!: Json<Vec<Reason>>", m.stake as "stake!: Json<Stake>", m.preview as "preview!",
                m.plan_hash as "plan_hash!",
                m.state as "status!", m.expires_at as "expires_at!", m.decision, m.note, m.decided_by_name,
-               m.decided_at, m.rule_id, m.result, m.error, m.created_at as "created_at!",
-               coalesce(m.rehearsed_at, m.created_at) as "rehearsed_at!",
-               (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
-        from matching m
-        where $11::uuid is null or m.id < $11
+               m.decided_at, m.rule_id, m.result, m.error, m.executed_call_id, u.caller_name as "undone_by?",
+               u.at as "undone_at?", m.created_at as "created_at!", coalesce(m.rehearsed_at, m.created_at) as "rehearsed_at!",
+               m.total as "total!"
+        from shown m
+        left join call_log u on u.org_id = $1 and u.id = frontdesk.undone_by(m.executed_call_id)
         order by m.id desc
-        limit $12
         "#,
         org_id,
         query.ids.as_deref(),

@@ -53,6 +53,8 @@ pub struct ActionEntry {
     pub never_held: bool,
     /// Whether one call may do it on several inputs.
     pub items: bool,
+    /// Where `audit.undo` does not take it back: what to do instead.
+    pub instead_of_undo: Option<&'static str>,
     /// What raises the class: code, class, sentence.
     pub escalations: Vec<(&'static str, Gate, &'static str)>,
     /// A complete, valid input.
@@ -153,6 +155,8 @@ pub struct ErrandEntry {
     pub kind: &'static str,
     /// The outside service it needs.
     pub service: &'static str,
+    /// What makes up for it once it is delivered.
+    pub made_up_for_by: Option<&'static str>,
     pub(crate) deliver: Deliver,
 }
 
@@ -192,6 +196,7 @@ impl Domain {
             each_time: A::EACH_TIME,
             never_held: A::NEVER_HELD,
             items: A::ITEMS,
+            instead_of_undo: A::INSTEAD_OF_UNDO,
             who: A::WHO,
             escalations: A::ESCALATIONS.iter().map(crate::gate::Escalation::facts).collect(),
             example: A::example(),
@@ -230,6 +235,7 @@ impl Domain {
         self.errands.push(ErrandEntry {
             kind: E::KIND,
             service: E::SERVICE,
+            made_up_for_by: E::MADE_UP_FOR_BY,
             deliver: |payload, delivery| Box::pin(deliver::<E>(payload, delivery)),
         });
         self

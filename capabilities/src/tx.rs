@@ -65,6 +65,8 @@ pub(crate) struct Running {
     pub call_id: Uuid,
     pub judgement: Judgement,
     pub warnings: Vec<Warning>,
+    /// Whether the warnings are part of the plan that is approved: of an undo, which mail is out and which withdrawn.
+    pub warnings_bind: bool,
     pub errands: Vec<Recorded>,
     /// The authorization it asks for, decides or carries out, and the rule it makes or goes by: for its line in the log.
     pub authorization_id: Option<Uuid>,
@@ -80,6 +82,7 @@ impl Running {
             call_id,
             judgement: Judgement::mild(),
             warnings: Vec::new(),
+            warnings_bind: false,
             errands: Vec::new(),
             authorization_id: None,
             rule_id: None,

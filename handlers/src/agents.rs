@@ -181,6 +181,7 @@ impl Action for Create {
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("Disable it with agent.disable: its token stops working at once.");
     type Output = WithToken;
 
     fn example() -> Value {
@@ -211,6 +212,7 @@ impl Action for RotateToken {
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("The old token is gone for good; agent.rotate_token makes another one.");
     type Output = WithToken;
 
     fn example() -> Value {
@@ -262,6 +264,7 @@ impl Action for SetOverrides {
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("Set its limits as they were with agent.set_overrides.");
     type Output = AgentRow;
 
     fn example() -> Value {
@@ -381,6 +384,7 @@ impl Action for Disable {
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("Let it call again with agent.enable.");
     type Output = Disabled;
 
     fn example() -> Value {
@@ -419,6 +423,7 @@ impl Action for Enable {
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("Disable it again with agent.disable.");
     type Output = AgentRow;
 
     fn example() -> Value {

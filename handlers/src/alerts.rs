@@ -180,6 +180,8 @@ impl Action for Retry {
     const EFFECT: Effect = Effect::Adds;
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::MANAGERS;
+    const INSTEAD_OF_UNDO: Option<&str> =
+        Some("What was tried again goes on; look at it with the data types errands and jobs.");
     type Output = AlertRow;
 
     fn example() -> Value {

@@ -1,15 +1,33 @@
-//! What happened: every call with the rows it changed. Written by the kernel; here it is only read.
+//! What happened: every call with the rows it changed. Written by the kernel; here it is read, and undone.
 
 use capabilities::{
-    Data, Domain, Entity, Ids, Listing, Name, Parent, Query, Result, Trail, TrailQuery, Tx, Who, trail,
+    Action, Data, Domain, Effect, Entity, Error, Gate, Id, Ids, Listing, Name, Parent, Problem, Query, Result, Text,
+    Trail, TrailQuery, Tx, Undoing, Undone, Who, trail,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub fn domain() -> Domain {
-    Domain::new("audit", "What happened: every call, who made it, and what it changed").data::<Audit>()
+    Domain::new("audit", "What happened: every call, who made it, and what it changed").data::<Audit>().action::<Undo>()
+}
+
+/// A call.
+pub(crate) struct PastCall;
+
+impl Entity for PastCall {
+    const NAME: &str = "call";
+    const TABLE: &str = "audit";
+}
+
+/// An agent whose calls are undone.
+pub(crate) struct Doer;
+
+impl Entity for Doer {
+    const NAME: &str = "agent";
+    const TABLE: &str = "agents";
 }
 
 /// A record of any data type.
@@ -58,5 +76,57 @@ impl Data for Audit {
             to: self.to,
         };
         trail(question, query, tx).await
+    }
+}
+
+/// Undo a call, or all that an agent did from a time on: everything is as it was before.
+///
+/// With `dry_run` it shows first what it would restore and what it cannot. Refused with `CHANGED_SINCE` if later changes
+/// depend on it; they are named. What had not gone out yet is withdrawn; what went out stays out and is named. An undo is a
+/// call like any other: undo it to have everything back. An agent undoes calls of its own, which a person decides.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Undo {
+    /// The call, by the `request_id` of its answer or its id in the `audit` data type. This or `agent_id` with `since`.
+    pub call_id: Option<Id<PastCall>>,
+    /// The agent of which everything is undone that it did from `since` on.
+    pub agent_id: Option<Id<Doer>>,
+    /// From this time on, with `agent_id`.
+    pub since: Option<DateTime<Utc>>,
+    /// The `plan` that a dry run answered with: nothing is done if it would undo something else by now.
+    pub plan: Option<Text<64>>,
+}
+
+impl Undo {
+    fn what(&self) -> Result<Undoing> {
+        match (self.call_id, self.agent_id, self.since) {
+            (Some(call), None, None) => Ok(Undoing::Call(call.uuid())),
+            (None, Some(agent), Some(since)) => Ok(Undoing::AllOf { agent_id: agent.uuid(), since }),
+            _ => {
+                let message = "Give either call_id, or agent_id with since.";
+                Err(Error::InvalidInput(vec![Problem::at("", message)]))
+            }
+        }
+    }
+}
+
+impl Action for Undo {
+    const NAME: &str = "audit.undo";
+    const EFFECT: Effect = Effect::Destroys;
+    const GATE: Gate = Gate::RequiresAuthorization;
+    const WHO: Who = Who::MANAGERS;
+    const EACH_TIME: bool = true;
+    const ITEMS: bool = false;
+    type Output = Undone;
+
+    fn example() -> Value {
+        json!({"call_id": "01970000-0000-7000-8000-000000000001"})
+    }
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<Undone> {
+        if let Some(agent) = self.agent_id {
+            tx.doer(agent.uuid()).await?;
+        }
+        tx.undo(self.what()?, self.plan.as_ref().map(Text::as_str)).await
     }
 }

@@ -240,6 +240,7 @@ impl Action for Deny {
     const WHO: Who = Who::MANAGERS;
     const EACH_TIME: bool = true;
     const ITEMS: bool = false;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("The agent can ask for it again.");
     type Output = Authorization;
 
     fn example() -> Value {
@@ -266,6 +267,7 @@ impl Action for Withdraw {
     const WHO: Who = Who::MANAGERS;
     const NEVER_HELD: bool = true;
     const ITEMS: bool = false;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("Ask for it again.");
     type Output = Authorization;
 
     fn example() -> Value {

@@ -55,7 +55,7 @@ pub(crate) struct Job {
     action: String,
     /// When it is due, or tried again, UTC.
     due_at: DateTime<Utc>,
-    /// scheduled, done, failed or dropped (with the agent that caused it).
+    /// scheduled, done, failed or dropped (with the agent that caused it, or because that was undone).
     state: String,
     /// Of a standing schedule: its name.
     schedule: Option<String>,
@@ -146,7 +146,8 @@ pub(crate) struct Errand {
     service: String,
     /// In words.
     summary: String,
-    /// recorded (will be done), held (reaches people outside, so not until agents are no longer frozen), done or failed.
+    /// recorded (will be done), held (reaches people outside, so not until agents are no longer frozen), done, failed or
+    /// withdrawn (because its call was undone).
     state: String,
     /// When it is tried, or tried again, UTC.
     due_at: DateTime<Utc>,
@@ -248,6 +249,7 @@ impl Action for Tidy {
     const EFFECT: Effect = Effect::Destroys;
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::OWNERS;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("What was removed for its age is gone.");
     type Output = Tidied;
 
     fn example() -> Value {

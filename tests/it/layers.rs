@@ -34,6 +34,7 @@ const KERNEL_TABLES: &[&str] = &[
     "security_events",
     "sessions",
     "sign_in_links",
+    "undone_calls",
     "users",
 ];
 

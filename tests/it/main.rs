@@ -86,6 +86,12 @@ mod standing;
 #[cfg(test)]
 mod stopping;
 #[cfg(test)]
+mod undo;
+#[cfg(test)]
+mod undo_pages;
+#[cfg(test)]
+mod undo_sequences;
+#[cfg(test)]
 mod watching;
 #[cfg(test)]
 mod work;

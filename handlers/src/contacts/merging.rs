@@ -13,8 +13,8 @@ use super::{Contact, ContactRow, PARTS, load, told_as};
 /// Merge two records of one customer: one stays, the other is archived and says where it went.
 ///
 /// E-mails, phones, addresses, tags and notes move to the contact that stays, unless it has them already; its names and
-/// preferred time are filled in where they are missing. If either was unsubscribed, the one that stays is. There is no way
-/// back: look at both records first.
+/// preferred time are filled in where they are missing. If either was unsubscribed, the one that stays is. Look at both
+/// records first: `audit.undo` brings them back only as long as nobody changed what moved.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Merge {

@@ -23,6 +23,7 @@ impl Action for Freeze {
     const EFFECT: Effect = Effect::Updates;
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::MANAGERS;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("Let agents work again with org.unfreeze.");
     type Output = Org;
 
     fn example() -> Value {
@@ -50,6 +51,7 @@ impl Action for Unfreeze {
     const EFFECT: Effect = Effect::Updates;
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::MANAGERS;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("Hold agents again with org.freeze.");
     type Output = Org;
 
     fn example() -> Value {

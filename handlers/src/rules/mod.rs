@@ -240,6 +240,8 @@ impl Action for Revoke {
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
+    const INSTEAD_OF_UNDO: Option<&str> =
+        Some("Allow the next request of that kind always with authorization.allow_always.");
     type Output = RuleRow;
 
     fn example() -> Value {

@@ -25,6 +25,7 @@ impl Action for Invite {
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("Shut them out with user.deactivate.");
     type Output = User;
 
     fn example() -> Value {
@@ -72,6 +73,7 @@ impl Action for ChangeRole {
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("Give them the other role with user.change_role.");
     type Output = User;
 
     fn example() -> Value {
@@ -110,6 +112,7 @@ impl Action for Deactivate {
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("Let them in again with user.reactivate.");
     type Output = User;
 
     fn example() -> Value {
@@ -149,6 +152,7 @@ impl Action for Reactivate {
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("Shut them out again with user.deactivate.");
     type Output = User;
 
     fn example() -> Value {

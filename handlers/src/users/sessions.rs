@@ -48,6 +48,7 @@ impl Action for EndSessions {
     const EFFECT: Effect = Effect::Destroys;
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::OWNERS;
+    const INSTEAD_OF_UNDO: Option<&str> = Some("They sign in again.");
     type Output = User;
 
     fn example() -> Value {

@@ -100,6 +100,8 @@ impl Action for SendSignInLink {
     const GATE: Gate = Gate::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
+    const INSTEAD_OF_UNDO: Option<&str> =
+        Some("End their sessions with user.end_sessions if the wrong person signed in.");
     type Output = User;
 
     fn example() -> Value {
