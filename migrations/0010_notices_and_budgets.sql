@@ -78,3 +78,5 @@ begin
   end if;
   return (select jsonb_build_object('most', most, 'used', to_jsonb(spent)) from frontdesk.spent_since(agent, day_began) spent);
 end $$;
+
+select frontdesk.columns_changed('agents');
