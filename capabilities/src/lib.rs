@@ -43,6 +43,7 @@ mod tx;
 mod verdict;
 mod wakeups;
 mod watching;
+mod when;
 mod work;
 pub mod world;
 
@@ -50,6 +51,7 @@ pub use action::{Action, Effect};
 pub use agents::{NewAgent, NewOrg};
 pub use answer::{Answer, Meta};
 pub use call::{Actor, Call, Caller, Door, Input, Options, OrgFacts, Role, Source, Who};
+pub use chrono_tz::Tz;
 pub use data::{Data, Key, Keyed, Listing, Parent, Query};
 pub use decisions::{Allowance, RuleTerms};
 pub use errands::{Delivery, Errand, Undelivered};
@@ -61,7 +63,7 @@ pub use kinds::{
     CountryCode, EmailAddress, Entity, FreeText, Id, Ids, Name, Patch, PhoneNumber, Secret, Text, TimeZone, Untrusted,
     visible,
 };
-pub use measures::{CurrencyCode, Percent, TimeOfDay};
+pub use measures::{CurrencyCode, Money, Percent, Quantity, TimeOfDay};
 pub use office::Office;
 pub use people::{LinkHolder, Session, SessionRow};
 pub use plan::Stake;
@@ -74,3 +76,4 @@ pub use tidying::Tidied;
 pub use tokens::{AgentToken, LinkToken, SessionToken};
 pub use tx::{Referrer, Tx, Warning};
 pub use wakeups::{Listening, Wakeup};
+pub use when::{DayOrTime, When, said};

@@ -56,9 +56,13 @@ mod rest_bad_input;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
+mod services;
+#[cfg(test)]
 mod smtp;
 #[cfg(test)]
 mod standing;
+#[cfg(test)]
+mod tickets_scheduling;
 #[cfg(test)]
 mod watching;
 #[cfg(test)]

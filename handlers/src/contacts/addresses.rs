@@ -35,9 +35,9 @@ impl Entity for Address {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct AddressRow {
     /// The address.
-    id: Uuid,
+    pub id: Uuid,
     /// Whose it is.
-    contact_id: Uuid,
+    pub contact_id: Uuid,
     /// What the contact calls it: "Lake house".
     label: Option<String>,
     /// Street and number.
@@ -59,7 +59,7 @@ pub(crate) struct AddressRow {
     /// Degrees east (WGS 84).
     longitude: Option<f64>,
     /// IANA time zone, when it is not the business's.
-    timezone: Option<String>,
+    pub timezone: Option<String>,
     /// Whether it is the one to use when none is named.
     is_primary: bool,
     /// Counts the changes.
@@ -71,7 +71,7 @@ pub(crate) struct AddressRow {
 }
 
 /// Service locations of contacts.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Addresses {
     /// Only addresses of this contact.
@@ -135,6 +135,30 @@ impl Data for Addresses {
 }
 
 impl Addresses {
+    /// The address to use for a contact when none is named.
+    pub async fn primary_of(contact: Id<Contact>, tx: &mut Tx<'_>) -> Result<Option<Uuid>> {
+        let org_id = tx.org_id();
+        Ok(sqlx::query_scalar!(
+            "select id from addresses where org_id = $1 and contact_id = $2 and is_primary",
+            org_id,
+            contact.uuid()
+        )
+        .fetch_optional(tx.db())
+        .await?)
+    }
+
+    /// The addresses in a city, whatever its capitals.
+    pub async fn in_city(city: &Name, tx: &mut Tx<'_>) -> Result<Vec<Uuid>> {
+        let org_id = tx.org_id();
+        Ok(sqlx::query_scalar!(
+            "select id from addresses where org_id = $1 and city_key = lower($2)",
+            org_id,
+            city.as_str()
+        )
+        .fetch_all(tx.db())
+        .await?)
+    }
+
     async fn count(&self, contacts: Option<&[Uuid]>, tx: &mut Tx<'_>) -> Result<i64> {
         let org_id = tx.org_id();
         Ok(sqlx::query_scalar!(
@@ -161,7 +185,7 @@ impl Addresses {
 }
 
 async fn load(id: Id<Address>, tx: &mut Tx<'_>) -> Result<AddressRow> {
-    tx.one(Addresses { contact_id: None, city: None, postal_code: None }, id).await
+    tx.one(Addresses::default(), id).await
 }
 
 /// A new service location.

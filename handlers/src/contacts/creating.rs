@@ -94,7 +94,7 @@ impl Action for Create {
             tx.call(addresses::Add { contact_id: id, address }).await?;
         }
         for content in self.notes {
-            tx.call(notes::Add { contact_id: id, content }).await?;
+            tx.call(notes::Add { contact_id: Some(id), ticket_id: None, content }).await?;
         }
         load(id, tx).await
     }
