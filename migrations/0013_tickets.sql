@@ -345,3 +345,38 @@ alter table notes add constraint note_of_ticket foreign key (org_id, ticket_id) 
   on delete cascade;
 create index notes_of_ticket on notes (org_id, ticket_id, id);
 comment on constraint note_of_ticket on notes is 'Name a ticket of this organization.';
+
+-- An address that visits took place at is not deleted with them, only kept out of lists and search.
+
+alter table addresses add column removed_at timestamptz;
+alter table addresses add constraint removed_address_is_not_primary check (removed_at is null or not is_primary);
+comment on constraint removed_address_is_not_primary on addresses is 'A removed address is nobody''s primary one.';
+
+create or replace function frontdesk.index_contact(org uuid, contact uuid) returns void
+  language plpgsql set search_path = pg_catalog, public set plan_cache_mode = force_generic_plan as $$
+begin
+  insert into contact_search (org_id, id, name, reach, place, words, misspellings)
+  select org, contact, t.name, t.reach, t.place, t.tags || t.notes,
+         frontdesk.misspellings(t.name || ' ' || t.place || ' ' || t.tags)
+    from (
+      select frontdesk.fold(c.display_name) as name,
+             coalesce((select string_agg(e.email_key, ' ' order by e.position)
+                         from contact_emails e where e.org_id = org and e.contact_id = contact), '')
+               || coalesce((select ' ' || string_agg(
+                                coalesce(ltrim(p.e164, '+') || ' ', '') || regexp_replace(p.phone, '[^0-9]', '', 'g'),
+                                ' ' order by p.position)
+                         from contact_phones p where p.org_id = org and p.contact_id = contact), '') as reach,
+             coalesce((select string_agg(frontdesk.fold(concat_ws(' ', a.label, a.street, a.street2, a.city, a.postal_code)),
+                                ' ' order by a.id)
+                         from addresses a
+                        where a.org_id = org and a.contact_id = contact and a.removed_at is null), '') as place,
+             frontdesk.fold(array_to_string(c.tags, ' ')) as tags,
+             coalesce((select ' ' || string_agg(frontdesk.fold(n.content), ' ' order by n.id)
+                         from notes n where n.org_id = org and n.contact_id = contact), '') as notes
+        from contacts c
+       where c.org_id = org and c.id = contact
+    ) t
+  on conflict (org_id, id) do update
+    set name = excluded.name, reach = excluded.reach, place = excluded.place, words = excluded.words,
+        misspellings = excluded.misspellings;
+end $$;

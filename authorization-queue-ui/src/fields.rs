@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use capabilities::visible;
+use capabilities::{OrgFacts, Quantity, visible};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
@@ -41,6 +41,8 @@ impl Field {
 /// What values are told with.
 pub(crate) struct Vocabulary {
     pub zone: Tz,
+    /// The business, for amounts of money.
+    pub org: OrgFacts,
     /// The time of the page.
     pub now: DateTime<Utc>,
     /// The times at which the action was rehearsed: what carries them will carry the time of doing.
@@ -56,7 +58,22 @@ impl Vocabulary {
         let says_nothing = |sides: &Value| ["from", "to"].iter().all(|side| self.says_nothing(&sides[*side]));
         let told =
             fields.iter().filter(|(name, sides)| !(whole && (UNTOLD.contains(&name.as_str()) || says_nothing(sides))));
-        told.flat_map(|(name, sides)| self.field(words::label(name), sides.get("from"), sides.get("to"))).collect()
+        let side = |name: &str, value: Option<&Value>| value.map(|value| self.measured(name, value));
+        told.flat_map(|(name, sides)| {
+            self.field(words::label(name), side(name, sides.get("from")).as_ref(), side(name, sides.get("to")).as_ref())
+        })
+        .collect()
+    }
+
+    /// A number as people write it: by its name it is an amount of money, a quantity or nothing special.
+    fn measured(&self, name: &str, value: &Value) -> Value {
+        match (value.as_i64(), name) {
+            (Some(amount), name) if name.ends_with(words::MONEY) => self.org.money(amount).to_string().into(),
+            (Some(count), name) if name.ends_with(words::QUANTITY) => {
+                Quantity::of_thousandths(count).to_string().into()
+            }
+            _ => value.clone(),
+        }
     }
 
     /// Of a row that comes or goes: what is empty, and an id that stands for no name.
@@ -143,6 +160,12 @@ mod tests {
         let known = (Uuid::from_u128(7), "Jane Smith".to_string());
         let vocabulary = Vocabulary {
             zone: chrono_tz::America::Chicago,
+            org: OrgFacts {
+                id: Uuid::nil(),
+                timezone: chrono_tz::America::Chicago,
+                currency: *b"USD",
+                country: *b"US",
+            },
             now,
             rehearsed: vec![now],
             moment: "now".into(),
@@ -161,7 +184,9 @@ mod tests {
             "merged_into": {"to": Uuid::from_u128(7)},
             "name": {"to": "\u{202e}<b>x</b>"},
             "starts_at": {"to": "2030-01-08T15:30:00Z"},
+            "quantity_thousandths": {"from": 1000, "to": 2500},
             "tags": {"from": [], "to": ["vip", "north"]},
+            "unit_price_amount": {"from": null, "to": 14900},
         });
         assert_eq!(
             told(fields),
@@ -171,8 +196,10 @@ mod tests {
                 "Primary: no → yes",
                 "Merged into: Jane Smith",
                 "Name: <b>x</b>",
+                "Quantity: 1 → 2.5",
                 "Starts at: tomorrow, 9:30 AM",
                 "Tags: (none) → vip, north",
+                "Unit price: (empty) → 149.00 USD",
             ]
         );
     }

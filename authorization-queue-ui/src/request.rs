@@ -166,6 +166,7 @@ impl Door {
         let asked = words::time(&row["created_at"]);
         let vocabulary = |rehearsed: Option<DateTime<Utc>>| Vocabulary {
             zone,
+            org: *visitor.caller.org(),
             now,
             rehearsed: asked.into_iter().chain(rehearsed).collect(),
             moment: moment.clone(),

@@ -113,9 +113,15 @@ pub(crate) fn day(value: &str) -> Option<String> {
     Some(day.format("%b %-d, %Y").to_string())
 }
 
+/// How the names of fields end that hold money in minor units, and quantities in thousandths.
+pub(crate) const MONEY: &str = "_amount";
+pub(crate) const QUANTITY: &str = "_thousandths";
+
 /// The name of a field, for its label: `archived_at` is "Archived at".
 pub(crate) fn label(field: &str) -> String {
-    let bare = field.strip_prefix("is_").or(field.strip_suffix("_id")).unwrap_or(field);
+    let endings = ["_id", MONEY, QUANTITY];
+    let without = endings.iter().find_map(|ending| field.strip_suffix(ending));
+    let bare = field.strip_prefix("is_").or(without).unwrap_or(field);
     capitalized(&bare.replace('_', " "))
 }
 

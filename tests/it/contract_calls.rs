@@ -19,7 +19,7 @@ use crate::layers::none;
 use crate::standing::{MINTED, Standing, done_because, is_for_agents, is_for_people};
 
 /// How an action that was done already refuses to be done again.
-const DONE_ALREADY: &[&str] = &["AUTHORIZATION_NOT_PENDING"];
+const DONE_ALREADY: &[&str] = &["AUTHORIZATION_NOT_PENDING", "CLOCK_NOT_RUNNING"];
 /// What a request changes although nothing was done yet.
 const OF_THE_QUEUE: &[&str] = &["authorizations", "call_log"];
 

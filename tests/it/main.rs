@@ -62,7 +62,13 @@ mod smtp;
 #[cfg(test)]
 mod standing;
 #[cfg(test)]
+mod tickets_closed;
+#[cfg(test)]
+mod tickets_properties;
+#[cfg(test)]
 mod tickets_scheduling;
+#[cfg(test)]
+mod tickets_work;
 #[cfg(test)]
 mod watching;
 #[cfg(test)]

@@ -16,6 +16,8 @@ const FIRST: &[(&str, &str)] = &[
     ("contact.restore", "contact.archive"),
     ("org.unfreeze", "org.freeze"),
     ("service.restore", "service.archive"),
+    ("ticket.assign", "ticket.unassign"),
+    ("ticket.clock_out", "ticket.clock_in"),
     ("user.reactivate", "user.deactivate"),
 ];
 /// What an action needs to be there although its example does not name it.
@@ -54,7 +56,7 @@ impl Standing {
 
     /// Makes what is wanted. A kind of record that is new gets a function like those below, and its lines here.
     async fn make(&mut self, desk: &Desk, wanted: impl Fn(&str) -> bool) {
-        let ticket = wanted("ticket_id");
+        let ticket = wanted("ticket_id") || wanted("line_item_id");
         if ["contact_id", "address_id", "note_id"].into_iter().any(&wanted)
             || ticket && !self.ids.contains_key("contact_id")
         {
@@ -72,7 +74,14 @@ impl Standing {
             self.ids.insert("technician_id", user.to_string());
         }
         if ticket {
-            self.ids.insert("ticket_id", self.ticket(desk).await);
+            let ticket = self.ticket(desk, "2030-01-08T10:00").await;
+            let lines = desk.owner().await.read("line_items", json!({"ticket_id": ticket})).await.ok();
+            self.ids.insert("line_item_id", lines[0]["id"].as_str().unwrap().to_string());
+            self.ids.insert("ticket_id", ticket);
+        }
+        if wanted("clock_span_id") {
+            let begun = json!({"ticket_id": self.ticket(desk, "2030-01-09T10:00").await, "technician_id": self.id("technician_id")});
+            self.ids.insert("clock_span_id", desk.owner().await.call("ticket.clock_in", begun).await.id());
         }
         if wanted("merged_contact_id") {
             let janet = json!({"emails": [{"email": "janet@example.com"}]});
@@ -101,9 +110,9 @@ impl Standing {
     }
 
     /// A ticket with a line, a technician and a note.
-    async fn ticket(&self, desk: &Desk) -> String {
+    async fn ticket(&self, desk: &Desk, starts_at: &str) -> String {
         let scheduled = json!({
-            "contact_id": self.id("contact_id"), "address_id": self.id("address_id"), "starts_at": "2030-01-08T10:00",
+            "contact_id": self.id("contact_id"), "address_id": self.id("address_id"), "starts_at": starts_at,
             "line_items": [{"service_id": self.id("service_id")}], "technician_ids": [self.id("technician_id")],
             "notes": ["The gate sticks."],
         });

@@ -28,7 +28,7 @@ with hits as materialized (
     and (($11::text is null and $12::text is null) or exists (
       select 1
       from addresses a
-      where a.org_id = $1 and a.contact_id = c.id
+      where a.org_id = $1 and a.contact_id = c.id and a.removed_at is null
         and ($11 is null or a.city_key = lower($11))
         and ($12 is null or a.postal_code = $12)
     ))

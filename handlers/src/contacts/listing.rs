@@ -108,10 +108,12 @@ async fn in_order_of_names(narrow: &Narrowing, query: &Query, tx: &mut Tx<'_>) -
               select 1 from contact_tags t where t.org_id = $1 and t.contact_id = c.id and t.tag = $3
             ))
             and ($4::text is null or exists (
-              select 1 from addresses a where a.org_id = $1 and a.contact_id = c.id and a.city_key = lower($4)
+              select 1 from addresses a
+              where a.org_id = $1 and a.contact_id = c.id and a.city_key = lower($4) and a.removed_at is null
             ))
             and ($5::text is null or exists (
-              select 1 from addresses a where a.org_id = $1 and a.contact_id = c.id and a.postal_code = $5
+              select 1 from addresses a
+              where a.org_id = $1 and a.contact_id = c.id and a.postal_code = $5 and a.removed_at is null
             ))
         )
         select m.id as "id!", m.sort_name as "sort_name!",

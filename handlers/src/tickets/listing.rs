@@ -56,6 +56,24 @@ impl Tickets {
         .await?)
     }
 
+    /// The visits that are to take place at an address, the first few, by name.
+    pub async fn to_come_at(address: Id<Address>, tx: &mut Tx<'_>) -> Result<Vec<String>> {
+        let org_id = tx.org_id();
+        let ids = sqlx::query_scalar!(
+            r#"
+            select id from tickets
+            where org_id = $1 and address_id = $2 and status in ('scheduled', 'in_progress')
+            order by starts_at, id
+            limit 5
+            "#,
+            org_id,
+            address.uuid()
+        )
+        .fetch_all(tx.db())
+        .await?;
+        Ok(load_all(&ids, tx).await?.into_iter().map(|ticket| ticket.display_name).collect())
+    }
+
     async fn narrowing(&self, tx: &mut Tx<'_>) -> Result<Narrowing> {
         let zone = tx.org().timezone;
         let contacts = match &self.contact_id {

@@ -3,8 +3,14 @@
 //! sees to.
 
 mod calendar;
+mod changing;
+mod clock;
+mod crew;
 mod lines;
 mod listing;
+mod locking;
+mod moving;
+mod pricing;
 mod scheduling;
 
 use capabilities::{Domain, Entity, Money, Tx, Tz};
@@ -18,7 +24,22 @@ pub(crate) use listing::Tickets;
 pub fn domain() -> Domain {
     Domain::new("ticket", "Visits to customers: scheduled work, who does it, what is done and when it was")
         .data::<listing::Tickets>()
+        .data::<lines::LineItems>()
+        .data::<crew::TicketTechnicians>()
+        .data::<clock::ClockSpans>()
         .action::<scheduling::Schedule>()
+        .action::<changing::Update>()
+        .action::<moving::Reschedule>()
+        .action::<moving::Cancel>()
+        .action::<moving::MarkNoShow>()
+        .action::<moving::RecordConfirmation>()
+        .action::<crew::Assign>()
+        .action::<crew::Unassign>()
+        .action::<pricing::AddLineItem>()
+        .action::<pricing::UpdateLineItem>()
+        .action::<pricing::RemoveLineItem>()
+        .action::<clock::ClockIn>()
+        .action::<clock::ClockOut>()
 }
 
 /// Scheduled and performed work.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::calendar::{Technician, Visit, fit_in, lock_technicians};
+use super::crew::put_on;
 use super::lines::{self, Line, NewLineItem};
 use super::listing::load;
 use super::{Ticket, TicketRow, zone_of};
@@ -79,7 +80,8 @@ impl Action for Schedule {
     async fn run(mut self, tx: &mut Tx<'_>) -> Result<TicketRow> {
         lock_contacts([Some(self.contact_id), self.bill_to_contact_id], tx).await?;
         let place = Place::of(self.contact_id, self.address_id, tx).await?;
-        let lines = lines::captured(std::mem::take(&mut self.line_items), "/line_items", tx).await?;
+        let lines =
+            lines::captured(std::mem::take(&mut self.line_items), |nth| format!("/line_items/{nth}"), tx).await?;
         let visit = self.visit(&place, &lines, tx).await?;
         visit.refuse_in_the_past(self.backdated, tx)?;
         let technicians = lock_technicians(&self.technician_ids, tx).await?;
@@ -90,7 +92,6 @@ impl Action for Schedule {
         }
         let id = self.insert(&place, visit, &lines, tx).await?;
         lines::insert(id, &lines, tx).await?;
-        let technicians: Vec<Uuid> = technicians.iter().map(|technician| technician.id).collect();
         put_on(id, &technicians, tx).await?;
         for content in self.notes {
             tx.call(crate::notes::Add { contact_id: None, ticket_id: Some(id), content }).await?;
@@ -184,7 +185,13 @@ impl Place {
             None => Addresses::primary_of(contact, tx).await?.map(Id::from),
         };
         let Some(address) = address else { return Ok(Self { address: None, timezone: None }) };
-        let address = tx.one(Addresses::default(), address).await?;
+        // Nobody removes it meanwhile.
+        tx.lock(address, None).await?;
+        let id = address;
+        let address = tx.one(Addresses::default(), id).await?;
+        if address.removed_at.is_some() {
+            return Err(Error::not_found::<Address>(id));
+        }
         match address.contact_id == contact.uuid() {
             true => Ok(Self { address: Some(address.id), timezone: address.timezone }),
             false => Err(Error::conflict(
@@ -198,26 +205,4 @@ impl Place {
     pub fn zone(&self, tx: &Tx<'_>) -> Tz {
         zone_of(self.timezone.as_deref(), tx)
     }
-}
-
-/// Puts users on a ticket who are not on it yet.
-pub(super) async fn put_on(ticket: Id<Ticket>, users: &[Uuid], tx: &mut Tx<'_>) -> Result<u64> {
-    let (org_id, now) = (tx.org_id(), tx.now());
-    let ids: Vec<Uuid> = users.iter().map(|_| tx.new_id::<Ticket>().uuid()).collect();
-    let put = sqlx::query!(
-        r#"
-        insert into ticket_technicians (org_id, id, ticket_id, user_id, created_at, updated_at)
-        select $1, one.id, $2, one.user_id, $3, $3
-        from unnest($4::uuid[], $5::uuid[]) as one (id, user_id)
-        on conflict (org_id, ticket_id, user_id) do nothing
-        "#,
-        org_id,
-        ticket.uuid(),
-        now,
-        &ids,
-        users
-    )
-    .execute(tx.db())
-    .await?;
-    Ok(put.rows_affected())
 }
