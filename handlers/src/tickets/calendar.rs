@@ -147,7 +147,7 @@ pub(super) async fn fit_in(
     }
     if !close.is_empty() {
         let (words, records) = told(&close, technicians, tx).await?;
-        let message = format!("Less than {buffer} minutes lie between this visit and the next: {words}.");
+        let message = format!("Less than {buffer} minutes lie between this visit and another: {words}.");
         tx.warn("little_buffer", message, Some(records));
     }
     Ok(())

@@ -242,12 +242,12 @@ async fn load_all(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<TicketRow>> {
     let named = Contact::names(&contacts, tx).await?;
     let by_now: HashMap<Uuid, Uuid> =
         named.iter().map(|(id, contact)| (*id, contact.merged_into.unwrap_or(*id))).collect();
-    let name = |id: &Uuid| named.get(id).map_or(String::new(), |contact| contact.display_name.clone());
+    let name = |id: &Uuid| named.get(id).map_or("", |contact| contact.display_name.as_str());
     Ok(stored.into_iter().map(|row| shown(name(&row.contact_id), &by_now, row, tx)).collect())
 }
 
 /// A ticket as it is read: of contacts that were merged it tells the one that stays.
-fn shown(contact: String, by_now: &HashMap<Uuid, Uuid>, row: Stored, tx: &Tx<'_>) -> TicketRow {
+fn shown(contact: &str, by_now: &HashMap<Uuid, Uuid>, row: Stored, tx: &Tx<'_>) -> TicketRow {
     let now = |id: Uuid| by_now.get(&id).copied().unwrap_or(id);
     let zone = zone_of(row.timezone.as_deref(), tx);
     TicketRow {

@@ -10,7 +10,9 @@ use super::Ticket;
 use super::lines::{LineItem, LineItemRow, LineItems, NewLineItem, agreed_price, captured, insert};
 use super::locking::Locked;
 
-/// Add something to be done or delivered to a ticket. It captures the service's price, name and tax rate of now.
+/// Add something to be done or delivered to a ticket.
+///
+/// The line captures the service's name, price and tax rate of now: later changes of the catalog do not reach it.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AddLineItem {
