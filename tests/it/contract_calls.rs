@@ -263,7 +263,7 @@ fn filters(entry: &DataEntry, one: Option<&str>, standing: &Standing) -> Value {
             (_, Some("email"), _) => json!("jane@example.com"),
             (_, _, Some("boolean")) => json!(true),
             (_, _, Some("integer" | "number")) => json!(1),
-            _ if ["from", "to"].contains(&name) => json!("2030-01-07"),
+            _ if ["from", "to", "last_service_before", "last_service_after"].contains(&name) => json!("2030-01-07"),
             _ if name.ends_with("_id") => {
                 let id = standing.ids().find(|(known, _)| *known == name).map(|(_, id)| id);
                 id.unwrap_or(standing.id("contact_id")).into()

@@ -159,6 +159,31 @@ async fn merging_moves_open_tickets_and_reads_closed_ones_through_the_contact_th
 }
 
 #[tokio::test]
+async fn customers_are_found_by_when_they_were_served_last_and_with_what() {
+    let desk = Desk::open().await;
+    let owner = desk.owner().await;
+    let (jane, janey, john) = (
+        owner.contact("Jane", json!({})).await,
+        owner.contact("Janey", json!({})).await,
+        owner.contact("John", json!({})).await,
+    );
+    owner.call("ticket.schedule", visit(&john, "2030-01-08T09:00")).await.ok();
+    let old = closed(&desk, &janey).await;
+    let service = owner.read("line_items", json!({"ticket_id": old})).await.ok()[0]["service_id"].clone();
+    owner.call("contact.merge", json!({"contact_id": jane, "merged_contact_id": janey})).await.ok();
+    let found = async |filters: Value| {
+        let rows = owner.read("contacts", filters).await.ok();
+        rows.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(json!({"last_service_before": "2030-01-09"})).await, [jane.as_str()]);
+    assert_eq!(found(json!({"last_service_before": "2030-01-08"})).await, [""; 0]);
+    assert_eq!(found(json!({"last_service_after": "2030-01-08", "search": "jane"})).await, [jane.as_str()]);
+    assert_eq!(found(json!({"last_service_after": "2030-01-09"})).await, [""; 0]);
+    assert_eq!(found(json!({"service_id": service, "last_service_before": "2030-01-09"})).await, [jane.as_str()]);
+    assert_eq!(found(json!({"service_id": uuid::Uuid::nil()})).await, [""; 0]);
+}
+
+#[tokio::test]
 async fn an_address_stays_while_a_visit_is_to_take_place_there() {
     let desk = Desk::open().await;
     let agent = desk.agent().await;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{Confirmation, Status, Ticket, TicketRow, zone_of};
 use crate::contacts::Contact;
 use crate::contacts::addresses::{Address, Addresses};
+use crate::services::Service;
 use crate::users::UserEntity;
 
 /// Tickets: visits to customers, past and to come.
@@ -54,6 +55,28 @@ impl Tickets {
         )
         .fetch_one(tx.db())
         .await?)
+    }
+
+    /// When each contact that was ever served was served last, by tickets that are closed; with a service, by those that
+    /// have it.
+    pub async fn last_services(service: Option<Id<Service>>, tx: &mut Tx<'_>) -> Result<Vec<(Uuid, DateTime<Utc>)>> {
+        let org_id = tx.org_id();
+        let rows = sqlx::query!(
+            r#"
+            select t.contact_id, max(t.starts_at) as "last!"
+            from tickets t
+            where t.org_id = $1 and t.status = 'closed'
+              and ($2::uuid is null or exists (
+                select 1 from line_items i where i.org_id = $1 and i.ticket_id = t.id and i.service_id = $2
+              ))
+            group by t.contact_id
+            "#,
+            org_id,
+            service.map(Id::uuid)
+        )
+        .fetch_all(tx.db())
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.contact_id, row.last)).collect())
     }
 
     /// The visits that are to take place at an address, the first few, by name.
