@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use capabilities::{OrgFacts, visible};
+use capabilities::{OrgFacts, Quantity, visible};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -72,7 +72,22 @@ impl Vocabulary {
         let says_nothing = |sides: &Value| ["from", "to"].iter().all(|side| self.says_nothing(&sides[*side]));
         let told =
             fields.iter().filter(|(name, sides)| !(whole && (UNTOLD.contains(&name.as_str()) || says_nothing(sides))));
-        told.flat_map(|(name, sides)| self.field(words::label(name), sides.get("from"), sides.get("to"))).collect()
+        let side = |name: &str, value: Option<&Value>| value.map(|value| self.measured(name, value));
+        told.flat_map(|(name, sides)| {
+            self.field(words::label(name), side(name, sides.get("from")).as_ref(), side(name, sides.get("to")).as_ref())
+        })
+        .collect()
+    }
+
+    /// A number as people write it: by its name it is an amount of money, a quantity or nothing special.
+    fn measured(&self, name: &str, value: &Value) -> Value {
+        match (value.as_i64(), name) {
+            (Some(amount), name) if name.ends_with(words::MONEY) => words::own_money(amount, &self.org).into(),
+            (Some(count), name) if name.ends_with(words::QUANTITY) => {
+                Quantity::of_thousandths(count).to_string().into()
+            }
+            _ => value.clone(),
+        }
     }
 
     /// Of a row that comes or goes: what is empty, and an id that stands for no name.
@@ -191,7 +206,9 @@ mod tests {
             "name": {"to": "\u{202e}<b>x</b>"},
             "price": {"from": {"amount": 9_900, "currency": "USD"}, "to": {"amount": 12_000, "currency": "USD"}},
             "starts_at": {"to": "2030-01-08T15:30:00Z"},
+            "quantity_thousandths": {"from": 1000, "to": 2500},
             "tags": {"from": [], "to": ["vip", "north"]},
+            "unit_price_amount": {"from": null, "to": 14900},
         });
         assert_eq!(
             told(fields),
@@ -202,8 +219,10 @@ mod tests {
                 "Merged into: Jane Smith",
                 "Name: <b>x</b>",
                 "Price: $99.00 → $120.00",
+                "Quantity: 1 → 2.5",
                 "Starts at: tomorrow, 9:30 AM",
                 "Tags: (none) → vip, north",
+                "Unit price: (empty) → $149.00",
             ]
         );
     }

@@ -202,7 +202,10 @@ pub(crate) fn referred<'r>(registry: &'r Registry, preview: &Value) -> BTreeMap<
     let of_table = |table: &str| registry.data_types().find(|entry| words::is_table_of(entry.name, table));
     let of_field = |field: &str| {
         let one = field.strip_suffix("_id")?;
-        registry.data_types().find(|entry| entry.one == one)
+        let names = |entry: &&capabilities::DataEntry| {
+            one.strip_suffix(entry.one).is_some_and(|role| role.is_empty() || role.ends_with('_'))
+        };
+        registry.data_types().find(names)
     };
     for change in changes(preview) {
         let own = of_table(&change.data_type);

@@ -128,6 +128,11 @@ pub(crate) fn money(amount: i64, currency: &str, org: &OrgFacts) -> String {
     }
 }
 
+/// An amount in the organization's own currency.
+pub(crate) fn own_money(amount: i64, org: &OrgFacts) -> String {
+    money(amount, &String::from_utf8_lossy(&org.currency), org)
+}
+
 /// An amount with its currency, as records hold it.
 pub(crate) fn amount(value: &Value) -> Option<(i64, &str)> {
     let members = value.as_object().filter(|members| members.len() == 2)?;
@@ -167,9 +172,15 @@ pub(crate) fn day(value: &str) -> Option<String> {
     Some(day.format("%b %-d, %Y").to_string())
 }
 
+/// How the names of fields end that hold money in minor units, and quantities in thousandths.
+pub(crate) const MONEY: &str = "_amount";
+pub(crate) const QUANTITY: &str = "_thousandths";
+
 /// The name of a field, for its label: `archived_at` is "Archived at".
 pub(crate) fn label(field: &str) -> String {
-    let bare = field.strip_prefix("is_").or(field.strip_suffix("_id")).unwrap_or(field);
+    let endings = ["_id", MONEY, QUANTITY];
+    let without = endings.iter().find_map(|ending| field.strip_suffix(ending));
+    let bare = field.strip_prefix("is_").or(without).unwrap_or(field);
     capitalized(&bare.replace('_', " "))
 }
 

@@ -178,10 +178,13 @@ pub(crate) fn escaped(name: &str) -> String {
 /// In a record of what changed, null is a value: what was cleared went from something to null.
 const CHANGES: &str = "changes";
 
-/// Makes rows fit to be shown: null members are left out, and each UTC time gets a twin in the organization's zone.
+/// Makes rows fit to be shown: null members are left out, and each UTC time gets a twin in the organization's zone, or in the
+/// zone that the row itself names.
 pub(crate) fn presentable(value: Value, timezone: Tz) -> Value {
     match value {
         Value::Object(members) => {
+            let own = members.get("timezone").and_then(Value::as_str).and_then(|zone| zone.parse().ok());
+            let timezone = own.unwrap_or(timezone);
             let mut shown = Map::new();
             for (key, member) in members {
                 if member.is_null() {
@@ -243,5 +246,8 @@ mod tests {
                 "note": {"at": "2026-03-08T07:30:00.120Z", "at_local": "2026-03-08T01:30:00-06:00"}
             })
         );
+        let elsewhere = json!({"timezone": "Europe/Berlin", "lines": [{"at": "2026-03-08T08:30:00Z"}]});
+        let shown = presentable(elsewhere, chrono_tz::America::Chicago);
+        assert_eq!(shown["lines"][0]["at_local"], "2026-03-08T09:30:00+01:00", "at a place with a zone of its own");
     }
 }

@@ -175,6 +175,16 @@ impl Caller {
         matches!(self.actor, Actor::Agent { .. })
     }
 
+    /// Of a technician: the user whose own things are all they may change, where an action is for everyone: the notes they
+    /// wrote, the tickets they are on.
+    #[must_use]
+    pub fn only_own(&self) -> Option<Uuid> {
+        match &self.actor {
+            Actor::User { id, role: Role::Technician, .. } => Some(*id),
+            Actor::User { .. } | Actor::Agent { .. } | Actor::System(_) => None,
+        }
+    }
+
     /// The same caller everywhere it is remembered: in idempotency keys, for one.
     #[must_use]
     pub fn key(&self) -> String {

@@ -87,6 +87,15 @@ impl Tx<'_> {
         let found = question.list(query, self).await?.rows.pop();
         found.map(|keyed| keyed.row).ok_or_else(|| Error::not_found::<T>(id))
     }
+
+    /// The rows of a data type with these ids, in the order of their list; those that are not there are left out.
+    pub async fn these<D: Data>(&mut self, question: D, ids: Vec<Uuid>) -> Result<Vec<D::Row>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let query = Query { limit: ids.len() as i64, ids: Some(ids), after: None };
+        Ok(question.list(query, self).await?.rows.into_iter().map(|keyed| keyed.row).collect())
+    }
 }
 
 /// Something readable, declared by the type of its filters.

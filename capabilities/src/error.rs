@@ -159,6 +159,8 @@ pub enum Error {
         message: String,
         /// What to do next, naming the action.
         hint: String,
+        /// The records that stand against it.
+        about: Option<Box<Value>>,
     },
     /// A part we depend on is down; nothing was changed.
     Unavailable {
@@ -190,7 +192,18 @@ impl Error {
 
     /// A rule of the business, by its stable code.
     pub fn conflict(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Conflict { code, message: message.into(), hint: hint.into() }
+        Self::Conflict { code, message: message.into(), hint: hint.into(), about: None }
+    }
+
+    /// Adds the records that stand against it, for programs; the message names them for readers.
+    #[must_use]
+    pub fn about(self, records: Value) -> Self {
+        match self {
+            Self::Conflict { code, message, hint, .. } => {
+                Self::Conflict { code, message, hint, about: Some(Box::new(records)) }
+            }
+            other => other,
+        }
     }
 
     /// The code, status and advice: the only place that knows them.
@@ -277,7 +290,13 @@ impl Error {
     pub fn hint(&self) -> String {
         match self {
             Self::InvalidJson(_) => "Send one JSON object, UTF-8.".into(),
-            Self::InvalidInput(_) => "Mend what `problems` names and send the call again.".into(),
+            Self::InvalidInput(problems) => {
+                let suggested = match problems.as_slice() {
+                    [only] if !only.did_you_mean.is_empty() => format!(" Did you mean {}?", or_list(&only.did_you_mean)),
+                    _ => String::new(),
+                };
+                format!("Mend what `problems` names and send the call again.{suggested}")
+            }
             Self::Unauthenticated(_) => {
                 "Send `Authorization: Bearer fd_…` with an agent's token (`frontdesk agent create NAME` makes one), or sign \
                  in as a person at /sign-in."
@@ -380,6 +399,7 @@ impl Error {
             }
             Self::VersionConflict { current } => error["current_version"] = json!(current),
             Self::ChangedSince(later) => error["later_changes"] = json!(later),
+            Self::Conflict { about: Some(records), .. } => error["about"] = records.as_ref().clone(),
             _ => {}
         }
         error

@@ -41,6 +41,8 @@ struct Logged {
     old_values: Option<Value>,
     new_values: Option<Value>,
     subject: Option<Uuid>,
+    /// The record it is a part of.
+    record: Option<Uuid>,
 }
 
 impl Logged {
@@ -73,7 +75,7 @@ pub(crate) async fn changes_of_calls(calls: &[Uuid], tx: &mut Tx<'_>) -> Result<
         Logged,
         r#"
         select call_id, table_name as data_type, row_id as id, change, old_values, new_values,
-               subject_contact_id as subject
+               subject_contact_id as subject, record_id as record
         from row_log
         where org_id = $1 and call_id = any($2)
         order by row_log.id
@@ -186,7 +188,8 @@ struct LoggedCall {
 
 impl Trail {
     fn of(call: LoggedCall, logged: &[Logged]) -> Self {
-        let mut record_ids: Vec<Uuid> = logged.iter().flat_map(|row| [Some(row.id), row.subject]).flatten().collect();
+        let mut record_ids: Vec<Uuid> =
+            logged.iter().flat_map(|row| [Some(row.id), row.subject, row.record]).flatten().collect();
         record_ids.sort_unstable();
         record_ids.dedup();
         let all = net(logged.iter().map(Logged::change));
@@ -242,6 +245,8 @@ pub async fn trail(question: TrailQuery, query: Query, tx: &mut Tx<'_>) -> Resul
               select r.call_id from row_log r where r.org_id = $1 and r.row_id = any($3)
               union
               select r.call_id from row_log r where r.org_id = $1 and r.subject_contact_id = any($3)
+              union
+              select r.call_id from row_log r where r.org_id = $1 and r.record_id = any($3)
             ))
             and ($4::uuid is null or c.caller_id = $4)
             and ($5::text is null or c.action = $5)
@@ -289,10 +294,10 @@ async fn changes_by_call(
         Logged,
         r#"
         select call_id, table_name as data_type, row_id as id, change, old_values, new_values,
-               subject_contact_id as subject
+               subject_contact_id as subject, record_id as record
         from row_log
         where org_id = $1 and call_id = any($2)
-          and ($3::uuid[] is null or row_id = any($3) or subject_contact_id = any($3))
+          and ($3::uuid[] is null or row_id = any($3) or subject_contact_id = any($3) or record_id = any($3))
         order by row_log.id
         limit 5000
         "#,

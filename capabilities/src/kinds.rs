@@ -68,6 +68,9 @@ impl<'de, T> Deserialize<'de> for Id<T> {
     }
 }
 impl<T: Entity> JsonSchema for Id<T> {
+    fn inline_schema() -> bool {
+        true
+    }
     fn schema_name() -> Cow<'static, str> {
         format!("{}_id", T::NAME).into()
     }

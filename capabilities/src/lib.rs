@@ -47,6 +47,7 @@ mod undo;
 mod verdict;
 mod wakeups;
 mod watching;
+mod when;
 mod work;
 pub mod world;
 
@@ -55,6 +56,7 @@ pub use agents::{NewAgent, NewOrg};
 pub use answer::{Answer, Meta};
 pub use budgets::{Budget, Spent, amount_in_words};
 pub use call::{Actor, Call, Caller, Door, Input, Options, OrgFacts, Role, Source, Who};
+pub use chrono_tz::Tz;
 pub use data::{Data, Key, Keyed, Listing, Parent, Query};
 pub use decisions::{Allowance, RuleTerms};
 pub use errands::{Delivery, Direction, Errand, LINK_TO_COME, Payment, Undelivered};
@@ -66,8 +68,8 @@ pub use kinds::{
     CountryCode, EmailAddress, Entity, FreeText, Id, Ids, Name, Patch, PhoneNumber, Secret, Text, TimeZone, Untrusted,
     visible,
 };
-pub use measures::{CurrencyCode, Percent, TimeOfDay};
 pub use notices::QueueNotice;
+pub use measures::{CurrencyCode, Money, Percent, Quantity, TimeOfDay};
 pub use office::Office;
 pub use people::{LinkHolder, Session, SessionRow};
 pub use plan::Stake;
@@ -82,3 +84,4 @@ pub use trial::{Coverage, CoveredRequest, RuleUse, Terms};
 pub use tx::{Referrer, Tx, Warning};
 pub use undo::{Later, Undoing, Undone};
 pub use wakeups::{Listening, Wakeup};
+pub use when::{DayOrTime, When, said};

@@ -15,7 +15,8 @@ pub struct Repointed {
 
 impl Tx<'_> {
     /// Makes everything that refers to `from` refer to `to`, by the foreign keys of the schema, and tells what that was. The
-    /// tables in `own` are left alone: the caller's own parts, which it moves itself.
+    /// tables in `own` are left alone: the caller's own parts, which it moves itself. So are rows that are closed: they keep
+    /// what they refer to.
     pub async fn repoint<T: Entity>(&mut self, from: Id<T>, to: Id<T>, own: &[&str]) -> Result<Vec<Repointed>> {
         let own: Vec<String> = own.iter().map(ToString::to_string).collect();
         Ok(sqlx::query_as!(

@@ -22,11 +22,13 @@ pub(crate) const NULLABLE: &str = "x-nullable";
 pub(crate) const SECRET: &str = "x-secret";
 /// Marks an id with the data type it refers to.
 pub(crate) const REFERS_TO: &str = "x-refers-to";
+/// Marks a time that may be meant by the clock of a place.
+pub(crate) const TIME: &str = "x-time";
 
 /// The formats that are checked and that clients know; the widths of numbers are none.
 const FORMATS: [&str; 4] = ["uuid", "date-time", "date", "email"];
 
-const MARKS: [&str; 4] = [FREE_TEXT, NULLABLE, SECRET, REFERS_TO];
+const MARKS: [&str; 5] = [FREE_TEXT, NULLABLE, SECRET, REFERS_TO, TIME];
 
 /// The portable schema of an input, marks included.
 pub(crate) fn of_input<T: JsonSchema>() -> Value {

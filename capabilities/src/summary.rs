@@ -11,8 +11,9 @@ use crate::data::Query;
 use crate::error::Result;
 use crate::office::Office;
 use crate::registry::{ActionEntry, DataEntry, Registry};
-use crate::schema::{self, REFERS_TO};
+use crate::schema::{self, REFERS_TO, TIME};
 use crate::tx::{Access, Tx};
+use crate::when::When;
 
 /// So many records are named.
 const NAMED: usize = 3;
@@ -44,6 +45,9 @@ fn plural(registry: &Registry, domain: &str) -> String {
 
 /// The records an input refers to, by name.
 async fn objects(tx: &mut Tx<'_>, action: &ActionEntry, input: &Value) -> Result<Option<String>> {
+    let registry = &tx.office().registry;
+    let domain = action.name.split('.').next().unwrap_or_default();
+    let own = plural(registry, domain).replace(' ', "_");
     let mut referred: BTreeMap<String, Vec<Uuid>> = BTreeMap::new();
     let properties = action.input()?.schema()["properties"].as_object();
     for (member, schema) in properties.into_iter().flatten() {
@@ -53,11 +57,31 @@ async fn objects(tx: &mut Tx<'_>, action: &ActionEntry, input: &Value) -> Result
         }
     }
     let mut named = Vec::new();
+    let is_of_its_own = referred.contains_key(&own);
     for (data_type, ids) in referred {
         named.extend(names(tx, &data_type, ids).await?);
     }
     named.truncate(NAMED);
-    Ok((!named.is_empty()).then(|| named.join(" and ")))
+    let mut words = named.join(" and ");
+    if !named.is_empty() && !is_of_its_own {
+        // What it makes has no name yet; the records are those that it is for.
+        words = format!("{}: {words}", singular(registry, domain));
+    }
+    if let Some(time) = time_in(action, input, tx) {
+        let sign = if is_of_its_own { " →" } else { "," };
+        words = format!("{words}{sign} {time}");
+    }
+    Ok((!named.is_empty()).then_some(words))
+}
+
+/// The first time that an input names, in words.
+fn time_in(action: &ActionEntry, input: &Value, tx: &Tx<'_>) -> Option<String> {
+    let schema = action.input().map(|input| &input.schema()["properties"]).ok();
+    let members = schema.and_then(Value::as_object).into_iter().flatten();
+    let mut times = members.filter(|(_, schema)| schema[TIME] == true).filter_map(|(member, _)| input[member].as_str());
+    // Sorted by name: what begins stands after what ends, and is what matters.
+    let time: When = times.next_back()?.parse().ok()?;
+    Some(time.said(tx.org().timezone))
 }
 
 async fn names(tx: &mut Tx<'_>, data_type: &str, ids: Vec<Uuid>) -> Result<Vec<String>> {

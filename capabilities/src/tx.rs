@@ -40,6 +40,8 @@ pub struct Referrer {
     pub cascades: bool,
     /// How many.
     pub rows: i64,
+    /// How many of them do not change any more, and so can neither go along nor refer to another row.
+    pub closed: i64,
 }
 
 /// What a transaction is for.
@@ -212,7 +214,8 @@ impl<'a> Tx<'a> {
         Ok(sqlx::query_as!(
             Referrer,
             r#"
-            select table_name as "table!", column_name as "column!", cascades as "cascades!", rows as "rows!"
+            select table_name as "table!", column_name as "column!", cascades as "cascades!", rows as "rows!",
+                   closed as "closed!"
             from frontdesk.referrers($1, $2)
             "#,
             T::TABLE,

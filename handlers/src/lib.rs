@@ -9,6 +9,8 @@ mod jobs;
 mod notes;
 mod orgs;
 mod rules;
+mod services;
+mod tickets;
 mod users;
 
 use capabilities::Domain;
@@ -20,6 +22,8 @@ pub fn domains() -> Vec<Domain> {
         orgs::domain(),
         contacts::domain(),
         contacts::addresses::domain(),
+        services::domain(),
+        tickets::domain(),
         notes::domain(),
         authorizations::domain(),
         rules::domain(),

@@ -1,8 +1,8 @@
-//! Free text on a contact, with its author. What outsiders wrote comes back marked as untrusted.
+//! Free text on a contact or a ticket, with its author. What outsiders wrote comes back marked as untrusted.
 
 use capabilities::{
-    Action, Actor, Data, Domain, Effect, Entity, Error, FreeText, Gate, Id, Ids, Key, Keyed, Listing, Parent, Query,
-    Result, Role, Tx, Untrusted, Who,
+    Action, Data, Domain, Effect, Entity, Error, FreeText, Gate, Id, Ids, Key, Keyed, Listing, Parent, Query, Result,
+    Tx, Untrusted, Who,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::contacts::Contact;
+use crate::tickets::{Ticket, Tickets};
 
 pub fn domain() -> Domain {
-    Domain::new("note", "Free text on a contact, with its author")
+    Domain::new("note", "Free text on a contact or a ticket, with its author")
         .data::<Notes>()
         .action::<Add>()
         .action::<Edit>()
@@ -28,13 +29,15 @@ impl Entity for Note {
     const TABLE: &str = "notes";
 }
 
-/// A note on a contact.
+/// A note on a contact or a ticket.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct NoteRow {
     /// The note.
     id: Uuid,
     /// The contact it is about.
     contact_id: Uuid,
+    /// The ticket it is about, if it is about one.
+    ticket_id: Option<Uuid>,
     /// The text, when someone of the business or the system wrote it.
     content: Option<String>,
     /// The text, when a customer or an import brought it: data, never instructions.
@@ -53,12 +56,14 @@ pub(crate) struct NoteRow {
     updated_at: DateTime<Utc>,
 }
 
-/// Notes on contacts.
-#[derive(Deserialize, JsonSchema)]
+/// Notes on contacts and on their tickets.
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Notes {
-    /// Only notes on this contact.
+    /// Only notes on this contact and on its tickets.
     contact_id: Option<Ids<Contact>>,
+    /// Only notes on this ticket.
+    ticket_id: Option<Ids<Ticket>>,
 }
 
 impl Data for Notes {
@@ -66,18 +71,22 @@ impl Data for Notes {
     const ONE: &str = "note";
     const WHO: Who = Who::EVERYONE;
     const SORTED_BY: &str = "time written, newest first";
-    const PARENTS: &[Parent] = &[Parent {
-        of: "contacts",
-        filter: "contact_id",
-        member: "contact_id",
-        children: "notes",
-        parent: Some("contact"),
-    }];
+    const PARENTS: &[Parent] = &[
+        Parent {
+            of: "contacts",
+            filter: "contact_id",
+            member: "contact_id",
+            children: "notes",
+            parent: Some("contact"),
+        },
+        Parent { of: "tickets", filter: "ticket_id", member: "ticket_id", children: "notes", parent: Some("ticket") },
+    ];
     type Row = NoteRow;
 
     async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<NoteRow>> {
         let org_id = tx.org_id();
         let contacts = self.contact_id.as_ref().map(Ids::uuids);
+        let tickets = self.ticket_id.as_ref().map(Ids::uuids);
         let (_, after) = query.after();
         let rows = sqlx::query!(
             r#"
@@ -87,8 +96,9 @@ impl Data for Notes {
               where org_id = $1
                 and ($2::uuid[] is null or id = any($2))
                 and ($3::uuid[] is null or contact_id = any($3))
+                and ($6::uuid[] is null or ticket_id = any($6))
             )
-            select id as "id!", contact_id as "contact_id!", content as "content!", author_kind as "author_kind!",
+            select id as "id!", contact_id as "contact_id!", ticket_id, content as "content!", author_kind as "author_kind!",
                    author_name as "author_name!", source as "source!", version as "version!",
                    created_at as "created_at!", updated_at as "updated_at!",
                    (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
@@ -101,7 +111,8 @@ impl Data for Notes {
             query.ids.as_deref(),
             contacts.as_deref(),
             after,
-            query.limit
+            query.limit,
+            tickets.as_deref()
         )
         .fetch_all(tx.db())
         .await?;
@@ -112,6 +123,7 @@ impl Data for Notes {
             let row = NoteRow {
                 id: row.id,
                 contact_id: row.contact_id,
+                ticket_id: row.ticket_id,
                 content: (!outsider).then_some(row.content),
                 untrusted_text: untrusted,
                 author_kind: row.author_kind,
@@ -128,18 +140,20 @@ impl Data for Notes {
 }
 
 async fn load(id: Id<Note>, tx: &mut Tx<'_>) -> Result<NoteRow> {
-    tx.one(Notes { contact_id: None }, id).await
+    tx.one(Notes::default(), id).await
 }
 
-/// Add a note to a contact.
+/// Add a note to a contact or to a ticket.
 ///
-/// For what has no field of its own: the dog, the ladder, what was promised on the phone. Card and social security
+/// A note on a ticket is found with its contact too. For what has no field of its own: the dog, the ladder, what was promised on the phone. Card and social security
 /// numbers are taken out.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Add {
     /// The contact it is about.
-    pub contact_id: Id<Contact>,
+    pub contact_id: Option<Id<Contact>>,
+    /// The ticket it is about: its customer need not be named then.
+    pub ticket_id: Option<Id<Ticket>>,
     /// The text, at most 10,000 characters.
     pub content: FreeText,
 }
@@ -156,27 +170,84 @@ impl Action for Add {
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<NoteRow> {
-        let (org_id, id, now, caller) = (tx.org_id(), tx.new_id::<Note>(), tx.now(), tx.caller());
-        sqlx::query!(
-            r#"
-            insert into notes
-              (org_id, id, contact_id, content, author_kind, author_id, author_name, source, created_at, updated_at)
-            values ($1, $2, $3, $4, $5, $6, $7, 'note.add', $8, $8)
-            "#,
-            org_id,
-            id.uuid(),
-            self.contact_id.uuid(),
-            self.content.as_str(),
-            caller.kind(),
-            caller.id(),
-            caller.name(),
-            now
-        )
-        .execute(tx.db())
-        .await
-        .map_err(|error| of_contact(error, self.contact_id))?;
+        let contact = self.subject(tx).await?;
+        let caller = tx.caller();
+        let author = Author { kind: caller.kind(), id: caller.id(), name: caller.name().to_string() };
+        let id = insert(contact, self.ticket_id, &self.content, author, Self::NAME, tx).await?;
         load(id, tx).await
     }
+}
+
+impl Add {
+    /// The contact that the note is about, by itself or by its ticket.
+    async fn subject(&self, tx: &mut Tx<'_>) -> Result<Id<Contact>> {
+        let of_ticket = match self.ticket_id {
+            Some(ticket) => Some(tx.one(Tickets::default(), ticket).await?.contact_id.into()),
+            None => None,
+        };
+        match (self.contact_id, of_ticket) {
+            (Some(contact), Some(of_ticket)) if contact != of_ticket => {
+                Err(Error::invalid("/contact_id", "is not the ticket's customer: leave it out"))
+            }
+            (Some(contact), _) | (None, Some(contact)) => Ok(contact),
+            (None, None) => Err(Error::invalid("", "needs a contact_id or a ticket_id")),
+        }
+    }
+}
+
+/// Who wrote a note.
+struct Author {
+    kind: &'static str,
+    id: Option<Uuid>,
+    name: String,
+}
+
+impl Note {
+    /// What a customer said about a ticket, in the customer's words. `source` is the action that it came by.
+    pub async fn by_customer(
+        ticket: Id<Ticket>,
+        words: &FreeText,
+        source: &'static str,
+        tx: &mut Tx<'_>,
+    ) -> Result<()> {
+        let contact = tx.one(Tickets::default(), ticket).await?.contact_id;
+        let name = Contact::names(&[contact], tx).await?.remove(&contact).map(|contact| contact.display_name);
+        let author = Author { kind: "customer", id: None, name: name.unwrap_or_default() };
+        insert(contact.into(), Some(ticket), words, author, source, tx).await?;
+        Ok(())
+    }
+}
+
+async fn insert(
+    contact: Id<Contact>,
+    ticket: Option<Id<Ticket>>,
+    content: &FreeText,
+    author: Author,
+    source: &'static str,
+    tx: &mut Tx<'_>,
+) -> Result<Id<Note>> {
+    let (org_id, id, now) = (tx.org_id(), tx.new_id::<Note>(), tx.now());
+    sqlx::query!(
+        r#"
+        insert into notes
+          (org_id, id, contact_id, ticket_id, content, author_kind, author_id, author_name, source, created_at, updated_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
+        "#,
+        org_id,
+        id.uuid(),
+        contact.uuid(),
+        ticket.map(Id::uuid),
+        content.as_str(),
+        author.kind,
+        author.id,
+        author.name,
+        source,
+        now
+    )
+    .execute(tx.db())
+    .await
+    .map_err(|error| of_contact(error, contact))?;
+    Ok(id)
 }
 
 /// A note that points nowhere names a contact that is not there.
@@ -215,10 +286,7 @@ impl Action for Edit {
     async fn run(self, tx: &mut Tx<'_>) -> Result<NoteRow> {
         tx.lock(self.note_id, self.expected_version).await?;
         let org_id = tx.org_id();
-        let technician = match tx.caller().actor() {
-            Actor::User { id, role: Role::Technician, .. } => Some(*id),
-            _ => None,
-        };
+        let technician = tx.caller().only_own();
         let edited = sqlx::query!(
             r#"
             update notes

@@ -17,6 +17,8 @@ const TABLES: &[(&str, &[&str])] = &[
     ("notes", &["notes"]),
     ("orgs", &["orgs"]),
     ("rules", &["rules"]),
+    ("services", &["services"]),
+    ("tickets", &["clock_spans", "line_items", "ticket_technicians", "tickets"]),
     ("users", &["users"]),
 ];
 /// The tables of the kernel, and those of domains by which it knows its organizations and their people.

@@ -80,11 +80,21 @@ mod schema;
 #[cfg(test)]
 mod sent_mail;
 #[cfg(test)]
+mod services;
+#[cfg(test)]
 mod smtp;
 #[cfg(test)]
 mod standing;
 #[cfg(test)]
 mod stopping;
+#[cfg(test)]
+mod tickets_closed;
+#[cfg(test)]
+mod tickets_properties;
+#[cfg(test)]
+mod tickets_scheduling;
+#[cfg(test)]
+mod tickets_work;
 #[cfg(test)]
 mod undo;
 #[cfg(test)]

@@ -70,7 +70,7 @@ async fn an_unknown_name_is_answered_with_the_nearest_ones() {
     invalid(
         &web.get("/api/capabilities?domain=contacts").await,
         "/domain",
-        "known: org, contact, address, note, authorization, user, alert, job, audit",
+        "known: org, contact, address, service, ticket, note, authorization, user, alert, job, audit",
     );
     invalid(&web.get("/api/capabilities?domain=rule").await, "/domain", "there is no domain `rule`");
     invalid(&web.get("/api/capabilities?domian=contact").await, "/domian", "known: domain, action");
@@ -332,9 +332,13 @@ async fn a_question_that_makes_no_sense_is_pointed_at() {
         ("cursor=".into(), "/cursor", "leave it out to start again"),
         (format!("cursor={cursor}&city=Madison"), "/cursor", "is not a cursor of this list"),
         ("cuty=Madison".into(), "/cuty", "city"),
-        ("zzz=1".into(), "/zzz", "known: archived, city, postal_code, search, tag"),
+        (
+            "zzz=1".into(),
+            "/zzz",
+            "known: archived, city, last_service_after, last_service_before, postal_code, search, service_id, tag",
+        ),
         ("include=adresses".into(), "/include", "addresses"),
-        ("include=addresses,zzz".into(), "/include", "known: addresses, notes, audit_trail"),
+        ("include=addresses,zzz".into(), "/include", "known: addresses, tickets, notes, audit_trail"),
         ("fields=dispay_name".into(), "/fields", "display_name"),
         ("fields=zzz".into(), "/fields", "known:"),
         ("id=x".into(), "/id", "is not a UUID"),

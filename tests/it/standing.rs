@@ -15,6 +15,9 @@ const FIRST: &[(&str, &str)] = &[
     ("agent.enable", "agent.disable"),
     ("contact.restore", "contact.archive"),
     ("org.unfreeze", "org.freeze"),
+    ("service.restore", "service.archive"),
+    ("ticket.assign", "ticket.unassign"),
+    ("ticket.clock_out", "ticket.clock_in"),
     ("user.reactivate", "user.deactivate"),
 ];
 /// What an action needs to be there although its example does not name it.
@@ -53,8 +56,32 @@ impl Standing {
 
     /// Makes what is wanted. A kind of record that is new gets a function like those below, and its lines here.
     async fn make(&mut self, desk: &Desk, wanted: impl Fn(&str) -> bool) {
-        if ["contact_id", "address_id", "note_id"].into_iter().any(&wanted) {
+        let ticket = wanted("ticket_id") || wanted("line_item_id");
+        if ["contact_id", "address_id", "note_id"].into_iter().any(&wanted)
+            || ticket && !self.ids.contains_key("contact_id")
+        {
             self.ids.extend(contact(desk).await);
+        }
+        if wanted("bill_to_contact_id") {
+            self.ids.insert("bill_to_contact_id", desk.owner().await.contact("Paula", json!({})).await);
+        }
+        if wanted("service_id") || ticket && !self.ids.contains_key("service_id") {
+            self.ids.insert("service_id", service(desk).await);
+        }
+        // One of its own for each ticket, because nobody is at two places at once.
+        if wanted("technician_id") || ticket {
+            let user = desk.user(&format!("Terry {}", fresh()), Role::Technician).await;
+            self.ids.insert("technician_id", user.to_string());
+        }
+        if ticket {
+            let ticket = self.ticket(desk, "2030-01-08T10:00").await;
+            let lines = desk.owner().await.read("line_items", json!({"ticket_id": ticket})).await.ok();
+            self.ids.insert("line_item_id", lines[0]["id"].as_str().unwrap().to_string());
+            self.ids.insert("ticket_id", ticket);
+        }
+        if wanted("clock_span_id") {
+            let begun = json!({"ticket_id": self.ticket(desk, "2030-01-09T10:00").await, "technician_id": self.id("technician_id")});
+            self.ids.insert("clock_span_id", desk.owner().await.call("ticket.clock_in", begun).await.id());
         }
         if wanted("merged_contact_id") {
             let janet = json!({"emails": [{"email": "janet@example.com"}]});
@@ -85,6 +112,16 @@ impl Standing {
         }
     }
 
+    /// A ticket with a line, a technician and a note.
+    async fn ticket(&self, desk: &Desk, starts_at: &str) -> String {
+        let scheduled = json!({
+            "contact_id": self.id("contact_id"), "address_id": self.id("address_id"), "starts_at": starts_at,
+            "line_items": [{"service_id": self.id("service_id")}], "technician_ids": [self.id("technician_id")],
+            "notes": ["The gate sticks."],
+        });
+        desk.owner().await.call("ticket.schedule", scheduled).await.id()
+    }
+
     /// Makes anew what `input` names, because a call may have used it up.
     pub async fn renew(&mut self, desk: &Desk, input: &str) {
         let used: Vec<&str> = self.ids.iter().filter(|(_, id)| input.contains(*id)).map(|(name, _)| *name).collect();
@@ -111,6 +148,7 @@ impl Standing {
         let first = FIRST.iter().filter(|(name, _)| *name == action.name);
         let first: Vec<_> = first.map(|(_, first)| desk.office.registry().action(first).unwrap()).collect();
         let shown: String = first.iter().chain([&action]).map(|action| action.example.to_string()).collect();
+        let shown = shown.replace("_ids\"", "_id\"");
         let besides = |name: &str| BESIDES.contains(&(action.name, name));
         let standing = Self::with(desk, |name| shown.contains(&format!("\"{name}\"")) || besides(name)).await;
         for first in first {
@@ -148,9 +186,10 @@ impl Standing {
     /// The example with ids of this set.
     pub fn fill(&self, example: &Value) -> Value {
         let filled = example.as_object().map(|members| {
-            let fill = |(name, value): (&String, &Value)| match name.ends_with("_id") {
-                true => (name.clone(), self.id(name).into()),
-                false => (name.clone(), self.fill(value)),
+            let fill = |(name, value): (&String, &Value)| match name.strip_suffix("_ids") {
+                Some(one) => (name.clone(), json!([self.id(&format!("{one}_id"))])),
+                None if name.ends_with("_id") => (name.clone(), self.id(name).into()),
+                None => (name.clone(), self.fill(value)),
             };
             Value::Object(members.iter().map(fill).collect())
         });
@@ -178,6 +217,15 @@ async fn contact(desk: &Desk) -> [Named; 3] {
     let notes = owner.read("notes", json!({"contact_id": contact})).await.ok();
     let id = |row: &Value| row["id"].as_str().unwrap().to_string();
     [("contact_id", contact), ("address_id", id(&addresses[1])), ("note_id", id(&notes[0]))]
+}
+
+/// A service with a price per unit and a typical duration.
+async fn service(desk: &Desk) -> String {
+    let service = json!({
+        "name": "Window cleaning", "code": fresh(), "kind": "work", "duration_minutes": 60,
+        "pricing": {"strategy": "per_unit", "unit_price": {"amount": 850, "currency": "USD"}, "unit_name": "window"},
+    });
+    desk.owner().await.call("service.create", service).await.id()
 }
 
 /// An agent that does nothing.

@@ -360,7 +360,7 @@ pub(super) async fn standing_against(
     let first = lines.iter().map(|line| line.id).min().unwrap_or_default();
     let tables: BTreeSet<&str> = lines.iter().map(|line| line.table.as_str()).collect();
     let tables: Vec<String> = tables.into_iter().map(str::to_string).collect();
-    let records: BTreeSet<Uuid> = lines.iter().flat_map(|line| [Some(line.row_id), line.subject]).flatten().collect();
+    let records: BTreeSet<Uuid> = lines.iter().flat_map(|line| [Some(line.row_id), line.subject, line.part_of]).flatten().collect();
     let records: Vec<Uuid> = records.into_iter().collect();
     let found = sqlx::query!(
         r#"
@@ -369,7 +369,7 @@ pub(super) async fn standing_against(
         from row_log r
         join call_log c on c.org_id = $1 and c.id = r.call_id
         where r.org_id = $1 and r.id > $2 and r.table_name = any($3) and r.call_id <> all($5)
-          and (r.subject_contact_id = any($4) or r.row_id = any($4))
+          and (r.subject_contact_id = any($4) or r.row_id = any($4) or r.record_id = any($4))
           and frontdesk.settled(r.call_id) < 2
         order by r.at desc
         limit 50

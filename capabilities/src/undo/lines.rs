@@ -25,6 +25,8 @@ pub(super) struct Line {
     pub old: Option<Value>,
     pub new: Option<Value>,
     pub subject: Option<Uuid>,
+    /// The record that the row is a part of.
+    pub part_of: Option<Uuid>,
     pub schema_version: i32,
 }
 
@@ -35,7 +37,7 @@ pub(super) async fn lines_of(calls: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<Line
         Line,
         r#"
         select id, call_id, table_name as table, row_id, change, old_values as old, new_values as new,
-               subject_contact_id as subject, schema_version
+               subject_contact_id as subject, record_id as part_of, schema_version
         from row_log
         where org_id = $1 and call_id = any($2)
         order by row_log.id
@@ -140,6 +142,7 @@ mod tests {
             old: side(old),
             new: side(new),
             subject: None,
+            part_of: None,
             schema_version: 1,
         }
     }

@@ -23,6 +23,9 @@ use leftovers::{take_back_waiting, tell_what_stays};
 use lines::{Line, lines_of};
 use targets::{Target, targets};
 
+/// What the database says when something closed would change.
+const CLOSED: &str = "FD001";
+
 /// What is to be undone.
 #[derive(Debug, Clone, Copy)]
 pub enum Undoing {
@@ -106,11 +109,19 @@ impl Tx<'_> {
         self.command("savepoint restoring").await?;
         let restored = sqlx::query!("select frontdesk.undo_rows($1)", calls).execute(self.db()).await;
         let Err(error) = restored else { return Ok(()) };
-        let is_constraint = error.as_database_error().is_some_and(|error| error.constraint().is_some());
-        if !is_constraint {
+        let of_database = error.as_database_error();
+        let is_closed = of_database.and_then(|error| error.code()).is_some_and(|code| code == CLOSED);
+        let is_constraint = of_database.is_some_and(|error| error.constraint().is_some());
+        if !is_constraint && !is_closed {
             return Err(error.into());
         }
         self.command("rollback to savepoint restoring").await?;
+        if is_closed {
+            return Err(cannot_undo(
+                "It would change a record that is closed, and what is closed does not change any more.",
+                "Write down what is new with `note.add`, or do by hand what is still wanted.",
+            ));
+        }
         Err(later::standing_against(calls, lines, error.into(), self).await?)
     }
 

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Contact;
+use crate::tickets::Tickets;
 
 pub fn domain() -> Domain {
     Domain::new("address", "Service locations of contacts")
@@ -35,9 +36,9 @@ impl Entity for Address {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct AddressRow {
     /// The address.
-    id: Uuid,
+    pub id: Uuid,
     /// Whose it is.
-    contact_id: Uuid,
+    pub contact_id: Uuid,
     /// What the contact calls it: "Lake house".
     label: Option<String>,
     /// Street and number.
@@ -59,9 +60,11 @@ pub(crate) struct AddressRow {
     /// Degrees east (WGS 84).
     longitude: Option<f64>,
     /// IANA time zone, when it is not the business's.
-    timezone: Option<String>,
+    pub timezone: Option<String>,
     /// Whether it is the one to use when none is named.
     is_primary: bool,
+    /// Since when it is the contact's no more, UTC: visits took place there.
+    pub removed_at: Option<DateTime<Utc>>,
     /// Counts the changes.
     version: i32,
     /// When it was added, UTC.
@@ -71,7 +74,7 @@ pub(crate) struct AddressRow {
 }
 
 /// Service locations of contacts.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Addresses {
     /// Only addresses of this contact.
@@ -104,10 +107,11 @@ impl Data for Addresses {
             AddressRow,
             r#"
             select id, contact_id, label, street, street2, city, region, postal_code, country, access_notes, latitude,
-                   longitude, timezone, is_primary, version, created_at, updated_at
+                   longitude, timezone, is_primary, removed_at, version, created_at, updated_at
             from addresses
             where org_id = $1
               and ($2::uuid[] is null or id = any($2))
+              and ($2 is not null or removed_at is null)
               and ($3::uuid[] is null or contact_id = any($3))
               and ($4::text is null or city_key = lower($4))
               and ($5::text is null or postal_code = $5)
@@ -135,6 +139,30 @@ impl Data for Addresses {
 }
 
 impl Addresses {
+    /// The address to use for a contact when none is named.
+    pub async fn primary_of(contact: Id<Contact>, tx: &mut Tx<'_>) -> Result<Option<Uuid>> {
+        let org_id = tx.org_id();
+        Ok(sqlx::query_scalar!(
+            "select id from addresses where org_id = $1 and contact_id = $2 and is_primary",
+            org_id,
+            contact.uuid()
+        )
+        .fetch_optional(tx.db())
+        .await?)
+    }
+
+    /// The addresses in a city, whatever its capitals.
+    pub async fn in_city(city: &Name, tx: &mut Tx<'_>) -> Result<Vec<Uuid>> {
+        let org_id = tx.org_id();
+        Ok(sqlx::query_scalar!(
+            "select id from addresses where org_id = $1 and city_key = lower($2)",
+            org_id,
+            city.as_str()
+        )
+        .fetch_all(tx.db())
+        .await?)
+    }
+
     async fn count(&self, contacts: Option<&[Uuid]>, tx: &mut Tx<'_>) -> Result<i64> {
         let org_id = tx.org_id();
         Ok(sqlx::query_scalar!(
@@ -144,6 +172,7 @@ impl Addresses {
               select 1
               from addresses
               where org_id = $1
+                and removed_at is null
                 and ($2::uuid[] is null or contact_id = any($2))
                 and ($3::text is null or city_key = lower($3))
                 and ($4::text is null or postal_code = $4)
@@ -160,8 +189,13 @@ impl Addresses {
     }
 }
 
+/// An address that the contact has; one that was removed is not there any more.
 async fn load(id: Id<Address>, tx: &mut Tx<'_>) -> Result<AddressRow> {
-    tx.one(Addresses { contact_id: None, city: None, postal_code: None }, id).await
+    let address = tx.one(Addresses::default(), id).await?;
+    match address.removed_at {
+        None => Ok(address),
+        Some(_) => Err(Error::not_found::<Address>(id)),
+    }
 }
 
 /// A new service location.
@@ -329,6 +363,7 @@ impl Action for Update {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<AddressRow> {
         tx.lock(self.address_id, self.expected_version).await?;
+        load(self.address_id, tx).await?;
         let org_id = tx.org_id();
         let (label, street2, region) = (self.label.parts(), self.street2.parts(), self.region.parts());
         let (postal_code, access_notes, timezone) =
@@ -411,7 +446,7 @@ impl Action for SetPrimary {
 
 /// Remove a service location.
 ///
-/// Refused while anything is scheduled there. If it was the primary one, the oldest of the others takes its place.
+/// Refused while a visit is to take place there; past visits keep it, out of the contact's lists. If it was the primary one, the oldest of the others takes its place.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Remove {
@@ -445,17 +480,12 @@ impl Action for Remove {
         let address = load(self.address_id, tx).await?;
         tx.lock(Id::<Contact>::from(address.contact_id), None).await?;
         tx.lock(self.address_id, self.expected_version).await?;
-        if let Some(referrer) = tx.referrers(self.address_id).await?.first() {
-            return Err(Error::conflict(
-                "ADDRESS_IN_USE",
-                format!("{} of {} are at this address.", referrer.rows, referrer.table),
-                "Move them to another address first.",
-            ));
+        self.refuse_while_visits_are_to_come(tx).await?;
+        match tx.referrers(self.address_id).await?.is_empty() {
+            true => self.delete(tx).await?,
+            false => self.keep_out_of_lists(tx).await?,
         }
         let org_id = tx.org_id();
-        sqlx::query!("delete from addresses where org_id = $1 and id = $2", org_id, address.id)
-            .execute(tx.db())
-            .await?;
         let primary = sqlx::query_scalar!(
             r#"
             update addresses a
@@ -463,7 +493,7 @@ impl Action for Remove {
             where a.org_id = $1
               and a.id = (
                 select b.id from addresses b
-                where b.org_id = $1 and b.contact_id = $2
+                where b.org_id = $1 and b.contact_id = $2 and b.removed_at is null
                 order by b.is_primary desc, b.id
                 limit 1
               )
@@ -478,6 +508,42 @@ impl Action for Remove {
     }
 }
 
+impl Remove {
+    async fn refuse_while_visits_are_to_come(&self, tx: &mut Tx<'_>) -> Result<()> {
+        let visits = Tickets::to_come_at(self.address_id, tx).await?;
+        match visits.is_empty() {
+            true => Ok(()),
+            false => Err(Error::conflict(
+                "ADDRESS_IN_USE",
+                format!("Visits are to take place at this address: {}.", visits.join("; ")),
+                "Move them to another address first with ticket.update, or cancel them with ticket.cancel.",
+            )),
+        }
+    }
+
+    async fn delete(&self, tx: &mut Tx<'_>) -> Result<()> {
+        let org_id = tx.org_id();
+        sqlx::query!("delete from addresses where org_id = $1 and id = $2", org_id, self.address_id.uuid())
+            .execute(tx.db())
+            .await?;
+        Ok(())
+    }
+
+    /// Past visits keep the place they were at.
+    async fn keep_out_of_lists(&self, tx: &mut Tx<'_>) -> Result<()> {
+        let (org_id, now) = (tx.org_id(), tx.now());
+        sqlx::query!(
+            "update addresses set removed_at = $3, is_primary = false where org_id = $1 and id = $2",
+            org_id,
+            self.address_id.uuid(),
+            now
+        )
+        .execute(tx.db())
+        .await?;
+        Ok(())
+    }
+}
+
 /// The addresses of contacts, one line each, the primary one first: for lists in which an address is enough to tell two
 /// people apart.
 pub(crate) async fn on_one_line(contacts: &[Uuid], tx: &mut Tx<'_>) -> Result<HashMap<Uuid, Vec<String>>> {
@@ -487,7 +553,7 @@ pub(crate) async fn on_one_line(contacts: &[Uuid], tx: &mut Tx<'_>) -> Result<Ha
         select contact_id,
                concat_ws(', ', street, street2, city, nullif(concat_ws(' ', region, postal_code), '')) as "line!"
         from addresses
-        where org_id = $1 and contact_id = any($2)
+        where org_id = $1 and contact_id = any($2) and removed_at is null
         order by is_primary desc, id
         "#,
         org_id,

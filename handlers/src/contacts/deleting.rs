@@ -78,7 +78,7 @@ fn is_history(referrer: &Referrer) -> bool {
 
 /// What does not go along must stay, and what it refers to with it.
 fn refuse_to_orphan(name: &str, referrers: &[Referrer]) -> Result<()> {
-    let staying = referrers.iter().filter(|referrer| !referrer.cascades).map(in_words);
+    let staying = referrers.iter().filter(|referrer| !referrer.cascades || referrer.closed > 0).map(in_words);
     let staying: Vec<String> = staying.collect();
     match staying.is_empty() {
         true => Ok(()),
@@ -93,6 +93,7 @@ fn refuse_to_orphan(name: &str, referrers: &[Referrer]) -> Result<()> {
 fn in_words(referrer: &Referrer) -> String {
     match referrer.table.as_str() {
         "contacts" => format!("{} of contacts merged into it", referrer.rows),
+        table if referrer.closed > 0 => format!("{} of closed {}", referrer.closed, table.replace('_', " ")),
         table => format!("{} of {}", referrer.rows, table.replace('_', " ")),
     }
 }

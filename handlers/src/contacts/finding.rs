@@ -123,7 +123,8 @@ async fn hits(
         after_score,
         after_id,
         query.limit,
-        further
+        further,
+        narrow.ids.as_deref()
     )
     .fetch_all(tx.db())
     .await?;

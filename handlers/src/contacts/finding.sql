@@ -25,10 +25,11 @@ with hits as materialized (
   where (select bool_and(h.body like '%' || frontdesk.fold(term) || '%') from unnest($16::text[]) term) is not false
     and ($9::text = 'any' or (c.archived_at is null) = ($9 = 'no'))
     and ($10::text is null or $10 = any (c.tags))
+    and ($17::uuid[] is null or c.id = any($17))
     and (($11::text is null and $12::text is null) or exists (
       select 1
       from addresses a
-      where a.org_id = $1 and a.contact_id = c.id
+      where a.org_id = $1 and a.contact_id = c.id and a.removed_at is null
         and ($11 is null or a.city_key = lower($11))
         and ($12 is null or a.postal_code = $12)
     ))

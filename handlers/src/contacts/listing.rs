@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 
-use capabilities::{Data, Key, Keyed, Listing, Name, Query, Result, Text, Tx, Who};
+use capabilities::{Data, DayOrTime, Id, Key, Keyed, Listing, Name, Query, Result, Text, Tx, Who};
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::finding::{Terms, search};
-use super::{ContactRow, Tag, load_all};
+use super::{Contact, ContactRow, Tag, load_all};
+use crate::services::Service;
+use crate::tickets::Tickets;
 
 /// Which contacts, by whether they are archived.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
@@ -35,6 +38,12 @@ pub(crate) struct Contacts {
     city: Option<Name>,
     /// Only contacts with an address with this ZIP or postal code.
     postal_code: Option<Text<20>>,
+    /// Only contacts whose last visit that was closed began before this: a day such as `2030-03-12`, or a time.
+    last_service_before: Option<DayOrTime>,
+    /// Only contacts whose last visit that was closed began then or later.
+    last_service_after: Option<DayOrTime>,
+    /// Only contacts who had this service on a visit that was closed; the last service then is the last visit with it.
+    service_id: Option<Id<Service>>,
     /// Whether to show archived contacts.
     archived: Option<Archived>,
 }
@@ -45,13 +54,15 @@ pub(crate) struct Narrowing {
     pub tag: Option<String>,
     pub city: Option<String>,
     pub postal_code: Option<String>,
+    /// Only these: what another domain knows of them.
+    pub ids: Option<Vec<Uuid>>,
     /// no, only or any.
     pub archived: &'static str,
 }
 
 impl Default for Narrowing {
     fn default() -> Self {
-        Self { tag: None, city: None, postal_code: None, archived: "no" }
+        Self { tag: None, city: None, postal_code: None, ids: None, archived: "no" }
     }
 }
 
@@ -72,7 +83,9 @@ impl Data for Contacts {
             Archived::Only => "only",
             Archived::Any => "any",
         };
+        let ids = self.served(tx).await?;
         let narrow = Narrowing {
+            ids,
             tag: self.tag.map(|tag| tag.as_str().to_lowercase()),
             city: self.city.map(|city| city.as_str().to_string()),
             postal_code: self.postal_code.map(|code| code.as_str().to_string()),
@@ -87,6 +100,30 @@ impl Data for Contacts {
         let rows =
             found.rows.into_iter().filter_map(|hit| Some(Keyed { row: contacts.remove(&hit.row)?, key: hit.key }));
         Ok(Listing { rows: rows.collect(), total: found.total })
+    }
+}
+
+impl Contacts {
+    /// The contacts that were served as the filters ask; none if they do not ask. What was closed for a record that was
+    /// merged counts for the one that stays.
+    async fn served(&self, tx: &mut Tx<'_>) -> Result<Option<Vec<Uuid>>> {
+        if self.last_service_before.is_none() && self.last_service_after.is_none() && self.service_id.is_none() {
+            return Ok(None);
+        }
+        let zone = tx.org().timezone;
+        let before = self.last_service_before.map(|day| day.beginning(zone, "/last_service_before")).transpose()?;
+        let after = self.last_service_after.map(|day| day.beginning(zone, "/last_service_after")).transpose()?;
+        let visits = Tickets::last_services(self.service_id, tx).await?;
+        let records: Vec<Uuid> = visits.iter().map(|(contact, _)| *contact).collect();
+        let named = Contact::names(&records, tx).await?;
+        let mut last: HashMap<Uuid, DateTime<Utc>> = HashMap::new();
+        for (record, visit) in visits {
+            let contact = named.get(&record).and_then(|contact| contact.merged_into).unwrap_or(record);
+            last.entry(contact).and_modify(|known| *known = visit.max(*known)).or_insert(visit);
+        }
+        let fits =
+            |visit: DateTime<Utc>| before.is_none_or(|time| visit < time) && after.is_none_or(|time| visit >= time);
+        Ok(Some(last.into_iter().filter(|(_, visit)| fits(*visit)).map(|(contact, _)| contact).collect()))
     }
 }
 
@@ -108,11 +145,14 @@ async fn in_order_of_names(narrow: &Narrowing, query: &Query, tx: &mut Tx<'_>) -
               select 1 from contact_tags t where t.org_id = $1 and t.contact_id = c.id and t.tag = $3
             ))
             and ($4::text is null or exists (
-              select 1 from addresses a where a.org_id = $1 and a.contact_id = c.id and a.city_key = lower($4)
+              select 1 from addresses a
+              where a.org_id = $1 and a.contact_id = c.id and a.city_key = lower($4) and a.removed_at is null
             ))
             and ($5::text is null or exists (
-              select 1 from addresses a where a.org_id = $1 and a.contact_id = c.id and a.postal_code = $5
+              select 1 from addresses a
+              where a.org_id = $1 and a.contact_id = c.id and a.postal_code = $5 and a.removed_at is null
             ))
+            and ($9::uuid[] is null or c.id = any($9))
         )
         select m.id as "id!", m.sort_name as "sort_name!",
                (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
@@ -128,7 +168,8 @@ async fn in_order_of_names(narrow: &Narrowing, query: &Query, tx: &mut Tx<'_>) -
         narrow.postal_code,
         after_name,
         after_id,
-        query.limit
+        query.limit,
+        narrow.ids.as_deref()
     )
     .fetch_all(tx.db())
     .await?;

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::addresses::Address;
 use super::{Contact, ContactRow, PARTS, load, told_as};
 
 /// Merge two records of one customer: one stays, the other is archived and says where it went.
@@ -89,6 +90,7 @@ impl Merge {
             ("contact_phones", self.move_phones(tx).await?),
             ("addresses", self.move_addresses(tx).await?),
         ];
+        self.leave_known_addresses(tx).await?;
         let mut moved: BTreeMap<String, i64> = parts
             .into_iter()
             .filter(|(_, rows)| *rows > 0)
@@ -175,7 +177,7 @@ impl Merge {
             where a.org_id = $1 and a.contact_id = $3
               and not exists (
                 select 1 from addresses known
-                where known.org_id = $1 and known.contact_id = $2
+                where known.org_id = $1 and known.contact_id = $2 and known.removed_at is null
                   and lower(known.street) = lower(a.street)
                   and lower(coalesce(known.street2, '')) = lower(coalesce(a.street2, ''))
                   and known.postal_code is not distinct from a.postal_code
@@ -189,6 +191,34 @@ impl Merge {
         .execute(tx.db())
         .await?;
         Ok(moved.rows_affected())
+    }
+
+    /// What is still to come at an address that both have takes place at that of the contact that stays.
+    async fn leave_known_addresses(&self, tx: &mut Tx<'_>) -> Result<()> {
+        let org_id = tx.org_id();
+        let twins = sqlx::query!(
+            r#"
+            select a.id as left_id, min(known.id::text)::uuid as "kept_id!"
+            from addresses a
+            join addresses known
+              on known.org_id = $1 and known.contact_id = $2 and known.removed_at is null
+             and lower(known.street) = lower(a.street)
+             and lower(coalesce(known.street2, '')) = lower(coalesce(a.street2, ''))
+             and known.postal_code is not distinct from a.postal_code
+             and (a.postal_code is not null or known.city_key = a.city_key)
+            where a.org_id = $1 and a.contact_id = $3
+            group by a.id
+            "#,
+            org_id,
+            self.contact_id.uuid(),
+            self.merged_contact_id.uuid()
+        )
+        .fetch_all(tx.db())
+        .await?;
+        for twin in twins {
+            tx.repoint(Id::<Address>::from(twin.left_id), twin.kept_id.into(), &[]).await?;
+        }
+        Ok(())
     }
 
     /// What the contact that stays takes over in its own row. Its version tells of the parts that came, too.

@@ -9,6 +9,7 @@ mod deleting;
 mod finding;
 mod listing;
 mod merging;
+mod naming;
 mod reach;
 mod status;
 

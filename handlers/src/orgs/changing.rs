@@ -1,8 +1,8 @@
 //! Changing the business's settings.
 
 use capabilities::{
-    Action, CountryCode, CurrencyCode, Effect, EmailAddress, Gate, Id, Name, Patch, Percent, Result, Text, TimeOfDay,
-    TimeZone, Tx, Who,
+    Action, CountryCode, CurrencyCode, Effect, EmailAddress, Error, Gate, Id, Name, Patch, Percent, Result, Text,
+    TimeOfDay, TimeZone, Tx, Who,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use sqlx::types::Json;
 
 use super::{Business, Org, load};
+use crate::services::Services;
+use crate::tickets::Tickets;
 
 /// Opening and closing time, the later one second.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -98,7 +100,8 @@ impl Week {
 
 /// Change the business's settings: what is left out stays, null clears.
 ///
-/// They hold for what is made from now on; what was made before keeps what it was made with.
+/// They hold for what is made from now on; what was made before keeps what it was made with. The currency is fixed once a
+/// service or a ticket has a price.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Update {
@@ -135,6 +138,9 @@ pub(crate) struct Update {
     /// Length of a visit in minutes when nothing else is known.
     #[schemars(range(min = 5, max = 1440))]
     pub default_ticket_minutes: Option<i32>,
+    /// Minutes that should lie between two visits of one technician; less is told as a warning.
+    #[schemars(range(min = 0, max = 480))]
+    pub buffer_minutes: Option<i32>,
 }
 
 impl Action for Update {
@@ -154,12 +160,28 @@ impl Action for Update {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Org> {
         tx.lock(Id::<Business>::from(tx.org_id()), self.expected_version).await?;
+        self.refuse_other_currency(tx).await?;
         self.set_columns(tx).await?;
         load(tx).await
     }
 }
 
 impl Update {
+    /// An amount is stored without its currency. Whoever stores one holds the organization's row until the end of the call,
+    /// so none comes in between.
+    async fn refuse_other_currency(&self, tx: &mut Tx<'_>) -> Result<()> {
+        let before = load(tx).await?.currency;
+        let changes = self.currency.as_ref().is_some_and(|new| new.as_str() != before);
+        match changes && (Services::know_a_price(tx).await? || Tickets::know_a_price(tx).await?) {
+            false => Ok(()),
+            true => Err(Error::conflict(
+                "CURRENCY_FIXED",
+                format!("Services or tickets have prices in {before}, so the currency stays."),
+                "Leave `currency` out; another currency needs an organization of its own.",
+            )),
+        }
+    }
+
     async fn set_columns(&self, tx: &mut Tx<'_>) -> Result<()> {
         let org_id = tx.org_id();
         let (prefix, reply_to) = (self.invoice_prefix.parts(), self.reply_to_email.parts());
@@ -177,7 +199,8 @@ impl Update {
                 reply_to_email = case when $11 then $12 else reply_to_email end,
                 reminder_lead_days = coalesce($13, reminder_lead_days),
                 follow_up_days = coalesce($14, follow_up_days),
-                default_ticket_minutes = coalesce($15, default_ticket_minutes)
+                default_ticket_minutes = coalesce($15, default_ticket_minutes),
+                buffer_minutes = coalesce($16, buffer_minutes)
             where org_id = $1 and id = $1
             "#,
             org_id,
@@ -194,7 +217,8 @@ impl Update {
             reply_to.1.map(EmailAddress::as_str),
             self.reminder_lead_days,
             self.follow_up_days.as_ref().map(|days| days.0.as_slice()),
-            self.default_ticket_minutes
+            self.default_ticket_minutes,
+            self.buffer_minutes
         )
         .execute(tx.db())
         .await?;

@@ -47,9 +47,9 @@ pub(crate) struct Org {
     /// ISO 3166-1 country; phone numbers without a country code are read as of there.
     country: String,
     /// Opening and closing time per weekday, mon to sun; a day that is missing is closed.
-    business_hours: BTreeMap<String, [String; 2]>,
+    pub business_hours: BTreeMap<String, [String; 2]>,
     /// Percent, as an exact decimal.
-    default_tax_rate: String,
+    pub default_tax_rate: String,
     /// What invoice numbers begin with.
     invoice_prefix: String,
     /// Days until an invoice is due.
@@ -61,7 +61,9 @@ pub(crate) struct Org {
     /// Days after asking at which an unanswered confirmation is followed up.
     follow_up_days: Vec<i32>,
     /// Length of a visit in minutes when nothing else is known.
-    default_ticket_minutes: i32,
+    pub default_ticket_minutes: i32,
+    /// Minutes that should lie between two visits of one technician.
+    pub buffer_minutes: i32,
     /// Since when every change by an agent waits for a person, UTC; absent when the business is not frozen.
     frozen_at: Option<DateTime<Utc>>,
     /// Counts the changes.
@@ -84,8 +86,8 @@ impl Data for Orgs {
             select id, name, timezone, currency, country,
                    business_hours as "business_hours: Json<BTreeMap<String, [String; 2]>>",
                    trim_scale(default_tax_rate)::text as "default_tax_rate!", invoice_prefix, payment_terms_days,
-                   reply_to_email, reminder_lead_days, follow_up_days, default_ticket_minutes, frozen_at, version,
-                   created_at
+                   reply_to_email, reminder_lead_days, follow_up_days, default_ticket_minutes, buffer_minutes, frozen_at,
+                   version, created_at
             from orgs
             where org_id = $1 and ($2::uuid[] is null or id = any($2))
             "#,
@@ -110,6 +112,7 @@ impl Data for Orgs {
                 reminder_lead_days: row.reminder_lead_days,
                 follow_up_days: row.follow_up_days,
                 default_ticket_minutes: row.default_ticket_minutes,
+                buffer_minutes: row.buffer_minutes,
                 frozen_at: row.frozen_at,
                 version: row.version,
                 created_at: row.created_at,

@@ -31,7 +31,7 @@ impl Entity for UserEntity {
 }
 
 /// The people of the business: owners, managers and technicians.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Users {
     /// Only people who can sign in (true), or only those who no longer can (false).
@@ -42,13 +42,13 @@ pub(crate) struct Users {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct User {
     /// The user.
-    id: Uuid,
+    pub id: Uuid,
     /// Their name.
-    name: String,
+    pub name: String,
     /// technician, manager or owner.
     role: String,
     /// Whether they can sign in.
-    active: bool,
+    pub active: bool,
     /// Where they get mail; told to people, not to agents.
     email: Option<String>,
     /// Counts the changes.

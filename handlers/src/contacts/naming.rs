@@ -1,0 +1,82 @@
+//! What other domains ask of contacts they refer to: what they are called, and which records are one customer by now.
+
+use std::collections::HashMap;
+
+use capabilities::{Error, Id, Result, Tx};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::Contact;
+
+/// What a contact is called, and where it went.
+#[derive(Debug, Clone)]
+pub(crate) struct Named {
+    pub display_name: String,
+    /// The contact it was merged into.
+    pub merged_into: Option<Uuid>,
+}
+
+impl Contact {
+    /// What these contacts are called. Of those that were merged, also the contact that stays.
+    pub async fn names(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<HashMap<Uuid, Named>> {
+        let org_id = tx.org_id();
+        let rows = sqlx::query!(
+            r#"
+            select gone.id, kept.display_name as "display_name!", gone.merged_into
+            from contacts gone
+            join contacts kept on kept.org_id = $1 and kept.id = coalesce(gone.merged_into, gone.id)
+            where gone.org_id = $1 and gone.id = any($2)
+            "#,
+            org_id,
+            ids
+        )
+        .fetch_all(tx.db())
+        .await?;
+        let named = rows
+            .into_iter()
+            .map(|row| (row.id, Named { display_name: row.display_name, merged_into: row.merged_into }));
+        Ok(named.collect())
+    }
+
+    /// These contacts and those that were merged into them: what is closed stays with the record it was made for.
+    pub async fn with_merged(ids: Vec<Uuid>, tx: &mut Tx<'_>) -> Result<Vec<Uuid>> {
+        let org_id = tx.org_id();
+        let merged =
+            sqlx::query_scalar!("select id from contacts where org_id = $1 and merged_into = any($2)", org_id, &ids)
+                .fetch_all(tx.db())
+                .await?;
+        Ok(ids.into_iter().chain(merged).collect())
+    }
+
+    /// Locks a contact that something new is made for, and tells what it is called. One that was merged is refused; one that
+    /// is archived is warned of.
+    pub async fn lock_for_work(id: Id<Self>, tx: &mut Tx<'_>) -> Result<String> {
+        tx.lock(id, None).await?;
+        let org_id = tx.org_id();
+        let contact = sqlx::query!(
+            r#"
+            select gone.display_name as "display_name!", gone.archived_at, kept.id as "kept_id?",
+                   kept.display_name as kept_name
+            from contacts gone
+            left join contacts kept on kept.org_id = $1 and kept.id = gone.merged_into
+            where gone.org_id = $1 and gone.id = $2
+            "#,
+            org_id,
+            id.uuid()
+        )
+        .fetch_one(tx.db())
+        .await?;
+        if let (Some(kept), Some(name)) = (contact.kept_id, contact.kept_name) {
+            return Err(Error::conflict(
+                "CONTACT_MERGED",
+                format!("{} was merged into {name} ({kept}).", contact.display_name),
+                "Take that contact instead.",
+            ));
+        }
+        if contact.archived_at.is_some() {
+            let message = format!("{} is archived: contact.restore brings it back to the lists.", contact.display_name);
+            tx.warn("archived", message, Some(json!({"id": id, "display_name": contact.display_name})));
+        }
+        Ok(contact.display_name)
+    }
+}
