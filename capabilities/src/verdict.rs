@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::action::Effect;
 use crate::call::own_class;
 use crate::error::{Error, Result};
-use crate::gate::{Gate, Reason};
+use crate::gate::{Gate, Judgement, Reason};
 use crate::jobs::first_moment;
 use crate::registry::ActionEntry;
 use crate::tx::Tx;
@@ -86,7 +86,7 @@ pub(crate) async fn judge(tx: &mut Tx<'_>, action: &ActionEntry, items: i32) -> 
     if facts.disabled {
         return Err(Error::Unauthenticated(format!("The agent {} is disabled.", tx.caller().name())));
     }
-    Ok(weigh(&facts, action, judgement.gate, judgement.reasons, items.into()))
+    Ok(weigh(&facts, action, judgement, items.into()))
 }
 
 async fn facts(tx: &mut Tx<'_>, action: &ActionEntry) -> Result<Facts> {
@@ -108,7 +108,8 @@ fn day_began(now: DateTime<Utc>, timezone: Tz) -> DateTime<Utc> {
     first_moment(now.with_timezone(&timezone).date_naive().and_time(NaiveTime::MIN), timezone)
 }
 
-fn weigh(facts: &Facts, action: &ActionEntry, declared: Gate, mut reasons: Vec<Reason>, items: i64) -> Verdict {
+fn weigh(facts: &Facts, action: &ActionEntry, judgement: Judgement, items: i64) -> Verdict {
+    let Judgement { gate: declared, mut reasons, steps, .. } = judgement;
     let mut judged = declared;
     let mut raise = |reasons: &mut Vec<Reason>, code: &str, message: String| {
         judged = Gate::RequiresAuthorization;
@@ -123,7 +124,8 @@ fn weigh(facts: &Facts, action: &ActionEntry, declared: Gate, mut reasons: Vec<R
     let rule = facts.rules.iter().find(|rule| !action.each_time && rule.covers(&reasons, items));
     let rule = rule.filter(|_| judged > Gate::Unrestricted);
     let mut class = if rule.is_some() { Gate::Unrestricted } else { judged };
-    if let Some(stricter) = own_class(&facts.overrides, action.name).filter(|own| *own > class) {
+    let own = steps.iter().filter_map(|step| own_class(&facts.overrides, step)).max();
+    if let Some(stricter) = own.filter(|own| *own > class) {
         class = stricter;
         reasons.push(Reason { code: "override".into(), message: "this agent has stricter limits than others".into() });
     }
