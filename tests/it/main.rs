@@ -10,6 +10,8 @@ mod administration;
 #[cfg(test)]
 mod agents;
 #[cfg(test)]
+mod availability;
+#[cfg(test)]
 mod backup;
 #[cfg(test)]
 mod calls;
