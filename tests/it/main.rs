@@ -77,3 +77,5 @@ mod watching;
 mod work;
 #[cfg(test)]
 mod workers;
+#[cfg(test)]
+mod workflows;

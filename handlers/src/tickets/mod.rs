@@ -22,7 +22,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub(crate) use availability::Availability;
 pub(crate) use listing::Tickets;
+pub(crate) use moving::Reschedule;
+pub(crate) use scheduling::Schedule;
 
 pub fn domain() -> Domain {
     Domain::new("ticket", "Visits to customers: scheduled work, who does it, what is done and when it was")
