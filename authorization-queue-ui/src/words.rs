@@ -219,6 +219,9 @@ pub(crate) fn is_table_of(data_type: &str, table: &str) -> bool {
 
 /// An action as what somebody may do: `contact.archive` is "archive contacts".
 pub(crate) fn doing(registry: &Registry, action: &str) -> String {
+    if let Some(tool) = registry.action(action).ok().and_then(|known| known.tool) {
+        return lowered(tool.title);
+    }
     let (domain, verb) = action.split_once('.').unwrap_or((action, ""));
     let known = registry.data_types().find(|entry| entry.one == domain);
     let many = known.map_or_else(|| kind(registry, domain).0, |entry| entry.name.replace('_', " "));

@@ -5,6 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::action::Action;
 use crate::call::{Caller, Who};
 use crate::error::{Error, Result};
 
@@ -119,25 +120,23 @@ pub(crate) struct Judgement {
     /// The people who may do every step of it.
     pub who: Who,
     pub reasons: Vec<Reason>,
+    /// The actions it is made of, itself among them: what an agent has stricter limits for holds for a step too.
+    pub steps: Vec<&'static str>,
 }
 
 impl Judgement {
     pub fn mild() -> Self {
-        Self { gate: Gate::Unrestricted, who: Who::EVERYONE, reasons: Vec::new() }
+        Self { gate: Gate::Unrestricted, who: Who::EVERYONE, reasons: Vec::new(), steps: Vec::new() }
     }
 
     /// Judges one step by its declared class, its input and what its review found.
-    pub fn add<A>(
-        &mut self,
-        class: Gate,
-        who: Who,
-        escalations: &[Escalation<A>],
-        input_holds: &[bool],
-        found: &Reasons,
-    ) {
-        self.gate = self.gate.max(class);
-        self.who = self.who.max(who);
-        for (escalation, holds_by_input) in escalations.iter().zip(input_holds) {
+    pub fn add<A: Action>(&mut self, input_holds: &[bool], found: &Reasons) {
+        self.gate = self.gate.max(A::GATE);
+        self.who = self.who.max(A::WHO);
+        if !self.steps.contains(&A::NAME) {
+            self.steps.push(A::NAME);
+        }
+        for (escalation, holds_by_input) in A::ESCALATIONS.iter().zip(input_holds) {
             let holds = *holds_by_input || found.0.contains(&escalation.code);
             let known = self.reasons.iter().any(|reason| reason.code == escalation.code);
             if holds && !known {

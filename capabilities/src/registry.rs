@@ -59,6 +59,8 @@ pub struct ActionEntry {
     pub escalations: Vec<(&'static str, Gate, &'static str)>,
     /// A complete, valid input.
     pub example: Value,
+    /// The tool of its own that agents get for it.
+    pub tool: Option<ToolNames>,
     pub(crate) input: std::result::Result<Checker, String>,
     pub(crate) output: Value,
     pub(crate) parse: fn(&Checker, Value) -> Result<()>,
@@ -200,11 +202,22 @@ impl Domain {
             who: A::WHO,
             escalations: A::ESCALATIONS.iter().map(crate::gate::Escalation::facts).collect(),
             example: A::example(),
+            tool: None,
             output: schema::of_output::<A::Output>(),
             input: Checker::new(schema),
             parse: |checker, value| checker.parse::<A>(value).map(drop),
             run: |value, tx| Box::pin(run::<A>(value, tx)),
         });
+        self
+    }
+
+    /// Adds an action that agents also get as a tool of its own, because it is a common job in one go.
+    #[must_use]
+    pub fn action_tool<A: Action>(mut self, name: &'static str, title: &'static str) -> Self {
+        self = self.action::<A>();
+        if let Some(entry) = self.actions.last_mut() {
+            entry.tool = Some(ToolNames { name, title });
+        }
         self
     }
 

@@ -67,6 +67,17 @@ pub struct ActionRequest {
 }
 
 impl ActionRequest {
+    /// What the own tool of an action sends: the action's input, and beside it how to carry it out.
+    #[must_use]
+    pub fn of_tool(action: &str, mut arguments: Map<String, Value>) -> Self {
+        let (domain, verb) = action.split_once('.').unwrap_or((action, ""));
+        let mut text = |name| arguments.remove(name).and_then(|value| value.as_str().map(str::to_string));
+        let (reasoning, idempotency_key) = (text("reasoning"), text("idempotency_key"));
+        let dry_run = arguments.remove("dry_run").and_then(|value| value.as_bool()).unwrap_or_default();
+        let (domain, action) = (domain.to_string(), verb.to_string());
+        Self { domain, action, data: Some(arguments), items: None, reasoning, idempotency_key, dry_run }
+    }
+
     /// The call it asks for.
     pub fn into_call(self, source: Source) -> Result<Call> {
         let input = match (self.data, self.items) {

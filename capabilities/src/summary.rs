@@ -25,7 +25,11 @@ pub(crate) async fn of_call(tx: &mut Tx<'_>, action: &ActionEntry, inputs: &[Val
     let (domain, verb) = action.name.split_once('.').unwrap_or((action.name, ""));
     let registry = &tx.office().registry;
     let words = match inputs.len() {
-        1 => objects(tx, action, &inputs[0]).await?.unwrap_or_else(|| singular(registry, domain)),
+        1 => match (objects(tx, action, &inputs[0]).await?, action.tool) {
+            (Some(objects), _) => objects,
+            (None, Some(tool)) => return Ok(tool.title.to_string()),
+            (None, None) => singular(registry, domain),
+        },
         many => format!("{many} {}", plural(registry, domain)),
     };
     let joint = if verb.contains('_') { " of" } else { "" };

@@ -205,7 +205,7 @@ impl<'a> Tx<'a> {
         gate::permit(self.caller(), A::NAME, A::GATE, A::WHO)?;
         let holds = by_input(A::ESCALATIONS, &action);
         let found = action.review(self).await?;
-        self.running.judgement.add(A::GATE, A::WHO, A::ESCALATIONS, &holds, &found);
+        self.running.judgement.add::<A>(&holds, &found);
         action.run(self).await
     }
 

@@ -86,6 +86,8 @@ impl Rule {
 /// before.
 pub(crate) struct Case<'c> {
     action: &'c ActionEntry,
+    /// The actions it is made of, as far as they are known.
+    steps: Vec<&'static str>,
     judged: Gate,
     reasons: Vec<Reason>,
     items: i64,
@@ -105,16 +107,17 @@ impl<'c> Case<'c> {
     ) -> Self {
         let by_now = reasons.into_iter().filter(|reason| reason.code != OVERRIDE);
         let (above, reasons) = by_now.partition(|reason| ABOVE_RULES.contains(&reason.code.as_str()));
-        Self { action, judged, reasons, items, overrides, above }
+        Self { action, steps: vec![action.name], judged, reasons, items, overrides, above }
     }
 
     /// What holds for it in the end.
     pub fn settle(self, rules: &[Rule]) -> Verdict {
-        let Self { action, judged, mut reasons, items, overrides, above } = self;
+        let Self { action, steps, judged, mut reasons, items, overrides, above } = self;
         let rule = rules.iter().find(|rule| !action.each_time && rule.covers(&reasons, items));
         let rule = rule.filter(|_| judged > Gate::Unrestricted);
         let mut class = if rule.is_some() { Gate::Unrestricted } else { judged };
-        if let Some(stricter) = own_class(overrides, action.name).filter(|own| *own > class) {
+        let own = steps.iter().filter_map(|step| own_class(overrides, step)).max();
+        if let Some(stricter) = own.filter(|own| *own > class) {
             class = stricter;
             reasons
                 .push(Reason { code: OVERRIDE.into(), message: "this agent has stricter limits than others".into() });
@@ -174,7 +177,7 @@ fn weigh(
     items: i64,
     over_budget: Option<String>,
 ) -> Verdict {
-    let Judgement { gate: declared, mut reasons, .. } = judgement;
+    let Judgement { gate: declared, mut reasons, steps, .. } = judgement;
     let mut judged = declared;
     let mut raise = |reasons: &mut Vec<Reason>, code: &str, message: String| {
         judged = Gate::RequiresAuthorization;
@@ -191,7 +194,7 @@ fn weigh(
         above.push(Reason { code: FROZEN.into(), message: "agents are frozen at the moment".into() });
     }
     above.extend(over_budget.map(|message| Reason { code: OVER_BUDGET.into(), message }));
-    Case { action, judged, reasons, items, overrides: &facts.overrides, above }.settle(&facts.rules)
+    Case { action, steps, judged, reasons, items, overrides: &facts.overrides, above }.settle(&facts.rules)
 }
 
 /// Whether an agent does too much of one thing within a short time.

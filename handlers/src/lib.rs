@@ -12,6 +12,7 @@ mod rules;
 mod services;
 mod tickets;
 mod users;
+mod workflows;
 
 use capabilities::Domain;
 
@@ -24,6 +25,7 @@ pub fn domains() -> Vec<Domain> {
         contacts::addresses::domain(),
         services::domain(),
         tickets::domain(),
+        workflows::domain(),
         notes::domain(),
         authorizations::domain(),
         rules::domain(),

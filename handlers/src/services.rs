@@ -172,7 +172,7 @@ pub(crate) struct ServiceRow {
     /// What it is called.
     pub name: String,
     /// Short and unique, for lists and imports.
-    code: String,
+    pub code: String,
     /// work or product.
     kind: String,
     /// More about it.

@@ -145,12 +145,30 @@ impl OfficeServer {
                 Ok(waiting::decision(&self.office, caller, (id, seconds), &self.stop, cx).await)
             }
             Asked::Action(request) => Ok(self.office.call(caller, request.into_call(self.source(cx))?).await),
+            Asked::OwnAction(request) => {
+                Ok(by_arguments(self.office.call(caller, request.into_call(self.source(cx))?).await))
+            }
         }
     }
 
     async fn read(&self, caller: &Caller, selection: Selection) -> Answer {
         self.office.read(caller, Read { selection, room: Some(ROOM), door: self.door() }).await
     }
+}
+
+/// The arguments of an action's own tool are its input, so what is wrong with them stands there and not in `data`.
+fn by_arguments(mut answer: Answer) -> Answer {
+    let Some(error) = &mut answer.error else { return answer };
+    if let Some(message) = error["message"].as_str() {
+        error["message"] = message.replacen(" /data/", " /", 1).into();
+    }
+    for problem in error["problems"].as_array_mut().into_iter().flatten() {
+        let pointer = problem["pointer"].as_str().and_then(|pointer| pointer.strip_prefix("/data"));
+        if let Some(pointer) = pointer.map(str::to_string) {
+            problem["pointer"] = pointer.into();
+        }
+    }
+    answer
 }
 
 impl ServerHandler for OfficeServer {

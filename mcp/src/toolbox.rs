@@ -1,8 +1,10 @@
-//! The tools: three generic ones and those that capabilities ask for, with their schemas compiled once.
+//! The tools: four generic ones and those that capabilities ask for, with their schemas compiled once.
 
 use std::sync::Arc;
 
-use capabilities::{ActionRequest, DataEntry, Error, Form, QueryRequest, Registry, Selection, ToolNames};
+use capabilities::{
+    ActionEntry, ActionRequest, DataEntry, Effect, Error, Form, QueryRequest, Registry, Selection, ToolNames,
+};
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -34,10 +36,18 @@ pub(crate) struct CheckRequest {
 
 /// What a tool call asks for.
 pub(crate) enum Asked {
-    Capabilities { domain: Option<String>, action: Option<String> },
+    Capabilities {
+        domain: Option<String>,
+        action: Option<String>,
+    },
     Query(Selection),
     Action(ActionRequest),
-    Decision { id: Uuid, seconds: u64 },
+    /// By its own tool, whose arguments are its input.
+    OwnAction(ActionRequest),
+    Decision {
+        id: Uuid,
+        seconds: u64,
+    },
 }
 
 /// How the arguments of a tool are read.
@@ -47,6 +57,7 @@ pub(crate) enum ToolForm {
     Action(Form<ActionRequest>),
     Check(Form<CheckRequest>),
     Reads { data_type: &'static str, form: Form<Map<String, Value>> },
+    Acts { action: &'static str, form: Form<Map<String, Value>> },
 }
 
 impl ToolForm {
@@ -55,13 +66,22 @@ impl ToolForm {
         match self {
             Self::Capabilities(_) => json!({"type": "object", "description": "What you may do and read."}),
             Self::Query(_) => json!({"description": "The rows, or with `id` the record."}),
-            Self::Action(_) => {
+            Self::Action(_) | Self::Acts { .. } => {
                 json!({"description": "What the action answers with, the preview of a dry run, or what waits for a person."})
             }
             Self::Check(_) => {
                 json!({"type": "object", "description": "The request: its status, the note, the result."})
             }
             Self::Reads { .. } => json!({"type": "array", "items": {"type": "object"}, "description": "The rows."}),
+        }
+    }
+
+    /// The schema of its answers. The generic tools tell the whole envelope, which costs as much as a tool; the others have
+    /// the same one.
+    fn answer(&self) -> JsonObject {
+        match self {
+            Self::Reads { .. } | Self::Acts { .. } => short_envelope(&self.data()),
+            _ => envelope(&self.data()),
         }
     }
 
@@ -78,6 +98,9 @@ impl ToolForm {
             }),
             Self::Reads { data_type, form } => {
                 form.parse(arguments).map(|filters| Asked::Query(own_tool_query(data_type, filters)))
+            }
+            Self::Acts { action, form } => {
+                form.parse(arguments).map(|input| Asked::OwnAction(ActionRequest::of_tool(action, input)))
             }
         }
     }
@@ -102,6 +125,11 @@ impl Toolbox {
         for entry in registry.data_types() {
             if let Some(names) = entry.tool {
                 toolbox.add_reading(entry, names)?;
+            }
+        }
+        for entry in registry.actions() {
+            if let Some(names) = entry.tool {
+                toolbox.add_acting(entry, names)?;
             }
         }
         Ok(toolbox)
@@ -168,11 +196,27 @@ impl Toolbox {
         Ok(())
     }
 
+    fn add_acting(&mut self, entry: &ActionEntry, names: ToolNames) -> Result<(), String> {
+        let mut schema = entry.input_schema();
+        let beside = json!({
+            "reasoning": {"type": "string", "description": "Why this is right, for the record."},
+            "idempotency_key": {"type": "string", "maxLength": 200,
+                "description": "A new random text per intended change; a repeat with it changes nothing."},
+            "dry_run": {"type": "boolean", "description": "Show what would change, and change nothing."},
+        });
+        if let (Some(members), Value::Object(beside)) = (schema["properties"].as_object_mut(), beside) {
+            members.extend(beside);
+        }
+        let form = Form::of(schema.clone())?;
+        self.add(names, &entry.description, schema, acting(entry.effect), ToolForm::Acts { action: entry.name, form });
+        Ok(())
+    }
+
     fn add(&mut self, names: ToolNames, about: &str, input: Value, mut hints: ToolAnnotations, form: ToolForm) {
         hints.title = Some(names.title.into());
         let tool = Tool::new(names.name, about.to_string(), Arc::new(without_description(input)))
             .with_title(names.title)
-            .with_raw_output_schema(Arc::new(envelope(&form.data())))
+            .with_raw_output_schema(Arc::new(form.answer()))
             .with_annotations(hints);
         self.tools.push(tool);
         self.forms.push(form);
@@ -183,10 +227,37 @@ fn reading() -> ToolAnnotations {
     ToolAnnotations::new().read_only(true).destructive(false).idempotent(true).open_world(false)
 }
 
+/// Whatever it changes may have mails sent, so the world is open to it.
+fn acting(effect: Effect) -> ToolAnnotations {
+    ToolAnnotations::new()
+        .read_only(false)
+        .destructive(effect == Effect::Destroys)
+        .idempotent(effect != Effect::Adds)
+        .open_world(true)
+}
+
 fn without_description(schema: Value) -> JsonObject {
     let Value::Object(mut members) = schema else { return JsonObject::new() };
     members.remove("description");
     members
+}
+
+/// The envelope of `crm_action`, in short.
+fn short_envelope(data: &Value) -> JsonObject {
+    let schema = json!({
+        "type": "object",
+        "required": ["success", "meta"],
+        "properties": {
+            "success": {"type": "boolean", "description": "Whether it was done. Only true means done."},
+            "data": data,
+            "error": {"type": "object", "description": "As in crm_action."},
+            "meta": {"type": "object", "description": "As in crm_action."}
+        }
+    });
+    match schema {
+        Value::Object(members) => members,
+        _ => JsonObject::new(),
+    }
 }
 
 /// Every tool answers with the same envelope. Its root is an object, which older clients insist on.

@@ -12,6 +12,8 @@ mod agents;
 #[cfg(test)]
 mod alerts_pages;
 #[cfg(test)]
+mod availability;
+#[cfg(test)]
 mod backup;
 #[cfg(test)]
 mod browser;
@@ -107,3 +109,5 @@ mod watching;
 mod work;
 #[cfg(test)]
 mod workers;
+#[cfg(test)]
+mod workflows;

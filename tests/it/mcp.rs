@@ -148,7 +148,7 @@ async fn an_older_client_shakes_hands_and_works_in_a_session() {
         let ready = client.post(json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
         assert_eq!(ready.status, 202);
         let tools = client.ask("tools/list", json!({})).await;
-        assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 5);
+        assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 7);
         let made = client.call("crm_action", create("Jane", json!({}))).await;
         let id = made["data"]["id"].as_str().unwrap();
         let read = client.call("crm_query", json!({"type": "contacts", "id": id})).await;
@@ -227,7 +227,9 @@ async fn the_tools_are_one_page_small_and_made_for_every_client() {
     assert!(listed.to_string().len() / 4 <= 6_000, "{} bytes", listed.to_string().len());
     let tools = listed["tools"].as_array().unwrap();
     let names: Vec<&str> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["crm_capabilities", "crm_query", "crm_action", "check_authorization", "find_customer"]);
+    let generic = ["crm_capabilities", "crm_query", "crm_action", "check_authorization"];
+    let of_their_own = ["find_customer", "schedule_appointment", "handle_reschedule_request"];
+    assert_eq!(names, [&generic[..], &of_their_own].concat());
     for tool in tools {
         let name = tool["name"].as_str().unwrap();
         assert_eq!(tool["inputSchema"]["type"], "object", "{name}");
@@ -235,7 +237,11 @@ async fn the_tools_are_one_page_small_and_made_for_every_client() {
         assert!(tool["title"].is_string() && tool["annotations"]["title"].is_string(), "{name}");
         let hints = ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"];
         let hints = hints.map(|hint| tool["annotations"][hint].as_bool().unwrap());
-        let honest = if name == "crm_action" { [false, true, false, true] } else { [true, false, true, false] };
+        let honest = match name {
+            "crm_action" => [false, true, false, true],
+            "schedule_appointment" | "handle_reschedule_request" => [false, false, false, true],
+            _ => [true, false, true, false],
+        };
         assert_eq!(hints, honest, "{name}");
     }
     let older = Client::legacy(&web, LEGACY[0]).await.ask("tools/list", json!({})).await;

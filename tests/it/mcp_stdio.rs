@@ -187,7 +187,7 @@ fn clients_of_both_eras_are_served_and_only_the_protocol_is_on_standard_output()
         assert_eq!(hands["result"]["serverInfo"]["name"], "frontdesk");
         client.tell(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
         let tools = client.ask(&json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list"}));
-        assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 5);
+        assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 7);
         let params = json!({"name": "crm_query", "arguments": {"type": "org"}});
         let org = client.ask(&json!({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": params}));
         assert!(envelope_of(&org)["data"][0]["name"].is_string());
@@ -198,7 +198,7 @@ fn clients_of_both_eras_are_served_and_only_the_protocol_is_on_standard_output()
     let found = client.ask(&json!({"jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": params}));
     assert!(found["result"]["supportedVersions"].as_array().unwrap().contains(&json!(MODERN)), "{found:#}");
     let tools = client.ask(&json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list", "params": params}));
-    assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 5);
+    assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 7);
     assert!(client.call("crm_query", &json!({"type": "org"}))["data"][0]["name"].is_string());
     client.leave();
 }

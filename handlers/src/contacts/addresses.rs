@@ -50,7 +50,7 @@ pub(crate) struct AddressRow {
     /// State or province, as it is written on letters: "AL".
     region: Option<String>,
     /// ZIP or postal code.
-    postal_code: Option<String>,
+    pub postal_code: Option<String>,
     /// ISO 3166-1 country.
     country: String,
     /// How to get in: gate code, key, dog.
@@ -229,6 +229,26 @@ pub(crate) struct NewAddress {
     /// Make it the contact's primary address. The first one is, unless another says so.
     #[serde(default)]
     pub is_primary: bool,
+}
+
+impl NewAddress {
+    /// An address of which no more than this is known.
+    pub fn at(street: Name, city: Name, postal_code: Option<Text<20>>) -> Self {
+        Self {
+            label: None,
+            street,
+            street2: None,
+            city,
+            region: None,
+            postal_code,
+            country: None,
+            access_notes: None,
+            latitude: None,
+            longitude: None,
+            timezone: None,
+            is_primary: true,
+        }
+    }
 }
 
 /// Add a service location to a contact.

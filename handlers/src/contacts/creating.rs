@@ -1,6 +1,6 @@
 //! Making contacts, with what is known of them at the first call.
 
-use capabilities::{Action, Effect, FreeText, Gate, Name, Result, Text, Tx, Who};
+use capabilities::{Action, Effect, EmailAddress, FreeText, Gate, Name, PhoneNumber, Result, Text, Tx, Who};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -47,6 +47,34 @@ pub(crate) struct Create {
     #[serde(default)]
     #[schemars(length(max = 20))]
     pub notes: Vec<FreeText>,
+}
+
+impl Create {
+    /// A person of whom no more than this is known; the last word of several is the family name. An address is its street,
+    /// city and postal code.
+    pub fn person(
+        name: &Name,
+        phone: Option<PhoneNumber>,
+        email: Option<EmailAddress>,
+        address: Option<(Name, Name, Option<Text<20>>)>,
+    ) -> Self {
+        let (given, family) = name.as_str().rsplit_once(' ').unwrap_or((name.as_str(), ""));
+        Self {
+            kind: Kind::Person,
+            given_name: given.parse().ok(),
+            family_name: family.parse().ok(),
+            organization_name: None,
+            emails: email.into_iter().map(NewEmail::only).collect(),
+            phones: phone.into_iter().map(NewPhone::only).collect(),
+            addresses: address
+                .map(|(street, city, code)| addresses::NewAddress::at(street, city, code))
+                .into_iter()
+                .collect(),
+            preferred_time: None,
+            tags: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
 }
 
 impl Action for Create {

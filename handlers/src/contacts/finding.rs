@@ -159,33 +159,48 @@ pub(crate) struct CustomerMatches {
 }
 
 /// Why a customer was found.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Match {
     /// The word searched for.
-    word: String,
+    pub word: String,
     /// The closest word of the customer.
-    found: String,
+    pub found: String,
     /// Where that stands: name, email_or_phone, address, or tags_or_notes.
-    r#in: String,
+    pub r#in: String,
 }
 
 /// A customer that matches.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct CustomerMatch {
     /// The contact.
-    id: Uuid,
+    pub id: Uuid,
     /// The name to show.
-    display_name: String,
+    pub display_name: String,
     /// E-mail addresses, the primary one first.
-    emails: Vec<String>,
+    pub emails: Vec<String>,
     /// Phone numbers, the primary one first.
-    phones: Vec<String>,
+    pub phones: Vec<String>,
     /// Addresses on one line each.
-    addresses: Vec<String>,
+    pub addresses: Vec<String>,
     /// Since when the contact is archived, UTC.
     archived_at: Option<DateTime<Utc>>,
     /// Why it matched.
-    matched: Vec<Match>,
+    pub matched: Vec<Match>,
+}
+
+impl CustomerMatch {
+    /// Whether all that was searched for stands in this part of the customer letter by letter: whole words, and numbers
+    /// also in part. What is only similar is no such match.
+    pub fn is_certain(&self, part: &str) -> bool {
+        let certain = |one: &Match| {
+            let number = one.word.chars().all(|c| c.is_ascii_digit()) && one.found.contains(&one.word);
+            // Letters with marks are kept without them.
+            let mut letters = one.word.chars().zip(one.found.chars());
+            let same = letters.all(|(word, found)| !word.is_ascii() || word.to_ascii_lowercase() == found);
+            number || same && one.word.chars().count() == one.found.chars().count()
+        };
+        self.matched.iter().all(|one| one.r#in == part && certain(one))
+    }
 }
 
 impl Data for CustomerMatches {

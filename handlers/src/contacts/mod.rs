@@ -20,6 +20,9 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
 
+pub(crate) use creating::Create;
+pub(crate) use finding::CustomerMatches;
+
 pub fn domain() -> Domain {
     Domain::new("contact", "People and organizations that receive services")
         .data::<listing::Contacts>()

@@ -1,4 +1,5 @@
-//! What other domains ask of contacts they refer to: what they are called, and which records are one customer by now.
+//! What other domains ask of contacts they refer to: what they are called, which records are one customer by now, and which
+//! addresses are near each other.
 
 use std::collections::HashMap;
 
@@ -7,6 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::Contact;
+use super::addresses::Addresses;
 
 /// What a contact is called, and where it went.
 #[derive(Debug, Clone)]
@@ -78,5 +80,26 @@ impl Contact {
             tx.warn("archived", message, Some(json!({"id": id, "display_name": contact.display_name})));
         }
         Ok(contact.display_name)
+    }
+}
+
+impl Addresses {
+    /// Which of these addresses are in the area of a postal code, and their own codes: the first three characters tell the
+    /// area.
+    pub async fn in_area(postal_code: &str, ids: &[Uuid], tx: &mut Tx<'_>) -> Result<HashMap<Uuid, String>> {
+        let org_id = tx.org_id();
+        let found = sqlx::query!(
+            r#"
+            select id, postal_code as "postal_code!"
+            from addresses
+            where org_id = $1 and id = any($2) and upper(left(postal_code, 3)) = upper(left($3, 3))
+            "#,
+            org_id,
+            ids,
+            postal_code
+        )
+        .fetch_all(tx.db())
+        .await?;
+        Ok(found.into_iter().map(|row| (row.id, row.postal_code)).collect())
     }
 }

@@ -50,6 +50,13 @@ pub(crate) struct NewEmail {
     pub is_primary: bool,
 }
 
+impl NewEmail {
+    /// The only one that is known.
+    pub fn only(email: EmailAddress) -> Self {
+        Self { email, kind: None, is_primary: false }
+    }
+}
+
 /// A phone number to keep.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -62,6 +69,13 @@ pub(crate) struct NewPhone {
     /// Use it when none is named. The first one is, unless another says so.
     #[serde(default)]
     pub is_primary: bool,
+}
+
+impl NewPhone {
+    /// The only one that is known.
+    pub fn only(phone: PhoneNumber) -> Self {
+        Self { phone, kind: None, is_primary: false }
+    }
 }
 
 /// An e-mail address of a contact.

@@ -199,6 +199,11 @@ pub(super) async fn captured(
 }
 
 impl NewLineItem {
+    /// A service as the catalog has it.
+    pub fn of(service_id: Id<Service>, quantity: Option<Quantity>) -> Self {
+        Self { service_id, description: None, quantity, unit_price: None, duration_minutes: None }
+    }
+
     async fn line(self, service: &Offered, place: &str, tx: &mut Tx<'_>) -> Result<Line> {
         if !service.active {
             return Err(Error::conflict(

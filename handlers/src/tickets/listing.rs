@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use capabilities::{Data, DayOrTime, Id, Ids, Key, Keyed, Listing, Name, Parent, Query, Result, Tx, Who, said};
+use capabilities::{Data, DayOrTime, Id, Ids, Key, Keyed, Listing, Name, Parent, Query, Result, Tx, When, Who, said};
 use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -46,6 +46,16 @@ struct Narrowing {
 }
 
 impl Tickets {
+    /// The visits of a customer that are still to take place.
+    pub fn to_come(contact: Id<Contact>, now: DateTime<Utc>) -> Self {
+        Self {
+            from: Some(DayOrTime::Time(When::Exact(now))),
+            status: Some(Status::Scheduled),
+            contact_id: Some(Ids(vec![contact])),
+            ..Self::default()
+        }
+    }
+
     /// Whether any ticket has a price, which fixes the business's currency.
     pub async fn know_a_price(tx: &mut Tx<'_>) -> Result<bool> {
         let org_id = tx.org_id();

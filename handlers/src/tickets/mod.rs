@@ -2,16 +2,19 @@
 //! items, who does it its technicians, and when they did it its clock. Once closed nothing of it changes, which the database
 //! sees to.
 
+mod availability;
 mod calendar;
 mod changing;
 mod clock;
 mod crew;
+mod current;
 mod lines;
 mod listing;
 mod locking;
 mod moving;
 mod pricing;
 mod scheduling;
+mod slots;
 
 use capabilities::{Domain, Entity, Money, Tx, Tz};
 use chrono::{DateTime, Utc};
@@ -19,7 +22,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub(crate) use availability::Availability;
 pub(crate) use listing::Tickets;
+pub(crate) use moving::Reschedule;
+pub(crate) use scheduling::Schedule;
 
 pub fn domain() -> Domain {
     Domain::new("ticket", "Visits to customers: scheduled work, who does it, what is done and when it was")
@@ -27,6 +33,8 @@ pub fn domain() -> Domain {
         .data::<lines::LineItems>()
         .data::<crew::TicketTechnicians>()
         .data::<clock::ClockSpans>()
+        .data::<availability::Availability>()
+        .data::<current::CurrentTicket>()
         .action::<scheduling::Schedule>()
         .action::<changing::Update>()
         .action::<moving::Reschedule>()
@@ -112,7 +120,7 @@ impl Confirmation {
 }
 
 /// A ticket.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct TicketRow {
     /// The ticket.
     pub id: Uuid,

@@ -66,6 +66,11 @@ impl Action for Reschedule {
 }
 
 impl Reschedule {
+    /// Moves a ticket, which takes as long as before.
+    pub fn to(ticket_id: Id<Ticket>, starts_at: When) -> Self {
+        Self { ticket_id, expected_version: None, starts_at, ends_at: None, allow_overlap: false, backdated: false }
+    }
+
     fn visit(&self, ticket: &Locked, tx: &Tx<'_>) -> Result<Visit> {
         let zone = zone_of(ticket.timezone.as_deref(), tx);
         let starts_at = self.starts_at.at(zone, "/starts_at")?;

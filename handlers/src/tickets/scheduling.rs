@@ -1,6 +1,6 @@
 //! Making a ticket: for whom, where, when, by whom and what.
 
-use capabilities::{Action, Effect, Error, FreeText, Gate, Id, Name, Result, Tx, Tz, When, Who};
+use capabilities::{Action, Effect, Error, FreeText, Gate, Id, Name, Quantity, Result, Tx, Tz, When, Who};
 use chrono::TimeDelta;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,6 +15,7 @@ use super::{Ticket, TicketRow, zone_of};
 use crate::contacts::Contact;
 use crate::contacts::addresses::{Address, Addresses};
 use crate::orgs::{Business, Orgs};
+use crate::services::Service;
 use crate::users::UserEntity;
 
 /// Schedule a visit to a customer: a ticket with what is to be done, by whom and when.
@@ -101,6 +102,29 @@ impl Action for Schedule {
 }
 
 impl Schedule {
+    /// A visit of which no more is known than this: for whom, when, and one service with how much of it.
+    pub fn of(
+        contact_id: Id<Contact>,
+        starts_at: When,
+        ends_at: When,
+        service: Option<(Id<Service>, Option<Quantity>)>,
+    ) -> Self {
+        Self {
+            contact_id,
+            address_id: None,
+            bill_to_contact_id: None,
+            starts_at,
+            ends_at: Some(ends_at),
+            title: None,
+            line_items: service.into_iter().map(|(service, quantity)| NewLineItem::of(service, quantity)).collect(),
+            technician_ids: Vec::new(),
+            is_price_estimated: false,
+            notes: Vec::new(),
+            allow_overlap: false,
+            backdated: false,
+        }
+    }
+
     async fn visit(&self, place: &Place, lines: &[Line], tx: &mut Tx<'_>) -> Result<Visit> {
         let starts_at = self.starts_at.at(place.zone(tx), "/starts_at")?;
         let ends_at = match self.ends_at {

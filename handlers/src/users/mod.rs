@@ -38,6 +38,16 @@ pub(crate) struct Users {
     active: Option<bool>,
 }
 
+impl Users {
+    /// Those who go to customers: the technicians, or where there are none everybody who works here.
+    pub async fn who_visit(tx: &mut Tx<'_>) -> Result<Vec<User>> {
+        let query = Query { ids: None, after: None, limit: 1_000 };
+        let here = Self { active: Some(true) }.list(query, tx).await?.rows.into_iter().map(|keyed| keyed.row);
+        let (technicians, others): (Vec<User>, Vec<User>) = here.partition(|user| user.role == "technician");
+        Ok(if technicians.is_empty() { others } else { technicians })
+    }
+}
+
 /// Somebody who works here.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct User {
