@@ -32,8 +32,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use page::{Pages, Refusal, with_status};
+pub use words::{Moment, capitalized, counted, cut, listed, text, time};
 
-use words::{Moment, moment};
+use words::moment;
 
 /// How many requests, rules or agents a page shows.
 const PAGE: i64 = 25;
@@ -49,9 +50,23 @@ pub struct Visitor {
     pub csrf: String,
     /// What their calls are put on record with.
     pub source: Source,
+    /// The ways to other doors' pages.
+    pub places: Vec<Place>,
 }
 
-struct Door {
+/// A way in the navigation of every page.
+#[derive(Debug, Clone, Serialize)]
+pub struct Place {
+    /// Where it leads.
+    pub path: String,
+    /// What it is called.
+    pub words: String,
+    /// The section in which it is marked as the place one is at.
+    pub section: &'static str,
+}
+
+/// The way of pages into the office. Other doors make their pages with it too, so that all look and speak alike.
+pub struct Door {
     office: Arc<Office>,
     pages: Arc<Pages>,
 }
@@ -66,7 +81,7 @@ type Shown = Result<Response, Box<Answer>>;
 
 /// The routes. They need a [`Visitor`] among the extensions of each request.
 pub fn door(office: &Arc<Office>, pages: &Arc<Pages>) -> Router {
-    let door = Arc::new(Door { office: office.clone(), pages: pages.clone() });
+    let door = Arc::new(Door::new(office, pages));
     Router::new()
         .route("/queue", get(waiting::list).post(waiting::switch))
         .route("/queue/history", get(history::list))
@@ -78,7 +93,7 @@ pub fn door(office: &Arc<Office>, pages: &Arc<Pages>) -> Router {
 }
 
 /// The business, as each page shows it.
-struct House {
+pub struct House {
     organization: String,
     frozen_since: Option<DateTime<Utc>>,
 }
@@ -106,7 +121,20 @@ impl Listing {
 }
 
 impl Door {
-    async fn read(&self, visitor: &Visitor, selection: Selection) -> Result<Answer, Box<Answer>> {
+    /// A way into this office, for pages of these templates.
+    #[must_use]
+    pub fn new(office: &Arc<Office>, pages: &Arc<Pages>) -> Self {
+        Self { office: office.clone(), pages: pages.clone() }
+    }
+
+    /// The office.
+    #[must_use]
+    pub fn office(&self) -> &Office {
+        &self.office
+    }
+
+    /// What the visitor asks for, or the refusal.
+    pub async fn read(&self, visitor: &Visitor, selection: Selection) -> Result<Answer, Box<Answer>> {
         let answer =
             self.office.read(&visitor.caller, Read { selection, room: None, door: capabilities::Door::Page }).await;
         if answer.success() { Ok(answer) } else { Err(Box::new(answer)) }
@@ -119,31 +147,49 @@ impl Door {
 
     /// Carries out an action in the visitor's name.
     async fn call(&self, visitor: &Visitor, action: &str, input: Value) -> Answer {
-        let (options, source) = (Options::default(), visitor.source.clone());
+        self.call_with(visitor, action, input, Options::default()).await
+    }
+
+    /// The same with options.
+    pub async fn call_with(&self, visitor: &Visitor, action: &str, input: Value, options: Options) -> Answer {
+        let source = visitor.source.clone();
         let call = Call { action: action.into(), input: Input::One(input), options, source };
         self.office.call(&visitor.caller, call).await
     }
 
     /// Whether the visitor's role is among those for whom an action is.
-    fn may(&self, visitor: &Visitor, action: &str) -> bool {
+    #[must_use]
+    pub fn may(&self, visitor: &Visitor, action: &str) -> bool {
         self.office.registry().action(action).is_ok_and(|entry| visitor.caller.is_among(entry.who))
     }
 
-    async fn house(&self, visitor: &Visitor) -> Result<House, Box<Answer>> {
+    /// The business of the visitor.
+    pub async fn house(&self, visitor: &Visitor) -> Result<House, Box<Answer>> {
         let org = self.rows(visitor, "org", 1).await?.pop().unwrap_or_default();
         Ok(House { organization: words::text(&org["name"]), frozen_since: words::time(&org["frozen_at"]) })
     }
 
-    fn moment(&self, visitor: &Visitor, at: DateTime<Utc>) -> Moment {
+    /// A time as it is said where the business is.
+    #[must_use]
+    pub fn moment(&self, visitor: &Visitor, at: DateTime<Utc>) -> Moment {
         moment(at, self.office.clock().now(), visitor.caller.org().timezone)
     }
 
-    fn moment_of(&self, visitor: &Visitor, time: &Value) -> Option<Moment> {
+    /// The same of a time in JSON.
+    #[must_use]
+    pub fn moment_of(&self, visitor: &Visitor, time: &Value) -> Option<Moment> {
         words::time(time).map(|at| self.moment(visitor, at))
     }
 
-    /// A page of this door, in its frame.
-    fn show(
+    /// Whether the visitor reads what waits.
+    fn decides(&self, visitor: &Visitor) -> bool {
+        let entry = self.office.registry().data_type("authorizations");
+        entry.is_ok_and(|entry| visitor.caller.is_among(entry.who))
+    }
+
+    /// A page in its frame. `section` is where it stands in the navigation.
+    #[must_use]
+    pub fn show(
         &self,
         visitor: &Visitor,
         house: &House,
@@ -152,8 +198,9 @@ impl Door {
         values: minijinja::Value,
     ) -> Response {
         let frozen = house.frozen_since.map(|at| self.moment(visitor, at));
-        let frame = frame(visitor, Some(&house.organization), section);
-        self.pages.respond(&self.office, template, context! { frame, frozen, ..values })
+        let frame = frame(visitor, Some(&house.organization), if self.decides(visitor) { section } else { "" });
+        let values = context! { frame, frozen, places => visitor.places, at => section, ..values };
+        self.pages.respond(&self.office, template, values)
     }
 
     /// A page for whoever got here, or the refusal in words.

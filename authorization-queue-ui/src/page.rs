@@ -57,6 +57,7 @@ impl Pages {
         templates.add_global("style", Value::from_safe_string(style.clone()));
         templates.add_global("frame", Value::from(()));
         templates.add_global("frozen", Value::from(()));
+        templates.add_global("places", Value::from(()));
         for (name, text) in TEMPLATES.iter().chain(more) {
             templates.add_template(name, text)?;
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// A time: as it is said, and exactly, where the business is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Moment {
+pub struct Moment {
     /// For `datetime`.
     pub machine: String,
     /// "5 minutes ago", "in 3 days".
@@ -64,7 +64,9 @@ pub(crate) fn span(time: TimeDelta) -> String {
     }
 }
 
-pub(crate) fn counted(count: i64, one: &str, many: &str) -> String {
+/// "1 row", "1,234 rows".
+#[must_use]
+pub fn counted(count: i64, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{} {many}", grouped(count)) }
 }
 
@@ -82,7 +84,8 @@ fn grouped(count: i64) -> String {
 }
 
 /// "a, b and c".
-pub(crate) fn listed(parts: &[String]) -> String {
+#[must_use]
+pub fn listed(parts: &[String]) -> String {
     match parts {
         [] => String::new(),
         [one] => one.clone(),
@@ -91,19 +94,23 @@ pub(crate) fn listed(parts: &[String]) -> String {
 }
 
 /// A text from JSON, without what shows nothing or turns the reading direction; empty if it is none.
-pub(crate) fn text(value: &Value) -> String {
+#[must_use]
+pub fn text(value: &Value) -> String {
     visible(value.as_str().unwrap_or_default())
 }
 
 /// At most so many characters.
-pub(crate) fn cut(text: &str, most: usize) -> String {
+#[must_use]
+pub fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", text[..end].trim_end()),
         None => text.into(),
     }
 }
 
-pub(crate) fn time(value: &Value) -> Option<DateTime<Utc>> {
+/// A time in JSON.
+#[must_use]
+pub fn time(value: &Value) -> Option<DateTime<Utc>> {
     Some(DateTime::parse_from_rfc3339(value.as_str()?).ok()?.with_timezone(&Utc))
 }
 
@@ -125,7 +132,9 @@ pub(crate) fn label(field: &str) -> String {
     capitalized(&bare.replace('_', " "))
 }
 
-pub(crate) fn capitalized(text: &str) -> String {
+/// With a capital at its beginning.
+#[must_use]
+pub fn capitalized(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -46,10 +46,12 @@ type Shared = State<Arc<Pages>>;
 
 /// The routes of the pages.
 pub(crate) fn door(office: &Arc<Office>, doorkeeper: &Arc<Doorkeeper>) -> anyhow::Result<Router> {
-    let templates = Arc::new(Templates::new(TEMPLATES)?);
+    let templates = Arc::new(Templates::new(&[TEMPLATES, office_ui::TEMPLATES].concat())?);
     let pages = Arc::new(Pages { office: office.clone(), doorkeeper: doorkeeper.clone(), templates });
     let queue = authorization_queue_ui::door(office, &pages.templates).layer(from_fn_with_state(pages.clone(), admit));
+    let work = office_ui::door(office, &pages.templates).layer(from_fn_with_state(pages.clone(), admit));
     Ok(Router::new()
+        .route("/", get(sign_in::home))
         .route("/sign-in", get(sign_in::explain).post(sign_in::send_link))
         .route("/sign-in/{token}", get(sign_in::ask).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
@@ -57,11 +59,13 @@ pub(crate) fn door(office: &Arc<Office>, doorkeeper: &Arc<Doorkeeper>) -> anyhow
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .with_state(pages.clone())
         .merge(pages.templates.files())
+        .merge(office_ui::files())
         .merge(queue)
+        .merge(work)
         .layer(map_response(with_headers)))
 }
 
-/// Lets people into the queue: whoever is not signed in goes and does that first, and a form must prove whose it is.
+/// Lets people in: whoever is not signed in goes and does that first, and a form must prove whose it is.
 async fn admit(State(pages): Shared, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let admitted = async {
@@ -80,7 +84,8 @@ async fn admit(State(pages): Shared, request: Request, next: Next) -> Response {
         Ok(Some((session, body))) => {
             let (csrf, source) = (session.token.csrf(), source(&parts.headers));
             let mut request = Request::from_parts(parts, body);
-            request.extensions_mut().insert(Visitor { caller: session.caller, csrf, source });
+            let places = office_ui::places(&pages.office, &session.caller).await;
+            request.extensions_mut().insert(Visitor { caller: session.caller, csrf, source, places });
             next.run(request).await
         }
         Ok(None) => to_sign_in(&parts),

@@ -36,6 +36,8 @@ mod mcp_sizes;
 #[cfg(test)]
 mod mcp_stdio;
 #[cfg(test)]
+mod office_pages;
+#[cfg(test)]
 mod office_settings;
 #[cfg(test)]
 mod people;

@@ -10,20 +10,22 @@ use crate::desk::Actor;
 use crate::rest::{Response, Web};
 
 /// A page in a person's browser.
-struct Page {
-    status: u16,
-    html: String,
-    location: String,
+pub struct Page {
+    pub status: u16,
+    pub html: String,
+    pub location: String,
 }
 
 impl Page {
     fn of(response: &Response) -> Self {
         let location = response.headers.get("location").map_or("", |place| place.to_str().unwrap()).to_string();
-        Self { status: response.status, html: String::from_utf8(response.body.clone()).unwrap(), location }
+        // Templates write a slash so.
+        let html = String::from_utf8(response.body.clone()).unwrap().replace("&#x2f;", "/");
+        Self { status: response.status, html, location }
     }
 
     #[track_caller]
-    fn has(&self, texts: &[&str]) -> &Self {
+    pub fn has(&self, texts: &[&str]) -> &Self {
         for text in texts {
             assert!(self.words().contains(text) || self.html.contains(text), "{text:?} is missing:\n{}", self.html);
         }
@@ -31,7 +33,7 @@ impl Page {
     }
 
     #[track_caller]
-    fn has_not(&self, texts: &[&str]) -> &Self {
+    pub fn has_not(&self, texts: &[&str]) -> &Self {
         for text in texts {
             assert!(!self.words().contains(text) && !self.html.contains(text), "{text:?} is there:\n{}", self.html);
         }
@@ -39,12 +41,12 @@ impl Page {
     }
 
     #[track_caller]
-    fn leads_to(&self, path: &str) {
+    pub fn leads_to(&self, path: &str) {
         assert_eq!((self.status, self.location.as_str()), (303, path), "{}", self.html);
     }
 
     /// What a person reads.
-    fn words(&self) -> String {
+    pub fn words(&self) -> String {
         let within_a_line = ["a", "bdi", "q", "span", "strong", "time"];
         let parts = self.html.split('<').map(|part| {
             let (tag, text) = part.split_once('>').unwrap_or(("", part));
@@ -55,19 +57,19 @@ impl Page {
     }
 
     /// The value of a form's hidden field.
-    fn field(&self, name: &str) -> String {
+    pub fn field(&self, name: &str) -> String {
         let lead = format!("name=\"{name}\" value=\"");
         let rest = self.html.split(&lead).nth(1).unwrap_or_else(|| panic!("no field {name}: {}", self.html));
         rest.split('"').next().unwrap().to_string()
     }
 }
 
-async fn look(web: &Web, person: &Actor, path: &str) -> Page {
+pub async fn look(web: &Web, person: &Actor, path: &str) -> Page {
     Page::of(&web.send(web.request_of(person, Method::GET, path, "")).await)
 }
 
 /// Sends a form as it is, without any proof but what stands in it.
-async fn send(web: &Web, person: &Actor, path: &str, body: &str) -> Page {
+pub async fn send(web: &Web, person: &Actor, path: &str, body: &str) -> Page {
     let mut request = web.request_of(person, Method::POST, path, body.to_string());
     request.headers_mut().insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
     Page::of(&web.send(request).await)
@@ -78,7 +80,7 @@ fn encoded(text: &str) -> String {
 }
 
 /// Fills in a form of the person's own page and sends it.
-async fn submit(web: &Web, person: &Actor, path: &str, fields: &[(&str, &str)]) -> Page {
+pub async fn submit(web: &Web, person: &Actor, path: &str, fields: &[(&str, &str)]) -> Page {
     let fields = fields.iter().map(|(name, value)| format!("&{name}={}", encoded(value)));
     let form = format!("_csrf={}{}", person.session().csrf(), fields.collect::<String>());
     send(web, person, path, &form).await
