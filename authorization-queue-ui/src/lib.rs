@@ -43,8 +43,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use letters::ShowsLetters;
 pub use page::{Pages, Refusal, with_status};
+pub use words::{Moment, amount, capitalized, counted, cut, listed, money, text, time};
 
-use words::{Moment, moment};
+use words::moment;
 
 /// How many requests, rules or agents a page shows.
 const PAGE: i64 = 25;
@@ -62,9 +63,23 @@ pub struct Visitor {
     pub csrf: String,
     /// What their calls are put on record with.
     pub source: Source,
+    /// The ways to other doors' pages.
+    pub places: Vec<Place>,
 }
 
-struct Door {
+/// A way in the navigation of every page.
+#[derive(Debug, Clone, Serialize)]
+pub struct Place {
+    /// Where it leads.
+    pub path: String,
+    /// What it is called.
+    pub words: String,
+    /// The section in which it is marked as the place one is at.
+    pub section: &'static str,
+}
+
+/// The way of pages into the office. Other doors make their pages with it too, so that all look and speak alike.
+pub struct Door {
     office: Arc<Office>,
     pages: Arc<Pages>,
     streams: Arc<events::Streams>,
@@ -85,7 +100,7 @@ pub const EVENTS: &str = "/queue/events";
 
 /// The routes. They need a [`Visitor`] among the extensions of each request. Streams end when `ended` does.
 pub fn door(office: &Arc<Office>, pages: &Arc<Pages>, ended: CancellationToken) -> Router {
-    let door = Arc::new(Door { office: office.clone(), pages: pages.clone(), streams: Arc::default(), ended });
+    let door = Arc::new(Door::new(office, pages, ended));
     Router::new()
         .route("/queue", get(waiting::list).post(waiting::switch))
         .route(EVENTS, get(events::stream))
@@ -102,7 +117,7 @@ pub fn door(office: &Arc<Office>, pages: &Arc<Pages>, ended: CancellationToken) 
 }
 
 /// The business, as each page shows it.
-struct House {
+pub struct House {
     organization: String,
     frozen_since: Option<DateTime<Utc>>,
     /// How many alerts nobody took note of; empty for none.
@@ -134,7 +149,20 @@ impl Listing {
 }
 
 impl Door {
-    async fn read(&self, visitor: &Visitor, selection: Selection) -> Result<Answer, Box<Answer>> {
+    /// A way into this office, for pages of these templates. What stays open ends when `ended` does.
+    #[must_use]
+    pub fn new(office: &Arc<Office>, pages: &Arc<Pages>, ended: CancellationToken) -> Self {
+        Self { office: office.clone(), pages: pages.clone(), streams: Arc::default(), ended }
+    }
+
+    /// The office.
+    #[must_use]
+    pub fn office(&self) -> &Office {
+        &self.office
+    }
+
+    /// What the visitor asks for, or the refusal.
+    pub async fn read(&self, visitor: &Visitor, selection: Selection) -> Result<Answer, Box<Answer>> {
         let answer =
             self.office.read(&visitor.caller, Read { selection, room: None, door: capabilities::Door::Page }).await;
         if answer.success() { Ok(answer) } else { Err(Box::new(answer)) }
@@ -147,17 +175,24 @@ impl Door {
 
     /// Carries out an action in the visitor's name.
     async fn call(&self, visitor: &Visitor, action: &str, input: Value) -> Answer {
-        let (options, source) = (Options::default(), visitor.source.clone());
+        self.call_with(visitor, action, input, Options::default()).await
+    }
+
+    /// The same with options.
+    pub async fn call_with(&self, visitor: &Visitor, action: &str, input: Value, options: Options) -> Answer {
+        let source = visitor.source.clone();
         let call = Call { action: action.into(), input: Input::One(input), options, source };
         self.office.call(&visitor.caller, call).await
     }
 
     /// Whether the visitor's role is among those for whom an action is.
-    fn may(&self, visitor: &Visitor, action: &str) -> bool {
+    #[must_use]
+    pub fn may(&self, visitor: &Visitor, action: &str) -> bool {
         self.office.registry().action(action).is_ok_and(|entry| visitor.caller.is_among(entry.who))
     }
 
-    async fn house(&self, visitor: &Visitor) -> Result<House, Box<Answer>> {
+    /// The business of the visitor.
+    pub async fn house(&self, visitor: &Visitor) -> Result<House, Box<Answer>> {
         let org = self.rows(visitor, "org", 1).await?.pop().unwrap_or_default();
         let alerts = self.open_alerts(visitor).await?;
         let waiting = self.office.waiting(&visitor.caller).await.ok();
@@ -165,16 +200,27 @@ impl Door {
         Ok(House { organization, frozen_since, alerts, waiting })
     }
 
-    fn moment(&self, visitor: &Visitor, at: DateTime<Utc>) -> Moment {
+    /// A time as it is said where the business is.
+    #[must_use]
+    pub fn moment(&self, visitor: &Visitor, at: DateTime<Utc>) -> Moment {
         moment(at, self.office.clock().now(), visitor.caller.org().timezone)
     }
 
-    fn moment_of(&self, visitor: &Visitor, time: &Value) -> Option<Moment> {
+    /// The same of a time in JSON.
+    #[must_use]
+    pub fn moment_of(&self, visitor: &Visitor, time: &Value) -> Option<Moment> {
         words::time(time).map(|at| self.moment(visitor, at))
     }
 
-    /// A page of this door, in its frame.
-    fn show(
+    /// Whether the visitor reads what waits.
+    fn decides(&self, visitor: &Visitor) -> bool {
+        let entry = self.office.registry().data_type("authorizations");
+        entry.is_ok_and(|entry| visitor.caller.is_among(entry.who))
+    }
+
+    /// A page in its frame. `section` is where it stands in the navigation.
+    #[must_use]
+    pub fn show(
         &self,
         visitor: &Visitor,
         house: &House,
@@ -186,8 +232,10 @@ impl Door {
         let waiting = house.waiting.as_ref().map(|waiting| words::how_many(waiting.count)).unwrap_or_default();
         let mark = house.waiting.as_ref().map(|waiting| &waiting.mark);
         let now = self.office.clock().now().to_rfc3339();
-        let frame = context! { waiting, mark, now, ..frame(visitor, Some(house), section) };
-        self.pages.respond(&self.office, template, context! { frame, frozen, ..values })
+        let of_those_who_decide = if self.decides(visitor) { section } else { "" };
+        let frame = context! { waiting, mark, now, ..frame(visitor, Some(house), of_those_who_decide) };
+        let values = context! { frame, frozen, places => visitor.places, at => section, ..values };
+        self.pages.respond(&self.office, template, values)
     }
 
     /// A page for whoever got here, or the refusal in words.

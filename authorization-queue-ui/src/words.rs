@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// A time: as it is said, and exactly, where the business is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Moment {
+pub struct Moment {
     /// For `datetime`.
     pub machine: String,
     /// "5 minutes ago", "in 3 days".
@@ -65,7 +65,9 @@ pub(crate) fn span(time: TimeDelta) -> String {
     }
 }
 
-pub(crate) fn counted(count: i64, one: &str, many: &str) -> String {
+/// "1 row", "1,234 rows".
+#[must_use]
+pub fn counted(count: i64, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{} {many}", grouped(count)) }
 }
 
@@ -108,7 +110,8 @@ fn notation(country: [u8; 2]) -> (&'static str, &'static str, bool) {
 }
 
 /// An amount in minor units as the business writes it: "$1,234.50". A currency that is not its own is spelled out.
-pub(crate) fn money(amount: i64, currency: &str, org: &OrgFacts) -> String {
+#[must_use]
+pub fn money(amount: i64, currency: &str, org: &OrgFacts) -> String {
     let known = Currency::from_code(currency);
     let decimals = usize::from(known.and_then(Currency::exponent).unwrap_or(2));
     let (thousands, point, is_last) = notation(org.country);
@@ -134,14 +137,16 @@ pub(crate) fn own_money(amount: i64, org: &OrgFacts) -> String {
 }
 
 /// An amount with its currency, as records hold it.
-pub(crate) fn amount(value: &Value) -> Option<(i64, &str)> {
+#[must_use]
+pub fn amount(value: &Value) -> Option<(i64, &str)> {
     let members = value.as_object().filter(|members| members.len() == 2)?;
     let currency = members.get("currency")?.as_str().filter(|code| code.len() == 3)?;
     Some((members.get("amount")?.as_i64()?, currency))
 }
 
 /// "a, b and c".
-pub(crate) fn listed(parts: &[String]) -> String {
+#[must_use]
+pub fn listed(parts: &[String]) -> String {
     match parts {
         [] => String::new(),
         [one] => one.clone(),
@@ -150,19 +155,23 @@ pub(crate) fn listed(parts: &[String]) -> String {
 }
 
 /// A text from JSON, without what shows nothing or turns the reading direction; empty if it is none.
-pub(crate) fn text(value: &Value) -> String {
+#[must_use]
+pub fn text(value: &Value) -> String {
     visible(value.as_str().unwrap_or_default())
 }
 
 /// At most so many characters.
-pub(crate) fn cut(text: &str, most: usize) -> String {
+#[must_use]
+pub fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", text[..end].trim_end()),
         None => text.into(),
     }
 }
 
-pub(crate) fn time(value: &Value) -> Option<DateTime<Utc>> {
+/// A time in JSON.
+#[must_use]
+pub fn time(value: &Value) -> Option<DateTime<Utc>> {
     Some(DateTime::parse_from_rfc3339(value.as_str()?).ok()?.with_timezone(&Utc))
 }
 
@@ -184,7 +193,9 @@ pub(crate) fn label(field: &str) -> String {
     capitalized(&bare.replace('_', " "))
 }
 
-pub(crate) fn capitalized(text: &str) -> String {
+/// With a capital at its beginning.
+#[must_use]
+pub fn capitalized(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -3,12 +3,15 @@
 //! Each step has an idempotency key, so a start that was cut short is finished by the next one.
 
 mod data;
+mod filling;
 mod people;
+mod visits;
 
 use std::sync::Arc;
 
 use anyhow::bail;
-use capabilities::{Call, Caller, Door, Input, NewOrg, Office, Options, Source};
+use capabilities::{Caller, Door, NewOrg, Office, Source};
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -17,7 +20,6 @@ use crate::datadir::{DataDir, write_private};
 
 const BUSINESS: &str = "Rocket City Window Cleaning";
 const AGENT: &str = "Front Office";
-const BATCH: usize = 50;
 
 /// What there is to try.
 pub(crate) struct Demo {
@@ -44,14 +46,20 @@ pub(crate) async fn fill(office: &Arc<Office>, data: &DataDir, url: &str) -> any
         _ => return Ok(not_ours()),
     };
     let system = office.system(org, "demo").await.map_err(in_words)?;
-    if org_name(office, &system).await? != BUSINESS {
+    let business = business(office, &system).await?;
+    if business["name"] != BUSINESS {
         return Ok(not_ours());
     }
-    let contacts = data::contacts();
-    for (number, batch) in contacts.chunks(BATCH).enumerate() {
-        create(office, &system, number, batch).await?;
-    }
+    let contacts = filling::each(office, &system, "contact.create", "contacts", &data::contacts()).await?;
     people::fill(office, data, org, url).await?;
+    let made = business["created_at"].as_str().and_then(|at| at.parse::<DateTime<Utc>>().ok());
+    if let Some(made) = made {
+        let technicians = people::technicians(office, org).await?;
+        // A demo that an earlier version made has other visits; those it has are good enough.
+        if let Err(error) = filling::fill(office, &system, &contacts, &technicians, made).await {
+            tracing::warn!("the demo's visits are left as they are: {error:#}");
+        }
+    }
     let agent_token = token(office, data, org, &source).await?;
     let demo =
         json!({"url": url, "mcp_url": format!("{url}/mcp"), "agent_token": agent_token, "mcp_stdio": stdio(data)?});
@@ -64,26 +72,13 @@ fn not_ours() -> Option<Demo> {
     None
 }
 
-async fn org_name(office: &Office, system: &Caller) -> anyhow::Result<String> {
+async fn business(office: &Office, system: &Caller) -> anyhow::Result<Value> {
     let selection = capabilities::Selection { data_type: "org".into(), ..Default::default() };
     let answer = office.read(system, capabilities::Read { selection, ..capabilities::Read::default() }).await;
-    let Some(data) = answer.data else {
+    let Some(mut data) = answer.data else {
         bail!("the organization cannot be read: {}", answer.error.unwrap_or_default())
     };
-    Ok(data[0]["name"].as_str().unwrap_or_default().to_string())
-}
-
-async fn create(office: &Office, system: &Caller, number: usize, batch: &[Value]) -> anyhow::Result<()> {
-    let call = Call {
-        action: "contact.create".into(),
-        input: Input::Items(batch.to_vec()),
-        options: Options { idempotency_key: Some(format!("demo contacts {number}")), ..Options::default() },
-        source: Source::of(Door::Program),
-    };
-    match office.call(system, call).await.error {
-        None => Ok(()),
-        Some(error) => bail!("the demo cannot be made: {error}"),
-    }
+    Ok(data[0].take())
 }
 
 /// The token of the start before, as long as it is good; else that of a new agent.

@@ -56,11 +56,13 @@ pub(crate) fn door(
     production: bool,
     streams: CancellationToken,
 ) -> anyhow::Result<Router> {
-    let templates = Arc::new(Templates::new(TEMPLATES)?);
+    let templates = Arc::new(Templates::new(&[TEMPLATES, office_ui::TEMPLATES].concat())?);
     let pages = Arc::new(Pages { office: office.clone(), doorkeeper: doorkeeper.clone(), templates });
-    let queue = authorization_queue_ui::door(office, &pages.templates, streams);
+    let queue = authorization_queue_ui::door(office, &pages.templates, streams.clone());
     let queue = queue.layer(from_fn_with_state(pages.clone(), admit));
+    let work = office_ui::door(office, &pages.templates, streams).layer(from_fn_with_state(pages.clone(), admit));
     let routes = Router::new()
+        .route("/", get(sign_in::home))
         .route("/sign-in", get(sign_in::explain).post(sign_in::send_link))
         .route("/sign-in/{token}", get(sign_in::ask).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
@@ -68,12 +70,14 @@ pub(crate) fn door(
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .with_state(pages.clone())
         .merge(pages.templates.files())
+        .merge(office_ui::files())
         .merge(queue)
+        .merge(work)
         .layer(map_response(with_headers));
     Ok(if production { routes } else { routes.merge(sent_mail::routes(&pages)) })
 }
 
-/// Lets people into the queue: whoever is not signed in goes and does that first, and a form must prove whose it is.
+/// Lets people in: whoever is not signed in goes and does that first, and a form must prove whose it is.
 async fn admit(State(pages): Shared, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let admitted = async {
@@ -93,7 +97,8 @@ async fn admit(State(pages): Shared, request: Request, next: Next) -> Response {
             let (csrf, source) = (session.token.csrf(), source(&parts.headers));
             let mut request = Request::from_parts(parts, body);
             let Session { caller, token, .. } = session;
-            request.extensions_mut().insert(Visitor { caller, session: token, csrf, source });
+            let places = office_ui::places(&pages.office, &caller).await;
+            request.extensions_mut().insert(Visitor { caller, session: token, csrf, source, places });
             next.run(request).await
         }
         // A stream is opened by a script, which takes no page for an answer.

@@ -7,7 +7,7 @@ use axum::Extension;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use capabilities::{Call, EmailAddress, Error, Input, Office, Options, Result, Source};
+use capabilities::{Call, Caller, EmailAddress, Error, Input, Office, Options, Result, Source};
 use minijinja::context;
 use serde::Deserialize;
 
@@ -19,6 +19,18 @@ const HOME: &str = "/queue";
 /// Remembers the way on while somebody fetches a link: the link itself does not know it.
 const ONWARD: &str = "frontdesk_onward";
 const ONWARD_SECONDS: u32 = 3600;
+
+/// Where somebody begins: with what waits for them, or with the work on site.
+fn home_of(caller: &Caller) -> &'static str {
+    if caller.only_own().is_some() { office_ui::HOME } else { HOME }
+}
+
+/// The way in.
+pub(super) async fn home(State(pages): Shared, headers: HeaderMap) -> Response {
+    let shown = pages.signed_in(&headers).await;
+    let way = shown.map(|session| session.map_or("/sign-in", |session| home_of(&session.caller)));
+    pages.answered(way.map(|way| Redirect::to(way).into_response()))
+}
 
 /// Where to go after signing in.
 #[derive(Debug, Default, Deserialize)]
@@ -48,7 +60,9 @@ pub(super) async fn explain(State(pages): Shared, headers: HeaderMap, asked: Ask
     let next = onward.local();
     let shown = async {
         match (pages.signed_in(&headers).await?, next.clone().filter(|path| path.chars().all(plain))) {
-            (Some(_), _) => Ok(Redirect::to(next.as_deref().unwrap_or(HOME)).into_response()),
+            (Some(session), _) => {
+                Ok(Redirect::to(next.as_deref().unwrap_or_else(|| home_of(&session.caller))).into_response())
+            }
             (None, None) => pages.show("sign_in.html", form(undone)),
             (None, Some(next)) => Ok(remembering(pages.show("sign_in.html", form(undone))?, &next)),
         }
@@ -132,10 +146,10 @@ pub(super) async fn sign_in(
 ) -> Response {
     let done = async {
         pages.doorkeeper.must_be_ours(&headers, &uri)?;
-        let (session, _) = pages.office.sign_in(&text(token), &source(&headers)).await?;
+        let (session, caller) = pages.office.sign_in(&text(token), &source(&headers)).await?;
         let next = sent.ok().and_then(|Form(onward)| onward.local()).or_else(|| remembered(&headers));
         let cookie = [(header::SET_COOKIE, pages.doorkeeper.cookie(&session)?)];
-        Ok((cookie, Redirect::to(next.as_deref().unwrap_or(HOME))).into_response())
+        Ok((cookie, Redirect::to(next.as_deref().unwrap_or_else(|| home_of(&caller)))).into_response())
     };
     pages.answered(done.await)
 }

@@ -52,6 +52,8 @@ mod mcp_stdio;
 #[cfg(test)]
 mod notices;
 #[cfg(test)]
+mod office_pages;
+#[cfg(test)]
 mod office_settings;
 #[cfg(test)]
 mod people;

@@ -567,7 +567,8 @@ async fn a_link_comes_by_mail_and_nobody_learns_whose_addresses_are_known() {
     );
     let path = link(&letters[0]).split_once("/sign-in/").unwrap().1.to_string();
     let signed_in = web.send(open(Method::POST, &format!("/sign-in/{path}"), "")).await;
-    assert_eq!((signed_in.status, header(&signed_in, "location")), (303, "/queue"));
+    // A technician begins with the work of the day.
+    assert_eq!((signed_in.status, header(&signed_in, "location")), (303, "/today"));
     assert_eq!(server.taken().len(), 1, "nobody else got mail");
 }
 

@@ -19,7 +19,9 @@ pub struct Page {
 impl Page {
     pub fn of(response: &Response) -> Self {
         let location = response.headers.get("location").map_or("", |place| place.to_str().unwrap()).to_string();
-        Self { status: response.status, html: String::from_utf8(response.body.clone()).unwrap(), location }
+        // Templates write a slash so.
+        let html = String::from_utf8(response.body.clone()).unwrap().replace("&#x2f;", "/");
+        Self { status: response.status, html, location }
     }
 
     #[track_caller]

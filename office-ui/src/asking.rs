@@ -1,0 +1,107 @@
+//! What the pages ask the office for: lists as a whole, with as much around each row as the office has and the visitor may
+//! read.
+
+use authorization_queue_ui::Visitor;
+use capabilities::{Answer, Selection};
+use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::Work;
+
+/// So much is read at once, so often. What is more is left out, which the page says.
+const EACH: i64 = 200;
+const TIMES: usize = 10;
+
+/// A list, and whether it goes on.
+pub(crate) struct Rows {
+    pub rows: Vec<Value>,
+    pub goes_on: bool,
+    /// Something that no other answer has: what is sent twice from one page is done once.
+    pub once: String,
+}
+
+/// The days of tickets, and whose.
+#[derive(Clone, Copy)]
+pub(crate) struct Span {
+    pub first: NaiveDate,
+    pub last: NaiveDate,
+    pub technician: Option<Uuid>,
+}
+
+impl Work {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.door.office().clock().now()
+    }
+
+    pub(crate) fn today(&self, visitor: &Visitor) -> NaiveDate {
+        self.now().with_timezone(&visitor.caller.org().timezone).date_naive()
+    }
+
+    /// Of what rows could bring along, what there is in this office and the visitor may read.
+    fn there_is(&self, visitor: &Visitor, data_type: &str, wanted: &[&str]) -> Vec<String> {
+        let registry = self.door.office().registry();
+        let is_there = |name: &&&str| {
+            let own =
+                registry.data_type(data_type).is_ok_and(|own| own.parents.iter().any(|p| p.parent == Some(**name)));
+            let is_child = |of: &str, children: &str| (of == data_type || of == "*") && children == **name;
+            let readable = registry.data_types().filter(|entry| visitor.caller.is_among(entry.who));
+            own || readable.flat_map(|entry| entry.parents).any(|parent| is_child(parent.of, parent.children))
+        };
+        wanted.iter().filter(is_there).map(ToString::to_string).collect()
+    }
+
+    /// One record with what belongs to it.
+    pub(crate) async fn one(
+        &self,
+        visitor: &Visitor,
+        data_type: &str,
+        id: Uuid,
+        include: &[&str],
+    ) -> Result<Answer, Box<Answer>> {
+        let include = self.there_is(visitor, data_type, include);
+        let selection =
+            Selection { data_type: data_type.into(), id: Some(id.to_string()), include, ..Selection::default() };
+        self.door.read(visitor, selection).await
+    }
+
+    /// All rows of a list, or the first two thousand.
+    pub(crate) async fn all(
+        &self,
+        visitor: &Visitor,
+        data_type: &str,
+        filters: Value,
+        include: &[&str],
+    ) -> Result<Rows, Box<Answer>> {
+        let include = self.there_is(visitor, data_type, include);
+        let filters = filters.as_object().cloned().unwrap_or_default();
+        let mut all = Rows { rows: Vec::new(), goes_on: false, once: String::new() };
+        let mut cursor = None;
+        for _ in 0..TIMES {
+            let (data_type, filters, include) = (data_type.into(), filters.clone(), include.clone());
+            let selection =
+                Selection { data_type, filters, include, limit: Some(EACH), cursor, ..Selection::default() };
+            let answer = self.door.read(visitor, selection).await?;
+            if let Some(Value::Array(rows)) = answer.data {
+                all.rows.extend(rows);
+            }
+            all.once = answer.meta.request_id.to_string();
+            cursor = answer.meta.next_cursor;
+            if cursor.is_none() {
+                return Ok(all);
+            }
+        }
+        Ok(Rows { goes_on: true, ..all })
+    }
+
+    /// The tickets of these days in the order in which they begin.
+    pub(crate) async fn tickets(&self, visitor: &Visitor, span: Span, include: &[&str]) -> Result<Rows, Box<Answer>> {
+        let mut filters = Map::new();
+        filters.insert("from".into(), json!(span.first));
+        filters.insert("to".into(), json!(span.last));
+        if let Some(technician) = span.technician {
+            filters.insert("technician_id".into(), json!(technician));
+        }
+        self.all(visitor, "tickets", filters.into(), include).await
+    }
+}

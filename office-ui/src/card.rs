@@ -1,0 +1,148 @@
+//! A visit as lists show it: when, where, whose, and the clock of whoever looks.
+
+use authorization_queue_ui::{Moment, Visitor, listed, text, time};
+use chrono::{NaiveDate, TimeDelta};
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{Work, words};
+
+/// What a card is made of besides the ticket itself.
+pub(crate) const AROUND: &[&str] = &["contact", "address", "technicians"];
+
+/// A number to tap.
+#[derive(Serialize)]
+pub(crate) struct Phone {
+    shown: String,
+    kind: String,
+    /// What a telephone dials; empty if it is no number.
+    dial: String,
+}
+
+impl Phone {
+    pub fn of(row: &Value) -> Self {
+        let kind = match row["type"].as_str() {
+            Some(kind @ ("mobile" | "home" | "work")) => kind.into(),
+            _ => String::new(),
+        };
+        Self { shown: text(&row["phone"]), kind, dial: text(&row["e164"]) }
+    }
+
+    pub fn all(contact: &Value) -> Vec<Self> {
+        contact["phones"].as_array().into_iter().flatten().map(Self::of).collect()
+    }
+}
+
+/// The visitor's own clock on a ticket, and what its button does.
+#[derive(Serialize)]
+pub(crate) struct Clock {
+    pub since: Option<Moment>,
+    pub minutes: String,
+}
+
+/// A visit.
+#[derive(Serialize)]
+pub(crate) struct Card {
+    pub id: String,
+    customer: String,
+    title: String,
+    pub day: String,
+    from_to: String,
+    machine: String,
+    exact: String,
+    status: &'static str,
+    look: &'static str,
+    is_off: bool,
+    /// What the customer said, if somebody should do something about it.
+    heed: &'static str,
+    address: String,
+    map: String,
+    access: String,
+    phone: Option<Phone>,
+    who: String,
+    /// How long it took; empty if no clock was stopped.
+    worked: String,
+    pub clock: Option<Clock>,
+    /// Whether it is the one to go to now.
+    pub is_next: bool,
+}
+
+impl Card {
+    pub fn is_running(&self) -> bool {
+        self.clock.as_ref().is_some_and(|clock| clock.since.is_some())
+    }
+
+    /// Whether its clock was not started yet.
+    pub fn is_untouched(&self) -> bool {
+        self.clock.is_some() && self.worked.is_empty()
+    }
+}
+
+impl Work {
+    pub(crate) fn card(&self, visitor: &Visitor, row: &Value) -> Card {
+        let (zone, today) = (visitor.caller.org().timezone, self.today(visitor));
+        let start = time(&row["starts_at"]).unwrap_or_else(|| self.now());
+        let end = time(&row["ends_at"]).unwrap_or(start);
+        let moment = self.door.moment(visitor, start);
+        let (status, look) = words::status(row);
+        let (confirmation, heeded) = words::confirmation(row);
+        let is_off = !words::takes_place(row);
+        Card {
+            id: text(&row["id"]),
+            customer: text(&row["contact"]["display_name"]),
+            title: text(&row["title"]),
+            day: words::short_day(start.with_timezone(&zone).date_naive(), today),
+            from_to: words::from_to(start, end, zone),
+            machine: moment.machine,
+            exact: moment.exact,
+            status,
+            look,
+            is_off,
+            heed: if heeded && row["status"] == "scheduled" { confirmation } else { "" },
+            address: words::address(&row["address"]),
+            map: words::map(&row["address"]),
+            access: text(&row["address"]["access_notes"]),
+            phone: Phone::all(&row["contact"]).into_iter().next(),
+            who: listed(&crew(row).iter().map(|member| text(&member["name"])).collect::<Vec<_>>()),
+            worked: took(row).map(words::duration).unwrap_or_default(),
+            clock: self.own_clock(visitor, row),
+            is_next: false,
+        }
+    }
+
+    /// The clock that the visitor may start or stop: of a visit that is due, if they are on it.
+    pub(crate) fn own_clock(&self, visitor: &Visitor, row: &Value) -> Option<Clock> {
+        let own = crew(row).iter().find(|member| is(&member["technician_id"], visitor.caller.id()))?;
+        let since = time(&own["clock_running_since_at"]);
+        let is_open = ["scheduled", "in_progress"].contains(&row["status"].as_str().unwrap_or_default());
+        let is_due = self.day_of(visitor, row) <= self.today(visitor);
+        let action = if since.is_some() { "ticket.clock_out" } else { "ticket.clock_in" };
+        if !self.door.may(visitor, action) || !is_open || !(is_due || since.is_some()) {
+            return None;
+        }
+        let minutes = since.map_or(TimeDelta::zero(), |since| self.now() - since).num_minutes();
+        Some(Clock { since: since.map(|at| self.door.moment(visitor, at)), minutes: words::duration(minutes) })
+    }
+
+    /// The day on which a visit begins, where the business is.
+    pub(crate) fn day_of(&self, visitor: &Visitor, row: &Value) -> NaiveDate {
+        let start = time(&row["starts_at"]).unwrap_or_else(|| self.now());
+        start.with_timezone(&visitor.caller.org().timezone).date_naive()
+    }
+}
+
+/// How many minutes a visit took: of several who worked side by side, the one who was there longest.
+fn took(row: &Value) -> Option<i64> {
+    let longest = crew(row).iter().filter_map(|member| member["clocked_minutes"].as_i64()).max();
+    longest.filter(|minutes| *minutes > 0).or(row["clocked_minutes"].as_i64()).filter(|minutes| *minutes > 0)
+}
+
+/// Those who work on a ticket.
+pub(crate) fn crew(row: &Value) -> &[Value] {
+    row["technicians"].as_array().map_or(&[], Vec::as_slice)
+}
+
+fn is(value: &Value, id: Option<Uuid>) -> bool {
+    id.is_some_and(|id| value.as_str() == Some(id.to_string().as_str()))
+}

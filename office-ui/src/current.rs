@@ -1,0 +1,52 @@
+//! The way to the day's work in everybody's navigation, with the visit one should be on now.
+
+use authorization_queue_ui::{Place, cut, text};
+use capabilities::{Caller, Office, Read, Selection};
+use serde_json::{Map, Value, json};
+
+use crate::HOME;
+
+/// So much of a customer's name fits into the navigation of a phone.
+const NAME: usize = 24;
+
+/// The data type that tells it.
+const CURRENT: &str = "current_ticket";
+
+/// The places of this door that the caller goes to, the visit of this moment last.
+pub async fn places(office: &Office, caller: &Caller) -> Vec<Place> {
+    let place = |path: &str, words: &str, section| Place { path: path.into(), words: words.into(), section };
+    let mut places = vec![place(HOME, "Today", "today"), place("/week", "Calendar", "calendar")];
+    if let Some((lead, visit)) = current(office, caller).await {
+        let words = format!("{lead}: {}", cut(&text(&visit["contact"]["display_name"]), NAME));
+        places.push(place(&format!("/tickets/{}", text(&visit["id"])), &words, "now"));
+    }
+    places
+}
+
+/// The visit that the caller should be on, and whether it is now or next.
+async fn current(office: &Office, caller: &Caller) -> Option<(&'static str, Value)> {
+    let (lead, ticket) = named(office, caller).await?;
+    let visit = Selection { id: Some(ticket), include: vec!["contact".into()], ..of("tickets") };
+    Some((lead, read(office, caller, visit).await?))
+}
+
+/// As the office says it.
+async fn named(office: &Office, caller: &Caller) -> Option<(&'static str, String)> {
+    let mine = Selection { filters: object(&json!({"technician_id": caller.id()?})), limit: Some(1), ..of(CURRENT) };
+    let current = read(office, caller, mine).await?.get(0)?.clone();
+    let lead = if current["because"] == "next_today" { "Next" } else { "Now" };
+    Some((lead, text(&current["id"])))
+}
+
+fn of(data_type: &str) -> Selection {
+    Selection { data_type: data_type.into(), ..Selection::default() }
+}
+
+fn object(filters: &Value) -> Map<String, Value> {
+    filters.as_object().cloned().unwrap_or_default()
+}
+
+async fn read(office: &Office, caller: &Caller, selection: Selection) -> Option<Value> {
+    let answer = office.read(caller, Read { selection, room: None, door: capabilities::Door::Page }).await;
+    answer.data.filter(|_| answer.error.is_none())
+}

@@ -1,0 +1,245 @@
+//! One visit: whose, where and how to get in, what is to be done, who is there and since when, and the forms to change it.
+
+use authorization_queue_ui::{Moment, Visitor, amount, money, text, time, with_status};
+use axum::extract::{Extension, Path, Query, State};
+use axum::response::Response;
+use capabilities::{OrgFacts, Tz};
+use minijinja::context;
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::card::{Phone, crew};
+use crate::filter::Narrowing;
+use crate::forms::Typed;
+use crate::{Asked, Named, Shared, Shown, Who, Work, words};
+
+/// So much of a visit's notes and history is shown.
+const NOTES: usize = 30;
+const HISTORY: usize = 30;
+
+/// Something to be done or delivered.
+#[derive(Serialize)]
+struct Line {
+    description: String,
+    /// "12 × $8.50 per window"; empty for one of something.
+    measure: String,
+    /// Empty while there is none.
+    total: String,
+}
+
+/// Somebody who works on it.
+#[derive(Serialize)]
+struct Member {
+    id: String,
+    name: String,
+    is_me: bool,
+    worked: String,
+    since: Option<Moment>,
+    /// Whether the visitor may say when a forgotten clock ended.
+    may_stop: bool,
+}
+
+/// A stretch of work.
+#[derive(Serialize)]
+struct Stretch {
+    name: String,
+    from_to: String,
+    length: String,
+}
+
+/// A note, as it stands on a visit or a contact.
+#[derive(Serialize)]
+pub(crate) struct Note {
+    text: String,
+    author: String,
+    is_outside: bool,
+    written: Option<Moment>,
+}
+
+/// Something that was done.
+#[derive(Serialize)]
+struct Deed {
+    who: String,
+    did: String,
+    at: Option<Moment>,
+}
+
+pub(crate) async fn show(
+    State(work): Shared,
+    Extension(visitor): Who,
+    id: Named<Uuid>,
+    asked: Asked<Narrowing>,
+) -> Response {
+    let Query(asked) = asked.unwrap_or_default();
+    let shown = match id {
+        Ok(Path(id)) => work.ticket(&visitor, id, asked.told.as_deref(), None).await,
+        Err(_) => Err(work.no_such_visit()),
+    };
+    work.answered(&visitor, shown).await
+}
+
+impl Work {
+    /// The page of a visit. `again` is a form that was refused.
+    pub(crate) async fn ticket(
+        &self,
+        visitor: &Visitor,
+        id: Uuid,
+        told: Option<&str>,
+        again: Option<(Typed, u16)>,
+    ) -> Shown {
+        let include =
+            ["contact", "address", "line_items", "technicians", "clock_spans", "notes", "audit_trail"].as_slice();
+        let answer = self.one(visitor, "tickets", id, include).await.map_err(|refused| match refused.error_code() {
+            Some("NOT_FOUND") => self.no_such_visit(),
+            _ => refused,
+        })?;
+        let once = answer.meta.request_id;
+        let row = answer.data.unwrap_or_default();
+        let house = self.door.house(visitor).await?;
+        let (typed, status) = again.map_or((None, None), |(typed, status)| (Some(typed), Some(status)));
+        let values = context! {
+            once, told => told.filter(|told| self.is_so(told, visitor, &row)), typed => typed.unwrap_or_default(),
+            may => self.may_do(visitor, &row), ..self.facts(visitor, &row)
+        };
+        let here = format!("/tickets/{id}");
+        let section = if visitor.places.iter().any(|place| place.path == here) { "now" } else { "visit" };
+        let page = self.show(visitor, &house, section, "ticket.html", values);
+        Ok(match status {
+            Some(status) => with_status(page, status),
+            None => page,
+        })
+    }
+
+    /// What was done is told as long as it is so.
+    fn is_so(&self, told: &str, visitor: &Visitor, row: &Value) -> bool {
+        let runs = self.own_clock(visitor, row).is_some_and(|clock| clock.since.is_some());
+        match told {
+            "in" => runs,
+            "out" => !runs,
+            "moved" => row["previous_starts_at"].is_string(),
+            "cancelled" => row["status"] == "cancelled",
+            "noted" => true,
+            _ => false,
+        }
+    }
+
+    fn may_do(&self, visitor: &Visitor, row: &Value) -> minijinja::Value {
+        let is_scheduled = row["status"] == "scheduled";
+        let is_closed = row["status"] == "closed";
+        context! {
+            moves => is_scheduled && self.door.may(visitor, "ticket.reschedule"),
+            cancels => is_scheduled && self.door.may(visitor, "ticket.cancel"),
+            notes => !is_closed && self.door.may(visitor, "note.add"),
+        }
+    }
+
+    fn facts(&self, visitor: &Visitor, row: &Value) -> minijinja::Value {
+        let own = visitor.caller.org().timezone;
+        let zone = row["timezone"].as_str().and_then(|zone| zone.parse().ok()).unwrap_or(own);
+        let start = time(&row["starts_at"]).unwrap_or_else(|| self.now());
+        let end = time(&row["ends_at"]).unwrap_or(start);
+        let (status, look) = words::status(row);
+        let (confirmation, heeded) = words::confirmation(row);
+        let there = (zone != own).then(|| words::from_to(start, end, zone));
+        let before = time(&row["previous_starts_at"]).map(|at| self.door.moment(visitor, at));
+        let place = &row["address"];
+        context! {
+            id => text(&row["id"]), customer => text(&row["contact"]["display_name"]), contact => text(&row["contact_id"]),
+            title => text(&row["title"]), status, look, confirmation, heeded,
+            day => words::day(self.day_of(visitor, row), self.today(visitor)), from_to => words::from_to(start, end, own),
+            starts => self.door.moment(visitor, start), there, before, day_path => format!("/day/{}", self.day_of(visitor, row)),
+            cancelled => self.door.moment_of(visitor, &row["cancelled_at"]), reason => text(&row["cancellation_reason"]),
+            address => words::address(place), map => words::map(place), label => text(&place["label"]),
+            access => text(&place["access_notes"]), phones => Phone::all(&row["contact"]),
+            lines => lines(visitor.caller.org(), row), total => price(visitor.caller.org(), &row["total"]), is_estimated => row["is_price_estimated"] == true,
+            unpriced => row["lines_without_price"].as_i64().unwrap_or_default(),
+            crew => self.members(visitor, row), stretches => self.stretches(row, own), clock => self.own_clock(visitor, row),
+            clocked => row["clocked_minutes"].as_i64().filter(|minutes| *minutes > 0).map(words::duration),
+            notes => self.notes(visitor, row), history => self.deeds(visitor, row), version => row["version"].as_i64(),
+            starts_there => start.with_timezone(&zone).format("%Y-%m-%dT%H:%M").to_string(),
+            now_there => self.now().with_timezone(&zone).format("%Y-%m-%dT%H:%M").to_string(),
+        }
+    }
+
+    fn members(&self, visitor: &Visitor, row: &Value) -> Vec<Member> {
+        let me = visitor.caller.id().map(|id| id.to_string());
+        let may = self.door.may(visitor, "ticket.clock_out");
+        let member = |member: &Value| {
+            let id = text(&member["technician_id"]);
+            let since = self.door.moment_of(visitor, &member["clock_running_since_at"]);
+            let is_me = me.as_deref() == Some(id.as_str());
+            let worked = member["clocked_minutes"].as_i64().filter(|minutes| *minutes > 0);
+            Member {
+                may_stop: may && since.is_some() && (is_me || visitor.caller.only_own().is_none()),
+                name: text(&member["name"]),
+                worked: worked.map(words::duration).unwrap_or_default(),
+                id,
+                is_me,
+                since,
+            }
+        };
+        crew(row).iter().map(member).collect()
+    }
+
+    fn stretches(&self, row: &Value, zone: Tz) -> Vec<Stretch> {
+        let spans = row["clock_spans"].as_array().into_iter().flatten();
+        let stretch = |span: &Value| {
+            let start = time(&span["started_at"])?;
+            let end = time(&span["ended_at"]);
+            let day = start.with_timezone(&zone).format("%a, %b %-d");
+            let from_to = end
+                .map_or_else(|| format!("since {}", words::clock(start, zone)), |end| words::from_to(start, end, zone));
+            let minutes = (end.unwrap_or_else(|| self.now()) - start).num_minutes();
+            let length = words::duration(minutes);
+            Some(Stretch { name: text(&span["name"]), from_to: format!("{day}, {from_to}"), length })
+        };
+        spans.filter_map(stretch).collect()
+    }
+
+    /// The notes of a record, the newest first.
+    pub(crate) fn notes(&self, visitor: &Visitor, row: &Value) -> Vec<Note> {
+        let notes = row["notes"].as_array().into_iter().flatten().take(NOTES);
+        let note = |note: &Value| {
+            let outside = &note["untrusted_text"];
+            let words = if outside.is_object() { &outside["text"] } else { &note["content"] };
+            Note {
+                text: text(words),
+                author: text(&note["author"]),
+                is_outside: outside.is_object(),
+                written: self.door.moment_of(visitor, &note["created_at"]),
+            }
+        };
+        notes.map(note).collect()
+    }
+
+    fn deeds(&self, visitor: &Visitor, row: &Value) -> Vec<Deed> {
+        let calls = row["audit_trail"].as_array().into_iter().flatten();
+        let deed = |call: &Value| Deed {
+            who: text(&call["actor"]),
+            did: words::deed(&text(&call["action"])),
+            at: self.door.moment_of(visitor, &call["at"]),
+        };
+        calls.filter(|call| call["outcome"] == "done").take(HISTORY).map(deed).collect()
+    }
+}
+
+fn price(org: &OrgFacts, value: &Value) -> String {
+    amount(value).map(|(amount, currency)| money(amount, currency, org)).unwrap_or_default()
+}
+
+fn lines(org: &OrgFacts, row: &Value) -> Vec<Line> {
+    let line = |line: &Value| {
+        let quantity = text(&line["quantity"]);
+        let unit_price = price(org, &line["unit_price"]);
+        let unit = text(&line["unit_name"]);
+        let per = if unit.is_empty() { String::new() } else { format!(" per {unit}") };
+        let measure = match (quantity.as_str(), unit_price.as_str(), unit.as_str()) {
+            ("" | "1", _, "") => String::new(),
+            (_, "", _) => format!("{quantity} {unit}").trim().into(),
+            _ => format!("{quantity} × {unit_price}{per}"),
+        };
+        Line { description: text(&line["description"]), measure, total: price(org, &line["total"]) }
+    };
+    row["line_items"].as_array().into_iter().flatten().map(line).collect()
+}
