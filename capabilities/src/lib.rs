@@ -68,8 +68,8 @@ pub use kinds::{
     CountryCode, EmailAddress, Entity, FreeText, Id, Ids, Name, Patch, PhoneNumber, Secret, Text, TimeZone, Untrusted,
     visible,
 };
-pub use notices::QueueNotice;
 pub use measures::{CurrencyCode, Money, Percent, Quantity, TimeOfDay};
+pub use notices::QueueNotice;
 pub use office::Office;
 pub use people::{LinkHolder, Session, SessionRow};
 pub use plan::Stake;

@@ -104,6 +104,41 @@ async fn the_database_itself_refuses_to_change_a_closed_ticket_or_a_part_of_it()
 }
 
 #[tokio::test]
+async fn no_undo_changes_a_closed_ticket_but_a_note_on_it_can_be_undone() {
+    let desk = Desk::open().await;
+    let (owner, system) = (desk.owner().await, desk.system().await);
+    let jane = owner.contact("Jane", json!({})).await;
+    let windows = fixed(&system, &crate::desk::fresh(), 14_900, 90).await;
+    let scheduled = owner.call("ticket.schedule", visit(&jane, "2030-01-08T09:00")).await;
+    let (ticket, scheduling) = (scheduled.0.data.as_ref().unwrap()["id"].clone(), scheduled.0.meta.request_id);
+    let this = |more: Value| with(json!({"ticket_id": ticket}), more);
+    let mut calls = vec![scheduling.to_string()];
+    for (action, input) in [
+        ("ticket.add_line_item", this(json!({"line_item": {"service_id": windows}}))),
+        ("ticket.assign", this(json!({"technician_ids": [user(&desk.technician().await)]}))),
+        ("ticket.update", this(json!({"title": "Again"}))),
+    ] {
+        let reply = owner.call(action, input).await;
+        calls.push(reply.0.meta.request_id.to_string());
+        reply.ok();
+    }
+    close(&desk, ticket.as_str().unwrap()).await;
+    let noted = owner.call("note.add", this(json!({"content": "She was glad."}))).await;
+    let note = noted.0.meta.request_id.to_string();
+    noted.ok();
+    let before = desk.state().await;
+    for call in &calls {
+        let reply = owner.call("audit.undo", json!({"call_id": call})).await;
+        let code = reply.0.error_code().map(str::to_string);
+        assert!(["CANNOT_UNDO", "CHANGED_SINCE"].contains(&code.as_deref().unwrap_or_default()), "{:?}", reply.0);
+    }
+    let line = owner.call("audit.undo", json!({"call_id": calls[1]})).await.refused("CANNOT_UNDO");
+    assert!(line["message"].as_str().unwrap().contains("closed"), "{line}");
+    assert_eq!(desk.state().await, before);
+    owner.call("audit.undo", json!({"call_id": note})).await.ok();
+}
+
+#[tokio::test]
 async fn a_contact_with_a_closed_ticket_stays_and_one_with_open_tickets_goes_with_them_after_a_person_agreed() {
     let desk = Desk::open().await;
     let agent = desk.agent().await;

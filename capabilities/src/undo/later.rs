@@ -360,7 +360,8 @@ pub(super) async fn standing_against(
     let first = lines.iter().map(|line| line.id).min().unwrap_or_default();
     let tables: BTreeSet<&str> = lines.iter().map(|line| line.table.as_str()).collect();
     let tables: Vec<String> = tables.into_iter().map(str::to_string).collect();
-    let records: BTreeSet<Uuid> = lines.iter().flat_map(|line| [Some(line.row_id), line.subject, line.part_of]).flatten().collect();
+    let records: BTreeSet<Uuid> =
+        lines.iter().flat_map(|line| [Some(line.row_id), line.subject, line.part_of]).flatten().collect();
     let records: Vec<Uuid> = records.into_iter().collect();
     let found = sqlx::query!(
         r#"

@@ -110,7 +110,7 @@ impl Tx<'_> {
         let restored = sqlx::query!("select frontdesk.undo_rows($1)", calls).execute(self.db()).await;
         let Err(error) = restored else { return Ok(()) };
         let of_database = error.as_database_error();
-        let is_closed = of_database.and_then(|error| error.code()).is_some_and(|code| code == CLOSED);
+        let is_closed = of_database.and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == CLOSED);
         let is_constraint = of_database.is_some_and(|error| error.constraint().is_some());
         if !is_constraint && !is_closed {
             return Err(error.into());
