@@ -264,11 +264,17 @@ impl Door {
 
 /// Who is signed in and where they are, for what stands around each page.
 fn frame(visitor: &Visitor, house: Option<&House>, section: &str) -> minijinja::Value {
-    let name = capabilities::visible(visitor.caller.name());
     let (organization, alerts) = house.map(|house| (&house.organization, &house.alerts)).unzip();
     let decides = house.is_some() && !section.is_empty();
+    context! { organization, alerts, section, decides, ..plain_frame(&visitor.caller, &visitor.csrf) }
+}
+
+/// Who is signed in, for a page of which the queue knows nothing: without the ways through it.
+#[must_use]
+pub fn plain_frame(caller: &Caller, csrf: &str) -> minijinja::Value {
+    let name = capabilities::visible(caller.name());
     context! {
-        name, csrf => visitor.csrf, organization, alerts, section, decides, waiting => "", mark => (), now => ()
+        name, csrf, organization => (), alerts => (), section => "", decides => false, waiting => "", mark => (), now => (),
     }
 }
 

@@ -10,6 +10,7 @@
 //! for the same work, in turn, with as many connections. So the baseline has the same rows, indexes and disk.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 
 use anyhow::Context as _;
 
@@ -48,35 +49,41 @@ impl Plan {
     }
 }
 
+/// Picks a figure of a round.
+type Pick = fn(&Round) -> &Figure;
+
 fn main() -> anyhow::Result<()> {
     let plan = Plan::read()?;
     let program = Program::start()?;
     let (small, big) = (program.organization("Small", SMALL)?, program.organization("Big", plan.contacts)?);
     let at_rest = program.resident_mib()?;
-    println!("{CONNECTIONS} connections, {} rounds of {} s each\n", plan.rounds, plan.seconds);
+    say(&format!("{CONNECTIONS} connections, {} rounds of {} s each\n", plan.rounds, plan.seconds))?;
     let mut numbers = Numbers::default();
     let mut searches = Vec::new();
     for (work, org) in [(Work::Create, &small), (Work::ById, &small), (Work::Search, &small), (Work::Search, &big)] {
         let rounds = measure(&program, work, org, &plan, &mut numbers)?;
-        println!("{}, in an organization of {} contacts", work.name(), org.contacts);
-        report(&rounds);
-        if matches!(work, Work::Search) {
+        say(&format!("{}, in an organization of {} contacts\n{}", work.name(), org.contacts, report(&rounds)))?;
+        if work == Work::Search {
             searches.push(rounds);
         }
     }
     if let [small, big] = searches.as_slice() {
-        let slower = |pick: fn(&Round) -> &Figure| {
-            median(small.iter().map(pick).zip(big.iter().map(pick)).map(|(s, b)| s.rate / b.rate))
+        let slower = |pick: Pick| {
+            median(small.iter().map(pick).zip(big.iter().map(pick)).map(|(small, big)| small.rate / big.rate))
         };
-        println!(
+        say(&format!(
             "Searching {} contacts takes {:.2} times as long as searching {SMALL} over REST, {:.2} times in pgbench.",
             plan.contacts,
             slower(|round| &round.rest),
             slower(|round| &round.baseline)
-        );
+        ))?;
     }
-    println!("Memory of the program: {at_rest:.0} MiB before, {:.0} MiB after.", program.resident_mib()?);
+    say(&format!("Memory of the program: {at_rest:.0} MiB before, {:.0} MiB after.", program.resident_mib()?))?;
     program.stop()
+}
+
+fn say(line: &str) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stdout(), "{line}")?)
 }
 
 /// One round: the baseline and both doors, one after the other.
@@ -107,28 +114,27 @@ fn measure(
     Ok(rounds)
 }
 
-fn report(rounds: &[Round]) {
-    let line = |name: &str, pick: fn(&Round) -> &Figure, share: Option<(&str, fn(&Round) -> &Figure)>| {
-        let rate = median(rounds.iter().map(|round| pick(round).rate));
-        let (middle, slow) = (
-            median(rounds.iter().map(|round| pick(round).middle)),
-            median(rounds.iter().map(|round| pick(round).slow)),
-        );
-        let share = share.map(|(of, base)| {
-            let shares: Vec<f64> = rounds.iter().map(|round| pick(round).rate / base(round).rate).collect();
-            let (least, most) =
-                (shares.iter().copied().fold(f64::MAX, f64::min), shares.iter().copied().fold(0.0, f64::max));
-            format!("{:.2} of {of} ({least:.2} to {most:.2})", median(shares.into_iter()))
-        });
-        println!(
-            "  {name:8} {rate:7.0} a second   half within {middle:5.2} ms, 95 % within {slow:5.2} ms   {}",
-            share.unwrap_or_default()
-        );
+fn report(rounds: &[Round]) -> String {
+    let mid = |figure: &dyn Fn(&Round) -> f64| median(rounds.iter().map(figure));
+    let line = |name: &str, pick: Pick| {
+        let (rate, middle) = (mid(&|round| pick(round).rate), mid(&|round| pick(round).middle));
+        let slow = mid(&|round| pick(round).slow);
+        format!("  {name:8} {rate:7.0} a second   half within {middle:5.2} ms, 95 % within {slow:5.2} ms")
     };
-    line("pgbench", |round| &round.baseline, None);
-    line("REST", |round| &round.rest, Some(("pgbench", |round| &round.baseline)));
-    line("MCP", |round| &round.mcp, Some(("REST", |round| &round.rest)));
-    println!();
+    let share = |pick: Pick, of: &str, base: Pick| {
+        let shares: Vec<f64> = rounds.iter().map(|round| pick(round).rate / base(round).rate).collect();
+        let (least, most) =
+            (shares.iter().copied().fold(f64::MAX, f64::min), shares.iter().copied().fold(0.0, f64::max));
+        format!("   {:.2} of {of} ({least:.2} to {most:.2})", median(shares.into_iter()))
+    };
+    let (baseline, rest, mcp): (Pick, Pick, Pick) = (|round| &round.baseline, |round| &round.rest, |round| &round.mcp);
+    [
+        line("pgbench", baseline),
+        line("REST", rest) + &share(rest, "pgbench", baseline),
+        line("MCP", mcp) + &share(mcp, "REST", rest),
+        String::new(),
+    ]
+    .join("\n")
 }
 
 fn median(figures: impl Iterator<Item = f64>) -> f64 {

@@ -29,7 +29,7 @@ const PAGE: i64 = 50;
 const SIGN_IN: &str = "sign_in";
 /// A page with a mail in a frame.
 const FRAMING: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-src 'self'; frame-ancestors 'none'; \
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; frame-src 'self'; frame-ancestors 'none'; \
      base-uri 'none'",
 );
 /// The mail in the frame: its own styles, and nothing that runs, loads, leads away or knows where it is.
@@ -181,8 +181,7 @@ impl Pages {
 impl Looker {
     /// As the layout takes it.
     fn frame(&self) -> minijinja::Value {
-        let name = capabilities::visible(self.caller.name());
-        context! { name, csrf => self.csrf, organization => (), section => "", decides => false }
+        authorization_queue_ui::plain_frame(&self.caller, &self.csrf)
     }
 }
 

@@ -187,7 +187,7 @@ async fn story(house: &House, browser: &Browser, agent: &Agent<'_>, manner: Mann
     browser.go(&format!("/queue/{always}")).await;
     manner.press(browser, "#decide details summary").await;
     browser.find("#per-day").await.clear().await.unwrap();
-    manner.press(browser, "form[data-capability='authorization.allow_always'] button").await;
+    manner.press(browser, "form[data-capability='authorization.allow_always'] button:not([name])").await;
     browser.says("A rule lets the same through from now on.").await;
     assert_eq!(agent.hears(&always).await["data"]["decision"], "allow_always");
     browser.go("/queue/rules").await;

@@ -166,7 +166,7 @@ async fn the_html_of_a_mail_is_framed_without_scripts_and_without_anything_from_
         "default-src &#x27;none&#x27;",
         "as plain text",
     ]);
-    framed.has_not(&["<script", "<img", "sandbox=\"allow"]);
+    framed.has_not(&["<script>", "<img", "sandbox=\"allow"]);
 }
 
 #[tokio::test]
