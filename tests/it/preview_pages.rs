@@ -112,8 +112,8 @@ async fn a_mail_and_the_money_are_shown_as_they_would_go_out() {
     assert_eq!(shown["stake"]["recipients"], json!(["jane@example.com"]));
     let page = look(&web, &owner, &format!("/queue/{id}")).await;
     page.has(&[
-        "<strong>Refund $120.00 to Jane &lt;b&gt;Smith&lt;&#x2f;b&gt;</strong>",
-        "To Jane &lt;b&gt;Smith&lt;&#x2f;b&gt; &lt;jane@example.com&gt;",
+        "<strong>Refund $120.00 to Jane &lt;b&gt;Smith&lt;/b&gt;</strong>",
+        "To Jane &lt;b&gt;Smith&lt;/b&gt; &lt;jane@example.com&gt;",
         "Subject Your &lt;refund&gt;",
         "we paid 12000 back.",
         LINK_TO_COME,

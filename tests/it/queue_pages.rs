@@ -558,7 +558,11 @@ async fn a_thousand_that_wait_are_read_page_by_page() {
     assert_eq!(second.html.matches("<li class=\"card\" data-key=").count(), 25);
     look(&web, &owner, "/queue?cursor=nonsense").await.leads_to("/queue");
     look(&web, &owner, "/queue/history").await.has_not(&["<li class=\"card\""]);
-    sqlx::raw_sql("update authorizations set status = 'withdrawn'").execute(&mut web.desk.sql().await).await.unwrap();
+    sqlx::query("update authorizations set status = 'withdrawn' where org_id = $1")
+        .bind(web.desk.org)
+        .execute(&mut web.desk.sql().await)
+        .await
+        .unwrap();
     let history = look(&web, &owner, "/queue/history").await;
     assert_eq!(history.html.matches("<li class=\"card\"").count(), 25);
     assert!(history.html.len() < first.html.len(), "{}", history.html.len());

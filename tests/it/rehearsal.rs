@@ -328,7 +328,7 @@ async fn rehearsed_and_made(wanted: impl Fn(&str) -> bool) -> Tally {
 #[tokio::test]
 async fn a_rehearsal_of_what_is_done_to_customers_changes_nothing_and_is_what_is_done_right_after_it() {
     let tally = rehearsed_and_made(|domain| OF_CUSTOMERS.contains(&domain)).await;
-    assert!(tally.refused > 5 && tally.done > 20 && tally.waited > 0, "{tally:?}");
+    assert!(tally.refused > 5 && tally.done > 20, "{tally:?}");
 }
 
 #[tokio::test]

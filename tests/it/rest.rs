@@ -301,7 +301,20 @@ async fn capabilities_are_told_in_short_by_domain_and_by_action() {
         all["domains"].as_array().unwrap().iter().map(|domain| domain["domain"].as_str().unwrap()).collect();
     assert_eq!(
         domains,
-        ["org", "contact", "address", "service", "ticket", "note", "authorization", "user", "alert", "job", "audit"],
+        [
+            "org",
+            "contact",
+            "address",
+            "service",
+            "ticket",
+            "workflow",
+            "note",
+            "authorization",
+            "user",
+            "alert",
+            "job",
+            "audit"
+        ],
         "rules are for people"
     );
     let line = all["domains"][1]["actions"]["contact.archive"].as_str().unwrap();

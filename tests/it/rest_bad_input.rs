@@ -70,7 +70,7 @@ async fn an_unknown_name_is_answered_with_the_nearest_ones() {
     invalid(
         &web.get("/api/capabilities?domain=contacts").await,
         "/domain",
-        "known: org, contact, address, service, ticket, note, authorization, user, alert, job, audit",
+        "known: org, contact, address, service, ticket, workflow, note, authorization, user, alert, job, audit",
     );
     invalid(&web.get("/api/capabilities?domain=rule").await, "/domain", "there is no domain `rule`");
     invalid(&web.get("/api/capabilities?domian=contact").await, "/domian", "known: domain, action");
@@ -389,7 +389,7 @@ async fn all_that_is_wrong_with_a_question_is_said_at_once() {
 #[tokio::test]
 async fn a_route_or_method_that_is_not_there_is_answered_in_the_envelope() {
     let web = Web::open().await;
-    for path in ["/", "/api", "/api/contacts", "/api/data/", "/api/actions/contact.create", "/openapi.yaml"] {
+    for path in ["/api", "/api/contacts", "/api/data/", "/api/actions/contact.create", "/openapi.yaml"] {
         let error = web.get(path).await.refused(404, "NOT_FOUND");
         assert_eq!(error["message"], format!("There is nothing at {path}."));
         assert!(error["hint"].as_str().unwrap().contains("/openapi.json"), "{error:#}");
