@@ -245,11 +245,11 @@ async fn a_booking_that_must_wait_shows_all_it_would_do_and_does_it_when_it_is_a
         let mut asked = asked.clone();
         asked["wish"] = format!("2030-01-{day}T10:00").into();
         let agent = desk.other_agent(&format!("Held at {held}")).await;
-        let before = desk.state_without(&["authorizations", "call_log"]).await;
+        let before = desk.state_without(&["authorizations", "call_log", "errands"]).await;
         let waiting = agent.call_because(SCHEDULE, asked).await;
         assert_eq!(waiting.reasons(), ["override"]);
         let waiting = waiting.held();
-        assert_eq!(desk.state_without(&["authorizations", "call_log"]).await, before);
+        assert_eq!(desk.state_without(&["authorizations", "call_log", "errands"]).await, before);
         let request = owner.get("authorizations", &waiting).await.ok();
         assert_eq!(request["action"], SCHEDULE);
         let changes = request["preview"]["changes"].as_array().unwrap();
