@@ -6,7 +6,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-TOOLS = ["crm_capabilities", "crm_query", "crm_action", "check_authorization", "find_customer"]
+TOOLS = ["crm_capabilities", "crm_query", "crm_action", "check_authorization", "find_customer", "schedule_appointment",
+         "handle_reschedule_request"]
 TOKENS_OF_THE_LIST = 6_000
 BYTES_PER_TOKEN = 4
 
