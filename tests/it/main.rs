@@ -66,6 +66,8 @@ mod queue_events;
 #[cfg(test)]
 mod queue_pages;
 #[cfg(test)]
+mod queue_sizes;
+#[cfg(test)]
 mod reading_again;
 #[cfg(test)]
 mod redaction;
@@ -101,6 +103,8 @@ mod tickets_scheduling;
 mod tickets_work;
 #[cfg(test)]
 mod undo;
+#[cfg(test)]
+mod undo_leftovers;
 #[cfg(test)]
 mod undo_pages;
 #[cfg(test)]
