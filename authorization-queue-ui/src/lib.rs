@@ -43,7 +43,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use letters::ShowsLetters;
 pub use page::{Pages, Refusal, with_status};
-pub use words::{Moment, amount, capitalized, counted, cut, listed, money, text, time};
+pub use words::{Moment, amount, capitalized, counted, cut, listed, minor_units, money, text, time};
 
 use words::moment;
 

@@ -131,6 +131,30 @@ pub fn money(amount: i64, currency: &str, org: &OrgFacts) -> String {
     }
 }
 
+/// What somebody typed for an amount of the organization's money, in minor units: "149", "$1,234.5" and "1.234,50 €" alike. Nothing if
+/// it is no such amount.
+#[must_use]
+pub fn minor_units(typed: &str, org: &OrgFacts) -> Option<i64> {
+    let code = String::from_utf8_lossy(&org.currency);
+    let known = Currency::from_code(&code);
+    let decimals = usize::from(known.and_then(Currency::exponent).unwrap_or(2));
+    let symbol = known.map(|known| known.symbol().to_string()).unwrap_or_default();
+    let bare = typed.replace(&*code, "").replace(&symbol, "").replace('−', "-");
+    let bare: String = bare.chars().filter(|c| !c.is_whitespace() && *c != '’').collect();
+    let (sign, number) = bare.strip_prefix('-').map_or((1, bare.as_str()), |number| (-1, number));
+    // The last mark is the point if no more follows it than there are cents; what it separates otherwise are thousands.
+    let point = number.rfind(['.', ',']).filter(|at| (1..=decimals).contains(&(number.len() - at - 1)));
+    let (whole, cents) = point.map_or((number, ""), |at| (&number[..at], &number[at + 1..]));
+    let mut groups = whole.split(['.', ',']);
+    let (first, further) = (groups.next()?, groups.collect::<Vec<_>>());
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let grouped = further.iter().all(|group| group.len() == 3 && digits(group));
+    let formed =
+        digits(first) && grouped && (further.is_empty() || first.len() <= 3) && (cents.is_empty() || digits(cents));
+    let minor: i64 = format!("{first}{}{cents:0<decimals$}", further.concat()).parse().ok().filter(|_| formed)?;
+    Some(sign * minor)
+}
+
 /// An amount in the organization's own currency.
 pub(crate) fn own_money(amount: i64, org: &OrgFacts) -> String {
     money(amount, &String::from_utf8_lossy(&org.currency), org)
@@ -259,6 +283,32 @@ mod tests {
         assert_eq!(told("2029-11-07T08:00:00Z"), "61 days ago (Nov 7, 2029, 2:00 AM)");
         let exact = moment(now, now, zone).exact;
         assert_eq!(exact, "Monday, January 7, 2030, 3:00 AM CST");
+    }
+
+    #[test]
+    fn money_is_understood_as_people_type_it() {
+        let read = |country: &[u8; 2], own: &[u8; 3], typed: &str| {
+            let org = OrgFacts { id: uuid::Uuid::nil(), timezone: chrono_tz::UTC, currency: *own, country: *country };
+            minor_units(typed, &org)
+        };
+        for (typed, cents) in [
+            ("149", 14_900),
+            (" $1,234.5 ", 123_450),
+            ("0.05", 5),
+            ("1,234,567.89", 123_456_789),
+            ("149,50", 14_950),
+            ("-20", -2_000),
+            ("−$20.00", -2_000),
+            ("149 USD", 14_900),
+        ] {
+            assert_eq!(read(b"US", b"USD", typed), Some(cents), "{typed}");
+        }
+        for wrong in ["", "$", "free", "1.234.5678", "12,34,567", "1e3", ".5", "1.2.3", "--1", "99999999999999999999"] {
+            assert_eq!(read(b"US", b"USD", wrong), None, "{wrong}");
+        }
+        assert_eq!(read(b"DE", b"EUR", "1.234,50 €"), Some(123_450));
+        assert_eq!(read(b"CH", b"CHF", "1’234.50"), Some(123_450));
+        assert_eq!([read(b"JP", b"JPY", "1,500"), read(b"JP", b"JPY", "1.5")], [Some(1_500), None]);
     }
 
     #[test]
