@@ -19,6 +19,8 @@ pub(crate) struct Rows {
     pub goes_on: bool,
     /// Something that no other answer has: what is sent twice from one page is done once.
     pub once: String,
+    /// What the office said to it; empty if nothing.
+    pub warning: String,
 }
 
 /// The days of tickets, and whose.
@@ -39,7 +41,7 @@ impl Work {
     }
 
     /// Of what rows could bring along, what there is in this office and the visitor may read.
-    fn there_is(&self, visitor: &Visitor, data_type: &str, wanted: &[&str]) -> Vec<String> {
+    pub(crate) fn there_is(&self, visitor: &Visitor, data_type: &str, wanted: &[&str]) -> Vec<String> {
         let registry = self.door.office().registry();
         let is_there = |name: &&&str| {
             let own =
@@ -75,7 +77,7 @@ impl Work {
     ) -> Result<Rows, Box<Answer>> {
         let include = self.there_is(visitor, data_type, include);
         let filters = filters.as_object().cloned().unwrap_or_default();
-        let mut all = Rows { rows: Vec::new(), goes_on: false, once: String::new() };
+        let mut all = Rows { rows: Vec::new(), goes_on: false, once: String::new(), warning: String::new() };
         let mut cursor = None;
         for _ in 0..TIMES {
             let (data_type, filters, include) = (data_type.into(), filters.clone(), include.clone());
@@ -86,6 +88,7 @@ impl Work {
                 all.rows.extend(rows);
             }
             all.once = answer.meta.request_id.to_string();
+            all.warning = answer.meta.warnings.first().map(|warning| warning.message.clone()).unwrap_or_default();
             cursor = answer.meta.next_cursor;
             if cursor.is_none() {
                 return Ok(all);

@@ -45,10 +45,10 @@ pub(crate) struct Clock {
 #[derive(Serialize)]
 pub(crate) struct Card {
     pub id: String,
-    customer: String,
+    pub customer: String,
     title: String,
     pub day: String,
-    from_to: String,
+    pub from_to: String,
     machine: String,
     exact: String,
     status: &'static str,
@@ -143,6 +143,6 @@ pub(crate) fn crew(row: &Value) -> &[Value] {
     row["technicians"].as_array().map_or(&[], Vec::as_slice)
 }
 
-fn is(value: &Value, id: Option<Uuid>) -> bool {
+pub(crate) fn is(value: &Value, id: Option<Uuid>) -> bool {
     id.is_some_and(|id| value.as_str() == Some(id.to_string().as_str()))
 }

@@ -3,7 +3,7 @@
 use authorization_queue_ui::{Visitor, text, time};
 use axum::extract::{Extension, Path, State};
 use axum::response::Response;
-use capabilities::Error;
+use capabilities::{Answer, Error};
 use minijinja::context;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -40,17 +40,20 @@ pub(crate) async fn show(State(work): Shared, Extension(visitor): Who, id: Named
 }
 
 impl Work {
-    fn no_such_contact(&self) -> Box<capabilities::Answer> {
+    pub(crate) fn no_such_contact(&self) -> Box<Answer> {
         self.refused(&Error::NotFound { what: "such customer".into() })
     }
 
-    async fn contact(&self, visitor: &Visitor, id: Uuid) -> Shown {
-        let answer = self.one(visitor, "contacts", id, &["addresses", "notes"]).await;
-        let answer = answer.map_err(|refused| match refused.error_code() {
+    /// A customer with what belongs to them.
+    pub(crate) async fn customer(&self, visitor: &Visitor, id: Uuid, include: &[&str]) -> Result<Answer, Box<Answer>> {
+        self.one(visitor, "contacts", id, include).await.map_err(|refused| match refused.error_code() {
             Some("NOT_FOUND") => self.no_such_contact(),
             _ => refused,
-        })?;
-        let row = answer.data.unwrap_or_default();
+        })
+    }
+
+    async fn contact(&self, visitor: &Visitor, id: Uuid) -> Shown {
+        let row = self.customer(visitor, id, &["addresses", "notes"]).await?.data.unwrap_or_default();
         let visits = self.all(visitor, "tickets", json!({"contact_id": id}), &["address", "technicians"]).await?.rows;
         let now = self.now();
         let is_past = |visit: &&Value| time(&visit["ends_at"]).is_some_and(|end| end <= now);
@@ -58,7 +61,9 @@ impl Work {
         let last = past.iter().rev().find(|visit| is_finished(visit));
         let card = |visit: &&Value| self.card(visitor, visit);
         let house = self.door.house(visitor).await?;
+        let is_here = !row["archived_at"].is_string() && !row["merged_into_id"].is_string();
         let values = context! {
+            id, books => is_here && self.door.may(visitor, "ticket.schedule"),
             name => text(&row["display_name"]), phones => Phone::all(&row), emails => emails(&row),
             many_sites => row["addresses"].as_array().is_some_and(|all| all.len() > 1), sites => sites(&row),
             tags => tags(&row), preferred => preferred(&row),
@@ -67,7 +72,7 @@ impl Work {
             to_come => to_come.iter().take(VISITS).map(card).collect::<Vec<_>>(), more_to_come => to_come.len() > VISITS,
             past => past.iter().rev().take(VISITS).map(card).collect::<Vec<_>>(), more_past => past.len() > VISITS,
         };
-        Ok(self.show(visitor, &house, "contact", "contact.html", values))
+        Ok(self.show(visitor, &house, "customers", "contact.html", values))
     }
 }
 

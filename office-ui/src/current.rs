@@ -4,7 +4,7 @@ use authorization_queue_ui::{Place, cut, text};
 use capabilities::{Caller, Office, Read, Selection};
 use serde_json::{Map, Value, json};
 
-use crate::HOME;
+use crate::{CUSTOMERS, HOME};
 
 /// So much of a customer's name fits into the navigation of a phone.
 const NAME: usize = 24;
@@ -15,7 +15,11 @@ const CURRENT: &str = "current_ticket";
 /// The places of this door that the caller goes to, the visit of this moment last.
 pub async fn places(office: &Office, caller: &Caller) -> Vec<Place> {
     let place = |path: &str, words: &str, section| Place { path: path.into(), words: words.into(), section };
-    let mut places = vec![place(HOME, "Today", "today"), place("/week", "Calendar", "calendar")];
+    let mut places = vec![
+        place(HOME, "Today", "today"),
+        place("/week", "Calendar", "calendar"),
+        place(CUSTOMERS, "Customers", "customers"),
+    ];
     if let Some((lead, visit)) = current(office, caller).await {
         let words = format!("{lead}: {}", cut(&text(&visit["contact"]["display_name"]), NAME));
         places.push(place(&format!("/tickets/{}", text(&visit["id"])), &words, "now"));

@@ -5,12 +5,17 @@
 
 mod agenda;
 mod asking;
+mod booking;
 mod calendar;
 mod card;
 mod contact;
+mod crew;
 mod current;
+mod customers;
 mod filter;
 mod forms;
+mod inputs;
+mod lines;
 mod ticket;
 mod words;
 
@@ -32,15 +37,22 @@ pub use current::places;
 
 /// Where somebody who works on site begins.
 pub const HOME: &str = "/today";
+const CUSTOMERS: &str = "/contacts";
 
 /// The templates. They extend the `layout.html` of all pages.
 pub const TEMPLATES: &[(&str, &str)] = &[
     ("agenda.html", include_str!("../templates/agenda.html")),
+    ("booking.html", include_str!("../templates/booking.html")),
     ("contact.html", include_str!("../templates/contact.html")),
+    ("crew.html", include_str!("../templates/crew.html")),
+    ("customers.html", include_str!("../templates/customers.html")),
     ("day_links.html", include_str!("../templates/day_links.html")),
+    ("lines.html", include_str!("../templates/lines.html")),
     ("month.html", include_str!("../templates/month.html")),
+    ("sent.html", include_str!("../templates/sent.html")),
     ("ticket.html", include_str!("../templates/ticket.html")),
     ("ticket_forms.html", include_str!("../templates/ticket_forms.html")),
+    ("ticket_part.html", include_str!("../templates/ticket_part.html")),
     ("undone.html", include_str!("../templates/undone.html")),
     ("visit.html", include_str!("../templates/visit.html")),
     ("week.html", include_str!("../templates/week.html")),
@@ -75,7 +87,11 @@ pub fn door(office: &Arc<Office>, pages: &Arc<Pages>, ended: CancellationToken) 
         .route("/month", get(calendar::this_month))
         .route("/month/{month}", get(calendar::month))
         .route("/tickets/{id}", get(ticket::show).post(forms::send))
+        .route("/tickets/{id}/lines", get(lines::show))
+        .route("/tickets/{id}/crew", get(crew::show))
+        .route(CUSTOMERS, get(customers::list))
         .route("/contacts/{id}", get(contact::show))
+        .route("/contacts/{id}/book", get(booking::show).post(booking::send))
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(work)
 }
@@ -152,7 +168,8 @@ fn onward(path: &str) -> Response {
 }
 
 async fn method_not_allowed(State(work): Shared, Extension(visitor): Who, request: Request) -> Response {
-    let takes_forms = request.uri().path().starts_with("/tickets/");
+    let path = request.uri().path().split('/').skip(1).collect::<Vec<_>>();
+    let takes_forms = matches!(path[..], ["tickets", _] | ["contacts", _, "book"]);
     let allowed = if takes_forms { "GET, HEAD, POST" } else { "GET, HEAD" };
     let answer = work.refused(&Error::MethodNotAllowed { allowed: allowed.into() });
     let mut response = work.refuse(&visitor, &answer).await;

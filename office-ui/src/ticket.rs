@@ -3,15 +3,15 @@
 use authorization_queue_ui::{Moment, Visitor, amount, money, text, time, with_status};
 use axum::extract::{Extension, Path, Query, State};
 use axum::response::Response;
-use capabilities::{OrgFacts, Tz};
+use capabilities::{Answer, OrgFacts, Tz};
 use minijinja::context;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::card::{Phone, crew};
+use crate::card::{Phone, crew, is};
 use crate::filter::Narrowing;
-use crate::forms::Typed;
+use crate::inputs::Typed;
 use crate::{Asked, Named, Shared, Shown, Who, Work, words};
 
 /// So much of a visit's notes and history is shown.
@@ -20,7 +20,7 @@ const HISTORY: usize = 30;
 
 /// Something to be done or delivered.
 #[derive(Serialize)]
-struct Line {
+pub(crate) struct Line {
     description: String,
     /// "12 × $8.50 per window"; empty for one of something.
     measure: String,
@@ -90,12 +90,7 @@ impl Work {
     ) -> Shown {
         let include =
             ["contact", "address", "line_items", "technicians", "clock_spans", "notes", "audit_trail"].as_slice();
-        let answer = self.one(visitor, "tickets", id, include).await.map_err(|refused| match refused.error_code() {
-            Some("NOT_FOUND") => self.no_such_visit(),
-            _ => refused,
-        })?;
-        let once = answer.meta.request_id;
-        let row = answer.data.unwrap_or_default();
+        let (row, once) = self.visit(visitor, id, include).await?;
         let house = self.door.house(visitor).await?;
         let (typed, status) = again.map_or((None, None), |(typed, status)| (Some(typed), Some(status)));
         let values = context! {
@@ -111,6 +106,20 @@ impl Work {
         })
     }
 
+    /// A visit with what belongs to it, and something that no other answer has: what is sent twice from one page is done once.
+    pub(crate) async fn visit(
+        &self,
+        visitor: &Visitor,
+        id: Uuid,
+        include: &[&str],
+    ) -> Result<(Value, String), Box<Answer>> {
+        let answer = self.one(visitor, "tickets", id, include).await.map_err(|refused| match refused.error_code() {
+            Some("NOT_FOUND") => self.no_such_visit(),
+            _ => refused,
+        })?;
+        Ok((answer.data.unwrap_or_default(), answer.meta.request_id.to_string()))
+    }
+
     /// What was done is told as long as it is so.
     fn is_so(&self, told: &str, visitor: &Visitor, row: &Value) -> bool {
         let runs = self.own_clock(visitor, row).is_some_and(|clock| clock.since.is_some());
@@ -119,6 +128,9 @@ impl Work {
             "out" => !runs,
             "moved" => row["previous_starts_at"].is_string(),
             "cancelled" => row["status"] == "cancelled",
+            "missed" => row["status"] == "no_show",
+            "answered" => row["confirmation"] != "not_asked",
+            "booked" => words::takes_place(row),
             "noted" => true,
             _ => false,
         }
@@ -127,11 +139,23 @@ impl Work {
     fn may_do(&self, visitor: &Visitor, row: &Value) -> minijinja::Value {
         let is_scheduled = row["status"] == "scheduled";
         let is_closed = row["status"] == "closed";
+        let has_begun = time(&row["starts_at"]).is_some_and(|start| start <= self.now());
         context! {
             moves => is_scheduled && self.door.may(visitor, "ticket.reschedule"),
             cancels => is_scheduled && self.door.may(visitor, "ticket.cancel"),
+            misses => is_scheduled && has_begun && self.door.may(visitor, "ticket.mark_no_show"),
+            answers => is_scheduled && self.door.may(visitor, "ticket.record_confirmation"),
             notes => !is_closed && self.door.may(visitor, "note.add"),
+            lines => self.may_change(visitor, row, "ticket.add_line_item"),
+            crew => self.may_change(visitor, row, "ticket.assign"),
         }
+    }
+
+    /// Whether the visitor may do that to this visit: one that takes place, and with those who work on site one of their own.
+    pub(crate) fn may_change(&self, visitor: &Visitor, row: &Value, action: &str) -> bool {
+        let is_open = ["scheduled", "in_progress"].contains(&row["status"].as_str().unwrap_or_default());
+        let is_own = |own: Uuid| crew(row).iter().any(|member| is(&member["technician_id"], Some(own)));
+        is_open && self.door.may(visitor, action) && visitor.caller.only_own().is_none_or(is_own)
     }
 
     fn facts(&self, visitor: &Visitor, row: &Value) -> minijinja::Value {
@@ -224,22 +248,26 @@ impl Work {
     }
 }
 
-fn price(org: &OrgFacts, value: &Value) -> String {
+pub(crate) fn price(org: &OrgFacts, value: &Value) -> String {
     amount(value).map(|(amount, currency)| money(amount, currency, org)).unwrap_or_default()
 }
 
 fn lines(org: &OrgFacts, row: &Value) -> Vec<Line> {
-    let line = |line: &Value| {
+    row["line_items"].as_array().into_iter().flatten().map(|line| Line::of(line, org)).collect()
+}
+
+impl Line {
+    pub fn of(line: &Value, org: &OrgFacts) -> Self {
         let quantity = text(&line["quantity"]);
         let unit_price = price(org, &line["unit_price"]);
         let unit = text(&line["unit_name"]);
         let per = if unit.is_empty() { String::new() } else { format!(" per {unit}") };
         let measure = match (quantity.as_str(), unit_price.as_str(), unit.as_str()) {
             ("" | "1", _, "") => String::new(),
-            (_, "", _) => format!("{quantity} {unit}").trim().into(),
+            (_, "", "") => format!("× {quantity}"),
+            (_, "", _) => format!("{quantity} × {unit}"),
             _ => format!("{quantity} × {unit_price}{per}"),
         };
-        Line { description: text(&line["description"]), measure, total: price(org, &line["total"]) }
-    };
-    row["line_items"].as_array().into_iter().flatten().map(line).collect()
+        Self { description: text(&line["description"]), measure, total: price(org, &line["total"]) }
+    }
 }

@@ -102,7 +102,8 @@ pub(crate) fn map(row: &Value) -> String {
     }
 }
 
-fn encoded(text: &str) -> String {
+/// For an address, with nothing that means something in one.
+pub(crate) fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }

@@ -52,6 +52,7 @@ mod mcp_stdio;
 #[cfg(test)]
 mod notices;
 #[cfg(test)]
+mod office_forms;
 mod office_pages;
 #[cfg(test)]
 mod office_settings;

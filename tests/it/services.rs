@@ -16,6 +16,12 @@ pub async fn fixed(actor: &Actor, name: &str, amount: i64, minutes: i32) -> Stri
     actor.call("service.create", service).await.id()
 }
 
+/// A service whose price is said later, and its id.
+pub async fn flexible(actor: &Actor, name: &str) -> String {
+    let service = json!({"name": name, "code": name, "kind": "work", "pricing": {"strategy": "flexible"}});
+    actor.call("service.create", service).await.id()
+}
+
 fn named(rows: &Value) -> Vec<&str> {
     rows.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect()
 }

@@ -1,0 +1,96 @@
+//! Who is on a visit, and who else could be.
+
+use authorization_queue_ui::{Visitor, listed, text, time, with_status};
+use axum::extract::{Extension, Path, Query, State};
+use axum::response::Response;
+use minijinja::context;
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::asking::Span;
+use crate::card::{crew, is};
+use crate::filter::Narrowing;
+use crate::inputs::Typed;
+use crate::{Asked, Named, Shared, Shown, Who, Work, words};
+
+/// Somebody of the business.
+#[derive(Serialize)]
+struct Person {
+    id: String,
+    name: String,
+    is_technician: bool,
+    is_on_it: bool,
+    /// "at Jane Smith, 9:00 – 10:30 AM"; empty if nothing else is at that time.
+    elsewhere: String,
+}
+
+pub(crate) async fn show(
+    State(work): Shared,
+    Extension(visitor): Who,
+    id: Named<Uuid>,
+    asked: Asked<Narrowing>,
+) -> Response {
+    let Query(asked) = asked.unwrap_or_default();
+    let shown = match id {
+        Ok(Path(id)) => work.crew(&visitor, id, asked.told.as_deref(), None).await,
+        Err(_) => Err(work.no_such_visit()),
+    };
+    work.answered(&visitor, shown).await
+}
+
+impl Work {
+    /// The page of who is on a visit. `again` is a form that was refused.
+    pub(crate) async fn crew(
+        &self,
+        visitor: &Visitor,
+        id: Uuid,
+        told: Option<&str>,
+        again: Option<(Typed, u16)>,
+    ) -> Shown {
+        let (row, once) = self.visit(visitor, id, &["contact", "technicians"]).await?;
+        if !self.may_change(visitor, &row, "ticket.assign") {
+            return self.ticket(visitor, id, None, again).await;
+        }
+        let people = self.all(visitor, "users", json!({"active": true}), &[]).await?.rows;
+        let meanwhile = self.meanwhile(visitor, &row).await?;
+        let mut people: Vec<Person> =
+            people.iter().map(|person| self.person(visitor, person, &row, &meanwhile)).collect();
+        people.sort_by_key(|person| (!person.is_on_it, !person.is_technician, !person.elsewhere.is_empty()));
+        let (typed, status) = again.unzip();
+        let house = self.door.house(visitor).await?;
+        let values = context! { once, told, typed => typed.unwrap_or_default(), people, ..self.heading(visitor, &row) };
+        let page = self.show(visitor, &house, "visit", "crew.html", values);
+        Ok(with_status(page, status.unwrap_or(200)))
+    }
+
+    /// The other visits that are at the same time as this one.
+    async fn meanwhile(&self, visitor: &Visitor, row: &Value) -> Result<Vec<Value>, Box<capabilities::Answer>> {
+        let (Some(start), Some(end)) = (time(&row["starts_at"]), time(&row["ends_at"])) else { return Ok(Vec::new()) };
+        let day = |at: chrono::DateTime<chrono::Utc>| at.with_timezone(&visitor.caller.org().timezone).date_naive();
+        let span = Span { first: day(start), last: day(end), technician: None };
+        let others = self.tickets(visitor, span, &["contact", "technicians"]).await?.rows;
+        let is_meanwhile = |other: &Value| {
+            let clashes = time(&other["starts_at"]).is_some_and(|begins| begins < end)
+                && time(&other["ends_at"]).is_some_and(|ends| ends > start);
+            clashes && other["id"] != row["id"] && words::takes_place(other)
+        };
+        Ok(others.into_iter().filter(is_meanwhile).collect())
+    }
+
+    fn person(&self, visitor: &Visitor, person: &Value, row: &Value, meanwhile: &[Value]) -> Person {
+        let id = person["id"].as_str().and_then(|id| id.parse::<Uuid>().ok());
+        let is_on = |ticket: &Value| crew(ticket).iter().any(|member| is(&member["technician_id"], id));
+        let at = |ticket: &Value| {
+            let card = self.card(visitor, ticket);
+            format!("at {}, {}", card.customer, card.from_to)
+        };
+        Person {
+            id: text(&person["id"]),
+            name: text(&person["name"]),
+            is_technician: person["role"] == "technician",
+            is_on_it: is_on(row),
+            elsewhere: listed(&meanwhile.iter().filter(|other| is_on(other)).map(at).collect::<Vec<_>>()),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The customers, to be found by whatever one knows of them.
+
+use authorization_queue_ui::{Visitor, text};
+use axum::extract::{Extension, Query, State};
+use axum::response::Response;
+use capabilities::Selection;
+use minijinja::context;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::card::Phone;
+use crate::{Asked, CUSTOMERS, Shared, Shown, Who, Work, words};
+
+/// So many are shown at once.
+const PAGE: i64 = 25;
+
+/// What is looked for, and from where on.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Sought {
+    search: String,
+    cursor: Option<String>,
+}
+
+/// A customer in the list.
+#[derive(Serialize)]
+struct Entry {
+    id: String,
+    name: String,
+    address: String,
+    phone: Option<Phone>,
+}
+
+pub(crate) async fn list(State(work): Shared, Extension(visitor): Who, asked: Asked<Sought>) -> Response {
+    let Query(asked) = asked.unwrap_or_default();
+    let shown = work.customers(&visitor, &asked).await;
+    work.answered(&visitor, shown).await
+}
+
+impl Work {
+    async fn customers(&self, visitor: &Visitor, asked: &Sought) -> Shown {
+        let search = asked.search.trim();
+        let mut filters = serde_json::Map::new();
+        if !search.is_empty() {
+            filters.insert("search".into(), search.into());
+        }
+        let include = self.there_is(visitor, "contacts", &["addresses"]);
+        let (data_type, cursor) = ("contacts".into(), asked.cursor.clone().filter(|cursor| !cursor.is_empty()));
+        let selection = Selection { data_type, filters, include, cursor, limit: Some(PAGE), ..Selection::default() };
+        let answer = self.door.read(visitor, selection).await?;
+        let house = self.door.house(visitor).await?;
+        let rows = answer.data.as_ref().and_then(Value::as_array);
+        let here = format!("{CUSTOMERS}?search={}", words::encoded(search));
+        let values = context! {
+            search, entries => rows.into_iter().flatten().map(entry).collect::<Vec<_>>(), here => CUSTOMERS,
+            next => answer.meta.next_cursor.map(|cursor| format!("{here}&cursor={}", words::encoded(&cursor))),
+            first => here, is_first => asked.cursor.is_none(),
+        };
+        Ok(self.show(visitor, &house, "customers", "customers.html", values))
+    }
+}
+
+fn entry(row: &Value) -> Entry {
+    let places = row["addresses"].as_array();
+    let primary = places.and_then(|all| all.iter().find(|place| place["is_primary"] == true).or(all.first()));
+    Entry {
+        id: text(&row["id"]),
+        name: text(&row["display_name"]),
+        address: primary.map(words::address).unwrap_or_default(),
+        phone: Phone::all(row).into_iter().next(),
+    }
+}

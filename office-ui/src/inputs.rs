@@ -1,0 +1,186 @@
+//! What each form of a visit asks the office for: its action, and the input from what was typed.
+
+use authorization_queue_ui::minor_units;
+use capabilities::OrgFacts;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// An input, or what a person must do first.
+type Made = Result<Value, &'static str>;
+
+/// A form of a visit.
+pub(crate) struct Form {
+    /// How it calls itself.
+    word: &'static str,
+    pub action: &'static str,
+    /// The word that tells it was done.
+    pub told: &'static str,
+    input: fn(&Typed, &Business) -> Made,
+}
+
+/// What a form is filled in for.
+struct Business<'o> {
+    ticket: Uuid,
+    org: &'o OrgFacts,
+}
+
+const FORMS: [Form; 12] = [
+    Form { word: "clock_in", action: "ticket.clock_in", told: "in", input: stroke },
+    Form { word: "clock_out", action: "ticket.clock_out", told: "out", input: stroke },
+    Form { word: "reschedule", action: "ticket.reschedule", told: "moved", input: other_time },
+    Form { word: "cancel", action: "ticket.cancel", told: "cancelled", input: called_off },
+    Form { word: "no_show", action: "ticket.mark_no_show", told: "missed", input: missed },
+    Form { word: "answer", action: "ticket.record_confirmation", told: "answered", input: answered },
+    Form { word: "note", action: "note.add", told: "noted", input: noted },
+    Form { word: "assign", action: "ticket.assign", told: "on", input: assigned },
+    Form { word: "unassign", action: "ticket.unassign", told: "off", input: unassigned },
+    Form { word: "add_line", action: "ticket.add_line_item", told: "added", input: new_line },
+    Form { word: "change_line", action: "ticket.update_line_item", told: "changed", input: changed_line },
+    Form { word: "remove_line", action: "ticket.remove_line_item", told: "removed", input: removed_line },
+];
+
+/// A form as a person filled it in, and what is wrong with it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Typed {
+    #[serde(rename(deserialize = "do"))]
+    pub what: String,
+    /// Of the page it was sent from, and no other.
+    pub once: String,
+    /// The page to come back to, if not the ticket's own.
+    pub from: String,
+    version: String,
+    starts_at: String,
+    anyway: String,
+    reason: String,
+    content: String,
+    /// A user.
+    technician: String,
+    /// When a clock was started or stopped, if not now.
+    pub at: String,
+    answer: String,
+    words: String,
+    /// A line of the ticket, and what it says.
+    line: String,
+    service: String,
+    quantity: String,
+    /// None where the form does not ask for it.
+    price: Option<String>,
+    #[serde(skip_deserializing)]
+    pub problem: String,
+    /// Somebody has another visit at that time, which can be overridden.
+    #[serde(skip_deserializing)]
+    pub is_busy: bool,
+}
+
+impl Typed {
+    /// The form it is, if there is such a one.
+    pub fn form(&self) -> Option<&'static Form> {
+        FORMS.iter().find(|form| form.word == self.what)
+    }
+
+    fn or(text: &str, missing: &'static str) -> Result<Value, &'static str> {
+        match text.trim() {
+            "" => Err(missing),
+            text => Ok(text.into()),
+        }
+    }
+
+    /// Refused if it changed since the page showed it.
+    fn as_seen(&self, mut input: Value) -> Value {
+        if let Ok(version) = self.version.parse::<i32>() {
+            input["expected_version"] = version.into();
+        }
+        input
+    }
+}
+
+impl Form {
+    /// The input of the action, or what is missing in it.
+    pub fn input(&self, typed: &Typed, ticket: Uuid, org: &OrgFacts) -> Made {
+        (self.input)(typed, &Business { ticket, org })
+    }
+}
+
+fn stroke(typed: &Typed, of: &Business) -> Made {
+    let mut input = json!({"ticket_id": of.ticket});
+    for (member, value) in [("technician_id", &typed.technician), ("at", &typed.at)] {
+        if !value.is_empty() {
+            input[member] = value.as_str().into();
+        }
+    }
+    Ok(input)
+}
+
+fn other_time(typed: &Typed, of: &Business) -> Made {
+    let starts_at = Typed::or(&typed.starts_at, "Choose the day and time to move it to.")?;
+    let anyway = typed.anyway == "yes";
+    Ok(typed.as_seen(json!({"ticket_id": of.ticket, "starts_at": starts_at, "allow_overlap": anyway})))
+}
+
+fn called_off(typed: &Typed, of: &Business) -> Made {
+    let reason = Typed::or(&typed.reason, "Write in a few words why it is cancelled.")?;
+    Ok(typed.as_seen(json!({"ticket_id": of.ticket, "reason": reason})))
+}
+
+fn missed(typed: &Typed, of: &Business) -> Made {
+    Ok(typed.as_seen(json!({"ticket_id": of.ticket})))
+}
+
+fn answered(typed: &Typed, of: &Business) -> Made {
+    let answer = Typed::or(&typed.answer, "Choose what the customer says.")?;
+    let mut input = json!({"ticket_id": of.ticket, "answer": answer});
+    if !typed.words.trim().is_empty() {
+        input["words"] = typed.words.trim().into();
+    }
+    Ok(typed.as_seen(input))
+}
+
+fn noted(typed: &Typed, of: &Business) -> Made {
+    Ok(json!({"ticket_id": of.ticket, "content": Typed::or(&typed.content, "Write the note first.")?}))
+}
+
+fn assigned(typed: &Typed, of: &Business) -> Made {
+    let mut input = unassigned(typed, of)?;
+    input["allow_overlap"] = (typed.anyway == "yes").into();
+    Ok(input)
+}
+
+fn unassigned(typed: &Typed, of: &Business) -> Made {
+    Ok(json!({"ticket_id": of.ticket, "technician_ids": [Typed::or(&typed.technician, "Choose who.")?]}))
+}
+
+fn new_line(typed: &Typed, of: &Business) -> Made {
+    let service = Typed::or(&typed.service, "Choose the service first.")?;
+    let mut line = json!({"service_id": service, "quantity": quantity(typed)?});
+    if let Some(price) = price(typed, of.org)? {
+        line["unit_price"] = price;
+    }
+    Ok(json!({"ticket_id": of.ticket, "line_item": line}))
+}
+
+fn changed_line(typed: &Typed, of: &Business) -> Made {
+    let mut input = json!({"line_item_id": typed.line, "quantity": quantity(typed)?});
+    if typed.price.is_some() {
+        input["unit_price"] = price(typed, of.org)?.unwrap_or(Value::Null);
+    }
+    Ok(typed.as_seen(input))
+}
+
+fn removed_line(typed: &Typed, _: &Business) -> Made {
+    Ok(typed.as_seen(json!({"line_item_id": typed.line})))
+}
+
+/// Thumbs type a comma where the country does.
+fn quantity(typed: &Typed) -> Made {
+    Typed::or(&typed.quantity.replace(',', "."), "Write how many, such as 1 or 2.5.")
+}
+
+/// Nothing where none was typed.
+fn price(typed: &Typed, org: &OrgFacts) -> Result<Option<Value>, &'static str> {
+    let price = typed.price.as_deref().map(str::trim).filter(|price| !price.is_empty());
+    let Some(price) = price else { return Ok(None) };
+    let minor = minor_units(price, org).ok_or("Write the price as an amount, such as 149.50.")?;
+    Ok(Some(json!(org.money(minor))))
+}

@@ -1,0 +1,122 @@
+//! What is to be done on a visit, changed line by line.
+
+use authorization_queue_ui::{Visitor, amount, money, text, with_status};
+use axum::extract::{Extension, Path, Query, State};
+use axum::response::Response;
+use capabilities::OrgFacts;
+use minijinja::context;
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::filter::Narrowing;
+use crate::inputs::Typed;
+use crate::ticket::{Line, price};
+use crate::{Asked, Named, Shared, Shown, Who, Work};
+
+/// A line that can be changed.
+#[derive(Serialize)]
+struct Changeable {
+    id: String,
+    version: i64,
+    #[serde(flatten)]
+    line: Line,
+    quantity: String,
+    /// Of one what; empty if of nothing in particular.
+    unit: String,
+    /// As one types it; none where the price is the service's.
+    price: Option<String>,
+}
+
+/// A service to choose.
+#[derive(Serialize)]
+pub(crate) struct Offer {
+    id: String,
+    name: String,
+    /// "$6.50 per window"; empty where it is said later.
+    price: String,
+}
+
+pub(crate) async fn show(
+    State(work): Shared,
+    Extension(visitor): Who,
+    id: Named<Uuid>,
+    asked: Asked<Narrowing>,
+) -> Response {
+    let Query(asked) = asked.unwrap_or_default();
+    let shown = match id {
+        Ok(Path(id)) => work.lines(&visitor, id, asked.told.as_deref(), None).await,
+        Err(_) => Err(work.no_such_visit()),
+    };
+    work.answered(&visitor, shown).await
+}
+
+impl Work {
+    /// The page of a visit's lines. `again` is a form that was refused.
+    pub(crate) async fn lines(
+        &self,
+        visitor: &Visitor,
+        id: Uuid,
+        told: Option<&str>,
+        again: Option<(Typed, u16)>,
+    ) -> Shown {
+        let org = visitor.caller.org();
+        let (row, once) = self.visit(visitor, id, &["contact", "line_items", "technicians"]).await?;
+        if !self.may_change(visitor, &row, "ticket.add_line_item") {
+            return self.ticket(visitor, id, None, again).await;
+        }
+        let (offers, house) = (self.offers(visitor).await?, self.door.house(visitor).await?);
+        let (typed, status) = again.unzip();
+        let lines = row["line_items"].as_array().into_iter().flatten();
+        let values = context! {
+            once, told, typed => typed.unwrap_or_default(), offers, total => price(org, &row["total"]),
+            unpriced => row["lines_without_price"].as_i64().unwrap_or_default(),
+            lines => lines.map(|line| Changeable::of(line, org)).collect::<Vec<_>>(), ..self.heading(visitor, &row)
+        };
+        let page = self.show(visitor, &house, "visit", "lines.html", values);
+        Ok(with_status(page, status.unwrap_or(200)))
+    }
+
+    /// What a page of a part of a visit begins with.
+    pub(crate) fn heading(&self, visitor: &Visitor, row: &Value) -> minijinja::Value {
+        let card = self.card(visitor, row);
+        context! { id => card.id, visit => card }
+    }
+
+    /// What the business offers.
+    pub(crate) async fn offers(&self, visitor: &Visitor) -> Result<Vec<Offer>, Box<capabilities::Answer>> {
+        let services = self.all(visitor, "services", json!({"active": true}), &[]).await?.rows;
+        Ok(services.iter().map(|service| Offer::of(service, visitor.caller.org())).collect())
+    }
+}
+
+impl Changeable {
+    fn of(line: &Value, org: &OrgFacts) -> Self {
+        let as_typed = |(minor, currency)| {
+            let amount = money(minor, currency, org).replace('−', "-");
+            amount.chars().filter(|c| c.is_ascii_digit() || ".,-".contains(*c)).collect()
+        };
+        let price = (line["pricing"] != "fixed").then(|| amount(&line["unit_price"]).map(as_typed).unwrap_or_default());
+        Self {
+            id: text(&line["id"]),
+            version: line["version"].as_i64().unwrap_or_default(),
+            line: Line::of(line, org),
+            quantity: text(&line["quantity"]),
+            unit: text(&line["unit_name"]),
+            price,
+        }
+    }
+}
+
+impl Offer {
+    fn of(service: &Value, org: &OrgFacts) -> Self {
+        let pricing = &service["pricing"];
+        let price = match pricing["strategy"].as_str() {
+            Some("fixed") => price(org, &pricing["price"]),
+            Some("per_unit") => format!("{} per {}", price(org, &pricing["unit_price"]), text(&pricing["unit_name"])),
+            _ if pricing["suggested_price"].is_object() => format!("about {}", price(org, &pricing["suggested_price"])),
+            _ => String::new(),
+        };
+        Self { id: text(&service["id"]), name: text(&service["name"]), price }
+    }
+}
