@@ -60,6 +60,14 @@ struct Day {
     slots: Vec<Slot>,
 }
 
+/// What is free, as far as it is known.
+#[derive(Serialize)]
+struct Free {
+    days: Vec<Day>,
+    /// In a sentence why nothing is.
+    why_none: String,
+}
+
 pub(crate) async fn show(
     State(work): Shared,
     Extension(visitor): Who,
@@ -160,11 +168,11 @@ impl Work {
         let from = wish.from.parse::<NaiveDate>().unwrap_or(today).max(today);
         let places = row["addresses"].as_array().map_or(&[][..], Vec::as_slice);
         let place = places.iter().find(|place| place["id"] == wish.address).or(places.first());
-        let (days, why_none) = match self.free(visitor, id, &wish, from, place).await {
+        let free = match self.free(visitor, id, &wish, from, place).await {
             Ok(free) => free,
             Err(refused) => {
                 (wish.problem, status) = (in_words(&refused), refused.status);
-                (Vec::new(), String::new())
+                None
             }
         };
         let people = self.all(visitor, "users", json!({"active": true}), &[]).await?.rows;
@@ -175,7 +183,7 @@ impl Work {
         let way = |from: NaiveDate| wish.path(id, from);
         let values = context! {
             id, once, customer => text(&row["display_name"]), offers, people, many_sites => choices.len() > 1, places => choices, from, today,
-            is_asked => !wish.service.is_empty(), days, why_none,
+            is_asked => !wish.service.is_empty(), free,
             later => way(from.checked_add_days(Days::new(DAYS)).unwrap_or(from)),
             earlier => (from > today).then(|| way(from.checked_sub_days(Days::new(DAYS)).unwrap_or(from).max(today))),
             there => place.and_then(|place| place["timezone"].as_str()), wish,
@@ -184,7 +192,7 @@ impl Work {
         Ok(with_status(page, status))
     }
 
-    /// What is free from that day on, by day, and in a sentence why nothing is; nothing of either until one knows what for.
+    /// What is free from that day on; nothing is known of it until one knows what for.
     async fn free(
         &self,
         visitor: &Visitor,
@@ -192,9 +200,9 @@ impl Work {
         wish: &Wish,
         from: NaiveDate,
         place: Option<&Value>,
-    ) -> Result<(Vec<Day>, String), Box<Answer>> {
+    ) -> Result<Option<Free>, Box<Answer>> {
         if wish.service.is_empty() {
-            return Ok((Vec::new(), String::new()));
+            return Ok(None);
         }
         let to = from.checked_add_days(Days::new(DAYS - 1)).unwrap_or(from);
         let mut filters = json!({"from": from, "to": to, "contact_id": contact, "service_id": wish.service});
@@ -227,7 +235,7 @@ impl Work {
                 day.slots.push(slot);
             }
         }
-        Ok((days.into_iter().map(|(_, day)| day).collect(), found.warning))
+        Ok(Some(Free { days: days.into_iter().map(|(_, day)| day).collect(), why_none: found.warning }))
     }
 }
 

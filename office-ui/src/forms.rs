@@ -101,6 +101,7 @@ pub(crate) fn in_words(answer: &Answer) -> String {
     let message = without_ids(&text(&error["message"]));
     match answer.error_code().unwrap_or_default() {
         "VERSION_CONFLICT" => "Somebody changed this visit meanwhile. Look again how it stands now.".into(),
+        "NOT_FOUND" => "Something it needs is no longer there. Look again how it stands now.".into(),
         "INVALID_INPUT" => {
             let problems = error["problems"].as_array().into_iter().flatten();
             problems.map(|problem| sentence(&text(&problem["message"]))).collect::<Vec<_>>().join(" ")

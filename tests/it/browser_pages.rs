@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::browser::{Browser, Driver, House, Screen};
 
 /// A page, and what it is called.
-type Page = (&'static str, String);
+pub type Page = (&'static str, String);
 
 /// Requests in every state.
 async fn requests(house: &House) -> Vec<Page> {
@@ -77,7 +77,7 @@ const IN_SIGHT: &str = "[...document.querySelectorAll('.bar button')]\
     .every(it => it.getBoundingClientRect().bottom <= innerHeight && it.getBoundingClientRect().top >= 0)";
 
 /// Looks at a page in each way.
-async fn check(browser: &Browser, (name, path): &Page) {
+pub async fn check(browser: &Browser, (name, path): &Page) {
     browser.go(path).await;
     for screen in [Screen::Phone, Screen::Desk] {
         browser.on(screen).await;

@@ -16,9 +16,13 @@ mod availability;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod booking_story;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod browser_luck;
+#[cfg(test)]
+mod browser_office;
 #[cfg(test)]
 mod browser_pages;
 #[cfg(test)]
@@ -53,6 +57,7 @@ mod mcp_stdio;
 mod notices;
 #[cfg(test)]
 mod office_forms;
+#[cfg(test)]
 mod office_pages;
 #[cfg(test)]
 mod office_settings;

@@ -11,7 +11,7 @@ use crate::rest::Web;
 use crate::services::fixed;
 use crate::tickets_scheduling::{user, visit, with};
 
-const FIRST_VIEW: usize = 14 << 10;
+pub const FIRST_VIEW: usize = 14 << 10;
 
 /// Jane, whose gate has a code, and her visit today at nine by these technicians; the ids of both.
 pub async fn jane_today(desk: &Desk, technicians: &[&Actor]) -> (String, String) {
@@ -288,11 +288,17 @@ async fn a_busy_days_first_view_is_small_and_each_form_says_its_action() {
             owner.call("ticket.schedule", with(visit(&jane, &format!("2030-01-07T{hour}:00")), more)).await.ok();
         }
     }
-    for path in ["/today", "/week", "/month", &format!("/tickets/{ticket}"), &format!("/contacts/{jane}")] {
+    let of_visit = |part: &str| format!("/tickets/{ticket}{part}");
+    let service = owner.read("services", json!({})).await.ok()[0]["id"].as_str().unwrap().to_string();
+    let of_jane = |part: &str| format!("/contacts/{jane}{part}");
+    let book = format!("/book?service={service}");
+    let paths = ["/today", "/week", "/month", "/contacts"].map(str::to_string).into_iter();
+    let paths = paths.chain(["", "/lines", "/crew"].map(of_visit)).chain(["", "/book", &book].map(of_jane));
+    for path in &paths.collect::<Vec<_>>() {
         let page = look(&web, &owner, path).await;
         let files = page.html.split('"').filter(|text| text.starts_with('/') && text.contains(".css"));
         let mut size = 0;
-        for path in files.chain([path]) {
+        for path in files.chain([path.as_str()]) {
             let mut request = web.request_of(&owner, Method::GET, path, "");
             request.headers_mut().insert("accept-encoding", "gzip".parse().unwrap());
             size += web.send(request).await.body.len();
