@@ -50,6 +50,18 @@ impl Contact {
         Ok(ids.into_iter().chain(merged).collect())
     }
 
+    /// Keeps a contact from being merged or deleted for the rest of the call, beside others who need it too.
+    pub async fn keep(id: Id<Self>, tx: &mut Tx<'_>) -> Result<()> {
+        let org_id = tx.org_id();
+        let kept = sqlx::query_scalar!(
+            "select id from contacts where org_id = $1 and id = $2 for key share",
+            org_id,
+            id.uuid()
+        );
+        kept.fetch_optional(tx.db()).await?;
+        Ok(())
+    }
+
     /// Locks a contact that something new is made for, and tells what it is called. One that was merged is refused; one that
     /// is archived is warned of.
     pub async fn lock_for_work(id: Id<Self>, tx: &mut Tx<'_>) -> Result<String> {
