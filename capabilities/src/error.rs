@@ -405,6 +405,14 @@ impl Error {
         error
     }
 
+    /// Refuses what was meant for another version of a row than it has now.
+    pub fn unless_version(current: i32, expected: Option<i32>) -> Result<()> {
+        match expected {
+            Some(expected) if expected != current => Err(Self::VersionConflict { current }),
+            _ => Ok(()),
+        }
+    }
+
     /// Puts `prefix` before every pointer, for an input that stands inside another.
     #[must_use]
     pub fn under(self, prefix: &str) -> Self {

@@ -188,11 +188,7 @@ impl<'a> Tx<'a> {
             .bind(id.uuid())
             .fetch_optional(self.db())
             .await?;
-        let current = current.ok_or_else(|| Error::not_found::<T>(id))?;
-        match expected_version {
-            Some(expected) if expected != current => Err(Error::VersionConflict { current }),
-            _ => Ok(()),
-        }
+        Error::unless_version(current.ok_or_else(|| Error::not_found::<T>(id))?, expected_version)
     }
 
     /// Tells the caller something although the call goes through.

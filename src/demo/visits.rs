@@ -17,6 +17,10 @@ const CLOSES: i64 = 17 * 60;
 /// Who is not there is prime to the number of customers, so that nobody is visited twice in a row.
 const STRIDE: usize = 37;
 
+/// Fewer than there are customers, of whom none is visited twice meanwhile.
+const ROUND: usize = 150;
+pub(super) const PARTS: usize = 2;
+
 const NO_SHOWS: usize = 67;
 const CALLED_OFF: [&str; 4] = [
     "The painters are not done yet, they will call in spring.",
@@ -94,6 +98,23 @@ pub(super) fn visits(office: &Office<'_>, now: DateTime<Utc>) -> Vec<Visit> {
         }
     }
     visits
+}
+
+/// The visits in their order, so many at a time, in parts that can be made side by side: nobody who is visited or goes is in
+/// two parts of a round, so no part waits for another. The first two technicians go together at times.
+pub(super) fn rounds(visits: Vec<Visit>, technicians: &[Uuid]) -> Vec<[Vec<Visit>; PARTS]> {
+    let together: Vec<Uuid> = technicians.iter().copied().take(2).collect();
+    let mut rounds = Vec::new();
+    for (number, visit) in visits.into_iter().enumerate() {
+        if number % ROUND == 0 {
+            rounds.push([Vec::new(), Vec::new()]);
+        }
+        let part = usize::from(!visit.technicians.iter().any(|who| together.contains(who)));
+        if let Some(round) = rounds.last_mut() {
+            round[part].push(visit);
+        }
+    }
+    rounds
 }
 
 impl Office<'_> {
@@ -237,6 +258,21 @@ mod tests {
             let (start, end) = times(visit);
             assert!(start.time() >= "08:00:00".parse().unwrap() && end.time() <= "17:00:00".parse().unwrap());
             assert!(seen.insert((visit.input["contact_id"].to_string(), start.date())), "{}", visit.input);
+        }
+    }
+
+    #[test]
+    fn what_is_made_side_by_side_shares_no_customer_and_no_technician() {
+        let (visits, technicians) = (planned(), [1, 2, 3].map(Uuid::from_u128));
+        let all = visits.len();
+        let rounds = rounds(visits, &technicians);
+        assert_eq!(rounds.iter().flatten().map(Vec::len).sum::<usize>(), all);
+        for [one, other] in &rounds {
+            assert!(!one.is_empty() && !other.is_empty());
+            for (visit, beside) in one.iter().flat_map(|visit| other.iter().map(move |beside| (visit, beside))) {
+                assert_ne!(visit.input["contact_id"], beside.input["contact_id"]);
+                assert!(visit.technicians.iter().all(|who| !beside.technicians.contains(who)));
+            }
         }
     }
 

@@ -1,8 +1,12 @@
 //! Contacts that go: deleted with everything about them, or merged into the other record of the same customer.
 
+use capabilities::Role;
 use serde_json::{Value, json};
 
 use crate::desk::{Actor, Desk};
+
+/// How often calls are sent at once that could get into each other's way.
+const ROUNDS: usize = 20;
 
 /// The record that stays: a primary e-mail and phone, an address, a tag.
 async fn jane(actor: &Actor) -> String {
@@ -272,4 +276,57 @@ async fn two_merges_the_other_way_round_at_once_end_with_one_of_them() {
     codes.sort_unstable();
     assert_eq!(codes, [None, Some("CONTACT_MERGED")]);
     assert_eq!(manager.read("contacts", json!({})).await.ok().as_array().unwrap().len(), 1);
+}
+
+/// A visit of a customer, each on a day of its own and with somebody on it.
+async fn visit(actor: &Actor, contact: &str, technician: &str, nth: usize) -> String {
+    let visit = json!({
+        "contact_id": contact, "starts_at": format!("2030-02-{:02}T09:00", nth + 11), "technician_ids": [technician]
+    });
+    actor.call("ticket.schedule", visit).await.id()
+}
+
+/// Merges two records while what takes place at the one that goes is changed in every way; the codes of all refusals.
+async fn merge_beside_changes(manager: &Actor, owner: &Actor, technician: &str) -> Vec<String> {
+    let (stays, goes) = (jane(manager).await, jane_again(manager).await);
+    let address = owner.read("addresses", json!({"contact_id": goes})).await.ok()[0]["id"].clone();
+    let mut tickets = Vec::new();
+    for nth in 0..5 {
+        tickets.push(visit(manager, &goes, technician, nth).await);
+    }
+    let changes = [
+        ("contact.merge", merge(&stays, &goes)),
+        ("ticket.reschedule", json!({"ticket_id": tickets[0], "starts_at": "2030-02-18T09:00"})),
+        (
+            "workflow.handle_reschedule_request",
+            json!({"ticket_id": tickets[1], "wish": "2030-02-19", "words": "Not so early."}),
+        ),
+        (
+            "ticket.record_confirmation",
+            json!({"ticket_id": tickets[2], "answer": "change_requested", "words": "Not so early."}),
+        ),
+        ("ticket.update", json!({"ticket_id": tickets[3], "address_id": address})),
+        ("ticket.update", json!({"ticket_id": tickets[4], "bill_to_contact_id": stays})),
+        (
+            "ticket.schedule",
+            json!({"contact_id": goes, "starts_at": "2030-02-20T09:00", "technician_ids": [technician]}),
+        ),
+        ("note.add", json!({"ticket_id": tickets[2], "content": "Rang twice."})),
+    ];
+    let calls = changes.iter().map(|(action, input)| owner.call(action, input.clone()));
+    let replies = futures_util::future::join_all(calls).await;
+    replies.iter().filter_map(|reply| reply.0.error_code().map(str::to_string)).collect()
+}
+
+#[tokio::test]
+async fn a_merge_beside_changes_of_the_same_customers_visits_never_ends_in_a_tangle() {
+    let desk = Desk::open().await;
+    let (manager, owner) = (desk.manager().await, desk.owner().await);
+    let mut refused = Vec::new();
+    for round in 0..ROUNDS {
+        let technician = desk.user(&format!("Tess {round}"), Role::Technician).await.to_string();
+        refused.extend(merge_beside_changes(&manager, &owner, &technician).await);
+    }
+    let unexpected: Vec<&String> = refused.iter().filter(|code| *code != "CONTACT_MERGED").collect();
+    assert!(unexpected.is_empty(), "{unexpected:?}");
 }

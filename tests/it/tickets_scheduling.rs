@@ -306,3 +306,22 @@ async fn what_waits_for_a_person_is_told_with_names_and_times() {
         "Cancel ticket Jane Smith, Tue, Jan 8, 2030, 9:00 AM"
     );
 }
+
+#[tokio::test]
+async fn a_visit_leaves_the_search_text_of_its_customer_alone_and_a_note_on_it_does_not() {
+    let desk = Desk::open().await;
+    let manager = desk.manager().await;
+    let jane = manager.contact("Jane", json!({})).await;
+    let mut sql = desk.sql().await;
+    let mut written = async || -> String {
+        let line = sqlx::query_scalar("select xmin::text from contact_search where id = $1::uuid").bind(&jane);
+        line.fetch_one(&mut sql).await.unwrap()
+    };
+    let before = written().await;
+    let ticket = manager.call("ticket.schedule", visit(&jane, "2030-01-08T09:00")).await.id();
+    assert_eq!(written().await, before);
+    manager.call("note.add", json!({"ticket_id": ticket, "content": "Beware of the goose."})).await.ok();
+    assert_ne!(written().await, before);
+    let found = manager.read("contacts", json!({"search": "goose"})).await.ok();
+    assert_eq!(found[0]["id"], jane.as_str());
+}

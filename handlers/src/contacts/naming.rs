@@ -1,5 +1,5 @@
-//! What other domains ask of contacts they refer to: what they are called, which records are one customer by now, and which
-//! addresses are near each other.
+//! What other domains ask of contacts they refer to: what they are called, which records are one customer by now, where a
+//! visit takes place, and which addresses are near each other.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::Contact;
-use super::addresses::Addresses;
+use super::addresses::{Address, Addresses};
 
 /// What a contact is called, and where it went.
 #[derive(Debug, Clone)]
@@ -50,30 +50,37 @@ impl Contact {
         Ok(ids.into_iter().chain(merged).collect())
     }
 
+    /// Keeps a contact from being merged or deleted for the rest of the call, beside others who need it too.
+    pub async fn keep(id: Id<Self>, tx: &mut Tx<'_>) -> Result<()> {
+        let org_id = tx.org_id();
+        let kept = sqlx::query_scalar!(
+            "select id from contacts where org_id = $1 and id = $2 for key share",
+            org_id,
+            id.uuid()
+        );
+        kept.fetch_optional(tx.db()).await?;
+        Ok(())
+    }
+
     /// Locks a contact that something new is made for, and tells what it is called. One that was merged is refused; one that
     /// is archived is warned of.
     pub async fn lock_for_work(id: Id<Self>, tx: &mut Tx<'_>) -> Result<String> {
-        tx.lock(id, None).await?;
         let org_id = tx.org_id();
         let contact = sqlx::query!(
             r#"
-            select gone.display_name as "display_name!", gone.archived_at, kept.id as "kept_id?",
-                   kept.display_name as kept_name
-            from contacts gone
-            left join contacts kept on kept.org_id = $1 and kept.id = gone.merged_into
-            where gone.org_id = $1 and gone.id = $2
+            select display_name as "display_name!", archived_at, merged_into
+            from contacts
+            where org_id = $1 and id = $2
+            for update
             "#,
             org_id,
             id.uuid()
         )
-        .fetch_one(tx.db())
+        .fetch_optional(tx.db())
         .await?;
-        if let (Some(kept), Some(name)) = (contact.kept_id, contact.kept_name) {
-            return Err(Error::conflict(
-                "CONTACT_MERGED",
-                format!("{} was merged into {name} ({kept}).", contact.display_name),
-                "Take that contact instead.",
-            ));
+        let contact = contact.ok_or_else(|| Error::not_found::<Self>(id))?;
+        if contact.merged_into.is_some() {
+            super::merging::refuse_if_merged(id, "Take that contact instead.", tx).await?;
         }
         if contact.archived_at.is_some() {
             let message = format!("{} is archived: contact.restore brings it back to the lists.", contact.display_name);
@@ -83,7 +90,34 @@ impl Contact {
     }
 }
 
+/// Where a visit takes place.
+pub(crate) struct Site {
+    pub id: Uuid,
+    pub contact_id: Uuid,
+    /// IANA time zone, when it is not the business's.
+    pub timezone: Option<String>,
+}
+
 impl Addresses {
+    /// Locks an address, or the one to use for the contact when none is named, so that nobody removes it meanwhile.
+    pub async fn hold(contact: Id<Contact>, address: Option<Id<Address>>, tx: &mut Tx<'_>) -> Result<Option<Site>> {
+        let org_id = tx.org_id();
+        Ok(sqlx::query_as!(
+            Site,
+            r#"
+            select id, contact_id, timezone
+            from addresses
+            where org_id = $1 and removed_at is null and (id = $3 or $3 is null and contact_id = $2 and is_primary)
+            for update
+            "#,
+            org_id,
+            contact.uuid(),
+            address.map(Id::uuid)
+        )
+        .fetch_optional(tx.db())
+        .await?)
+    }
+
     /// Which of these addresses are in the area of a postal code, and their own codes: the first three characters tell the
     /// area.
     pub async fn in_area(postal_code: &str, ids: &[Uuid], tx: &mut Tx<'_>) -> Result<HashMap<Uuid, String>> {

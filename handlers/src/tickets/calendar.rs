@@ -71,14 +71,12 @@ impl Visit {
 
 /// Locks the technicians for the rest of the call, in the order of their ids, and tells their names.
 pub(super) async fn lock_technicians(ids: &[Id<UserEntity>], tx: &mut Tx<'_>) -> Result<Vec<Technician>> {
-    let mut ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    for id in &ids {
-        tx.lock(Id::<UserEntity>::from(*id), None).await?;
+    if ids.is_empty() {
+        return Ok(Vec::new());
     }
-    let users = tx.these(Users::default(), ids).await?;
-    Ok(users.into_iter().map(|user| Technician { id: user.id, name: user.name, active: user.active }).collect())
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let held = Users::hold(&ids, tx).await?;
+    Ok(held.into_iter().map(|user| Technician { id: user.id, name: user.name, active: user.active }).collect())
 }
 
 /// Somebody whose calendar cannot change meanwhile.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::listing::load;
-use super::locking::Locked;
+use super::locking::{Locked, customer_of};
 use super::scheduling::Place;
 use super::{Ticket, TicketRow};
 use crate::contacts::Contact;
@@ -49,8 +49,11 @@ impl Action for Update {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<TicketRow> {
         let bill_to = self.bill_to_contact_id.parts();
-        // Before the ticket, as whoever merges contacts does.
         if let Some(payer) = bill_to.1 {
+            let customer = customer_of(self.ticket_id, tx).await?;
+            if customer.uuid() < payer.uuid() {
+                Contact::keep(customer, tx).await?;
+            }
             Contact::lock_for_work(*payer, tx).await?;
         }
         let ticket = Locked::open(self.ticket_id, self.expected_version, tx).await?;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::crew::names;
 use super::locking::Locked;
 use super::{Ticket, zone_of};
-use crate::users::UserEntity;
+use crate::users::{UserEntity, Users};
 
 /// A stretch of work.
 pub(crate) struct ClockSpan;
@@ -142,7 +142,7 @@ impl Asked {
     async fn understood(self, tx: &mut Tx<'_>) -> Result<Stroke> {
         let technician = self.technician(tx)?;
         let ticket = Locked::open(self.ticket, self.expected_version, tx).await?;
-        tx.lock(technician, None).await?;
+        let name = Users::hold(&[technician.uuid()], tx).await?.pop().map(|user| user.name).unwrap_or_default();
         let at = match self.at {
             Some(at) => at.at(zone_of(ticket.timezone.as_deref(), tx), "/at")?,
             None => tx.now(),
@@ -150,7 +150,6 @@ impl Asked {
         if at > tx.now() {
             return Err(Error::invalid("/at", "must not be in the future"));
         }
-        let name = names(vec![technician.uuid()], tx).await?.remove(&technician.uuid()).unwrap_or_default();
         Ok(Stroke { ticket, technician, name, at })
     }
 
@@ -175,7 +174,31 @@ struct Span {
     ended_at: Option<DateTime<Utc>>,
 }
 
+/// A span as it was just written.
+struct Written {
+    id: Uuid,
+    started_at: DateTime<Utc>,
+    ended_at: Option<DateTime<Utc>>,
+    version: i32,
+    created_at: DateTime<Utc>,
+}
+
 impl Stroke {
+    /// What it came to, as a question for it would show it.
+    fn row(self, span: &Written) -> SpanRow {
+        SpanRow {
+            id: span.id,
+            ticket_id: self.ticket.id.uuid(),
+            technician_id: self.technician.uuid(),
+            name: self.name,
+            started_at: span.started_at,
+            ended_at: span.ended_at,
+            minutes: span.ended_at.map(|end| (end - span.started_at).num_minutes()),
+            version: span.version,
+            created_at: span.created_at,
+        }
+    }
+
     async fn spans(&self, tx: &mut Tx<'_>) -> Result<Vec<Span>> {
         let org_id = tx.org_id();
         Ok(sqlx::query_as!(
@@ -275,10 +298,12 @@ impl Action for ClockIn {
         stroke.refuse_to_start(tx).await?;
         stroke.warn_of_clocks_elsewhere(tx).await?;
         let (org_id, id, now) = (tx.org_id(), tx.new_id::<ClockSpan>(), tx.now());
-        sqlx::query!(
+        let span = sqlx::query_as!(
+            Written,
             r#"
             insert into clock_spans (org_id, id, ticket_id, user_id, started_at, created_at, updated_at)
             values ($1, $2, $3, $4, $5, $6, $6)
+            returning id, started_at, ended_at, version, created_at
             "#,
             org_id,
             id.uuid(),
@@ -287,7 +312,7 @@ impl Action for ClockIn {
             stroke.at,
             now
         )
-        .execute(tx.db())
+        .fetch_one(tx.db())
         .await?;
         sqlx::query!(
             "update tickets set status = 'in_progress', version = version + 1 where org_id = $1 and id = $2",
@@ -296,7 +321,7 @@ impl Action for ClockIn {
         )
         .execute(tx.db())
         .await?;
-        tx.one(ClockSpans::default(), id).await
+        Ok(stroke.row(&span))
     }
 }
 
@@ -386,10 +411,21 @@ impl Action for ClockOut {
         let stroke = asked.understood(tx).await?;
         let running = stroke.running(tx).await?;
         let org_id = tx.org_id();
-        sqlx::query!("update clock_spans set ended_at = $3 where org_id = $1 and id = $2", org_id, running, stroke.at)
-            .execute(tx.db())
-            .await?;
+        let span = sqlx::query_as!(
+            Written,
+            r#"
+            update clock_spans
+            set ended_at = $3
+            where org_id = $1 and id = $2
+            returning id, started_at, ended_at, version, created_at
+            "#,
+            org_id,
+            running,
+            stroke.at
+        )
+        .fetch_one(tx.db())
+        .await?;
         stroke.ticket.count_change(tx).await?;
-        tx.one(ClockSpans::default(), Id::<ClockSpan>::from(running)).await
+        Ok(stroke.row(&span))
     }
 }

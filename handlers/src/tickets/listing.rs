@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use capabilities::{Data, DayOrTime, Id, Ids, Key, Keyed, Listing, Name, Parent, Query, Result, Tx, When, Who, said};
+use capabilities::{
+    Data, DayOrTime, Error, Id, Ids, Key, Keyed, Listing, Name, Parent, Query, Result, Tx, When, Who, said,
+};
 use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -314,5 +316,5 @@ fn shown(contact: &str, by_now: &HashMap<Uuid, Uuid>, row: Stored, tx: &Tx<'_>) 
 
 /// One ticket, as a question for it would show it.
 pub(super) async fn load(id: Id<Ticket>, tx: &mut Tx<'_>) -> Result<TicketRow> {
-    tx.one(Tickets::default(), id).await
+    load_all(&[id.uuid()], tx).await?.pop().ok_or_else(|| Error::not_found::<Ticket>(id))
 }

@@ -1,5 +1,6 @@
 //! A ticket in hand: locked for the rest of the call, and refused where nothing may change it any more or the caller is not
-//! on it.
+//! on it. Whoever locks several things takes customers first, then addresses, tickets and last who goes, each in the order of
+//! their ids: so nobody waits in a circle.
 
 use capabilities::{Error, Id, Result, Tx};
 use chrono::{DateTime, Utc};
@@ -7,6 +8,24 @@ use uuid::Uuid;
 
 use super::Ticket;
 use super::calendar::Visit;
+use crate::contacts::Contact;
+
+impl Ticket {
+    /// Locks a ticket for the rest of a call that changes it with an action later on.
+    pub async fn hold(id: Id<Self>, tx: &mut Tx<'_>) -> Result<()> {
+        Locked::take(id, None, tx).await.map(drop)
+    }
+}
+
+/// Whose visit it is.
+pub(super) async fn customer_of(ticket: Id<Ticket>, tx: &mut Tx<'_>) -> Result<Id<Contact>> {
+    let org_id = tx.org_id();
+    let customer =
+        sqlx::query_scalar!("select contact_id from tickets where org_id = $1 and id = $2", org_id, ticket.uuid())
+            .fetch_optional(tx.db())
+            .await?;
+    customer.map(Id::from).ok_or_else(|| Error::not_found::<Ticket>(ticket))
+}
 
 /// A ticket as it stands while nobody else changes it.
 pub(super) struct Locked {
@@ -20,21 +39,25 @@ pub(super) struct Locked {
 }
 
 impl Locked {
-    /// Locks a ticket and checks the version that the caller knows, whatever state it is in.
+    /// Locks a ticket and checks the version that the caller knows, whatever state it is in. Its customer is not merged
+    /// meanwhile.
     pub async fn take(id: Id<Ticket>, expected_version: Option<i32>, tx: &mut Tx<'_>) -> Result<Self> {
-        tx.lock(id, expected_version).await?;
+        Contact::keep(customer_of(id, tx).await?, tx).await?;
         let org_id = tx.org_id();
         let row = sqlx::query!(
             r#"
-            select contact_id, title, status, starts_at, ends_at, timezone
+            select version, contact_id, title, status, starts_at, ends_at, timezone
             from tickets
             where org_id = $1 and id = $2
+            for update
             "#,
             org_id,
             id.uuid()
         )
-        .fetch_one(tx.db())
+        .fetch_optional(tx.db())
         .await?;
+        let row = row.ok_or_else(|| Error::not_found::<Ticket>(id))?;
+        Error::unless_version(row.version, expected_version)?;
         let ticket = Self {
             id,
             contact_id: row.contact_id,

@@ -204,20 +204,13 @@ pub(super) struct Place {
 impl Place {
     /// The address, which must be the contact's, or the contact's primary one.
     pub async fn of(contact: Id<Contact>, address: Option<Id<Address>>, tx: &mut Tx<'_>) -> Result<Self> {
-        let address = match address {
-            Some(address) => Some(address),
-            None => Addresses::primary_of(contact, tx).await?.map(Id::from),
+        let site = match (Addresses::hold(contact, address, tx).await?, address) {
+            (Some(site), _) => site,
+            (None, None) => return Ok(Self { address: None, timezone: None }),
+            (None, Some(gone)) => return Err(Error::not_found::<Address>(gone)),
         };
-        let Some(address) = address else { return Ok(Self { address: None, timezone: None }) };
-        // Nobody removes it meanwhile.
-        tx.lock(address, None).await?;
-        let id = address;
-        let address = tx.one(Addresses::default(), id).await?;
-        if address.removed_at.is_some() {
-            return Err(Error::not_found::<Address>(id));
-        }
-        match address.contact_id == contact.uuid() {
-            true => Ok(Self { address: Some(address.id), timezone: address.timezone }),
+        match site.contact_id == contact.uuid() {
+            true => Ok(Self { address: Some(site.id), timezone: site.timezone }),
             false => Err(Error::conflict(
                 "ADDRESS_NOT_OF_CONTACT",
                 "The address belongs to another contact.",

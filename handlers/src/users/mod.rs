@@ -48,6 +48,38 @@ impl Users {
     }
 }
 
+/// Somebody whose row nobody else changes for the rest of the call: who goes to a customer is held by it.
+pub(crate) struct Held {
+    pub id: Uuid,
+    pub name: String,
+    pub active: bool,
+}
+
+impl Users {
+    /// Locks these users for the rest of the call, in the order of their ids.
+    pub async fn hold(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<Held>> {
+        let org_id = tx.org_id();
+        let held = sqlx::query_as!(
+            Held,
+            r#"
+            select id, name, deactivated_at is null as "active!"
+            from users
+            where org_id = $1 and id = any($2)
+            order by id
+            for update
+            "#,
+            org_id,
+            ids
+        )
+        .fetch_all(tx.db())
+        .await?;
+        match ids.iter().find(|id| !held.iter().any(|user| user.id == **id)) {
+            None => Ok(held),
+            Some(missing) => Err(Error::not_found::<UserEntity>(*missing)),
+        }
+    }
+}
+
 /// Somebody who works here.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct User {

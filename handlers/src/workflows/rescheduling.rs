@@ -71,9 +71,7 @@ impl Action for HandleRescheduleRequest {
     async fn run(self, tx: &mut Tx<'_>) -> Result<Rescheduled> {
         let ticket = self.ticket(tx).await?;
         let id = Id::<Ticket>::from(ticket.id);
-        tx.lock(id, None).await?;
-        // Before the calendars, as whoever schedules a ticket does: the customer's note refers to the customer.
-        tx.lock(Id::<Contact>::from(ticket.contact_id), None).await?;
+        Ticket::hold(id, tx).await?;
         let wish = Wish::read(self.wish, self.until, zone_of(&ticket, tx), tx)?;
         let minutes = (ticket.ends_at - ticket.starts_at).num_minutes();
         let needs = Availability::to_move(id, minutes, tx).await?;

@@ -1,6 +1,6 @@
 //! When a customer wants the visit, and what of that is free.
 
-use capabilities::{Data, DayOrTime, Error, Id, Result, Tx, Tz, When, said};
+use capabilities::{Data, DayOrTime, Error, Result, Tx, Tz, When, said};
 use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::either;
 use crate::tickets::Availability;
-use crate::users::{UserEntity, Users};
+use crate::users::Users;
 
 pub(super) type Slot = <Availability as Data>::Row;
 
@@ -163,14 +163,10 @@ fn exactly(at: DateTime<Utc>) -> DayOrTime {
 /// Locks everybody who could go for the rest of the call, in the order of their ids, as whoever schedules a ticket does.
 async fn hold_calendars(needs: &Availability, tx: &mut Tx<'_>) -> Result<()> {
     let on_it = needs.moved.as_ref().map(|moved| moved.technicians.clone()).unwrap_or_default();
-    let mut ids: Vec<Uuid> = match needs.technician_id {
+    let ids: Vec<Uuid> = match needs.technician_id {
         Some(one) => vec![one.uuid()],
         None if !on_it.is_empty() => on_it,
         None => Users::who_visit(tx).await?.into_iter().map(|user| user.id).collect(),
     };
-    ids.sort_unstable();
-    for id in ids {
-        tx.lock(Id::<UserEntity>::from(id), None).await?;
-    }
-    Ok(())
+    Users::hold(&ids, tx).await.map(drop)
 }
