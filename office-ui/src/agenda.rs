@@ -1,6 +1,6 @@
 //! A day's visits in their order: today's with the clock one tap away.
 
-use authorization_queue_ui::{Visitor, capitalized, counted, with_status};
+use authorization_queue_ui::{Visitor, capitalized, counted};
 use axum::extract::{Extension, Path, Query, State};
 use axum::response::Response;
 use chrono::{Days, NaiveDate};
@@ -11,7 +11,7 @@ use crate::asking::Span;
 use crate::card::{AROUND, Card};
 use crate::filter::Narrowing;
 use crate::forms::Refused;
-use crate::{Asked, HOME, Named, Shared, Shown, Who, Work, onward, words};
+use crate::{Asked, HOME, Named, Shared, Shown, Who, Work, again, onward, words};
 
 /// The way to another day.
 #[derive(Serialize)]
@@ -74,9 +74,6 @@ impl Work {
         };
         let section = if day == today { "today" } else { "calendar" };
         let page = self.show(visitor, &house, section, "agenda.html", values);
-        Ok(match refused {
-            Some(refused) => with_status(page, refused.status),
-            None => page,
-        })
+        Ok(again(page, refused.map(|refused| refused.status)))
     }
 }

@@ -1,6 +1,6 @@
 //! Booking a visit for a customer: what, then when of what is free, then it stands in the calendar.
 
-use authorization_queue_ui::{Visitor, text, time, with_status};
+use authorization_queue_ui::{Visitor, text, time};
 use axum::extract::{Extension, Form, Path, Query, State};
 use axum::response::Response;
 use capabilities::{Answer, Error};
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::forms::{UNREADABLE, in_words};
-use crate::{Asked, Named, Sent, Shared, Shown, Who, Work, onward, words};
+use crate::forms::{in_words, unreadable};
+use crate::{Asked, Named, Sent, Shared, Shown, Who, Work, again, onward, words};
 
 /// So many days are shown at once.
 const DAYS: u64 = 7;
@@ -76,7 +76,7 @@ pub(crate) async fn show(
 ) -> Response {
     let Query(wish) = asked.unwrap_or_default();
     let shown = match id {
-        Ok(Path(id)) => work.booking(&visitor, id, wish, 200).await,
+        Ok(Path(id)) => work.booking(&visitor, id, wish, None).await,
         Err(_) => Err(work.no_such_contact()),
     };
     work.answered(&visitor, shown).await
@@ -142,7 +142,7 @@ impl Work {
             Ok(input) => input,
             Err(problem) => {
                 wish.problem = problem.into();
-                return self.booking(visitor, contact, wish, UNREADABLE).await;
+                return self.booking(visitor, contact, wish, Some(unreadable())).await;
             }
         };
         let answer = self.perform(visitor, "ticket.schedule", input, &wish.once).await;
@@ -151,13 +151,13 @@ impl Work {
             _ => {
                 wish.is_busy = answer.error_code() == Some("TECHNICIAN_BUSY");
                 wish.problem = in_words(&answer);
-                self.booking(visitor, contact, wish, answer.status).await
+                self.booking(visitor, contact, wish, Some(answer.status)).await
             }
         }
     }
 
     /// The page, with the free times as soon as one knows what for.
-    async fn booking(&self, visitor: &Visitor, id: Uuid, mut wish: Wish, mut status: u16) -> Shown {
+    async fn booking(&self, visitor: &Visitor, id: Uuid, mut wish: Wish, mut status: Option<u16>) -> Shown {
         if !self.door.may(visitor, "ticket.schedule") {
             return Err(self.refused(&Error::Forbidden("Visits are booked by the office.".into())));
         }
@@ -171,7 +171,7 @@ impl Work {
         let free = match self.free(visitor, id, &wish, from, place).await {
             Ok(free) => free,
             Err(refused) => {
-                (wish.problem, status) = (in_words(&refused), refused.status);
+                (wish.problem, status) = (in_words(&refused), Some(refused.status));
                 None
             }
         };
@@ -189,7 +189,7 @@ impl Work {
             there => place.and_then(|place| place["timezone"].as_str()), wish,
         };
         let page = self.show(visitor, &house, "customers", "booking.html", values);
-        Ok(with_status(page, status))
+        Ok(again(page, status))
     }
 
     /// What is free from that day on; nothing is known of it until one knows what for.

@@ -1,6 +1,6 @@
 //! Who is on a visit, and who else could be.
 
-use authorization_queue_ui::{Visitor, listed, text, time, with_status};
+use authorization_queue_ui::{Visitor, listed, text, time};
 use axum::extract::{Extension, Path, Query, State};
 use axum::response::Response;
 use minijinja::context;
@@ -12,7 +12,7 @@ use crate::asking::Span;
 use crate::card::{crew, is};
 use crate::filter::Narrowing;
 use crate::inputs::Typed;
-use crate::{Asked, Named, Shared, Shown, Who, Work, words};
+use crate::{Asked, Named, Shared, Shown, Who, Work, again, words};
 
 /// Somebody of the business.
 #[derive(Serialize)]
@@ -40,28 +40,28 @@ pub(crate) async fn show(
 }
 
 impl Work {
-    /// The page of who is on a visit. `again` is a form that was refused.
+    /// The page of who is on a visit. `refused` is a form that was refused.
     pub(crate) async fn crew(
         &self,
         visitor: &Visitor,
         id: Uuid,
         told: Option<&str>,
-        again: Option<(Typed, u16)>,
+        refused: Option<(Typed, u16)>,
     ) -> Shown {
         let (row, once) = self.visit(visitor, id, &["contact", "technicians"]).await?;
         if !self.may_change(visitor, &row, "ticket.assign") {
-            return self.ticket(visitor, id, None, again).await;
+            return self.ticket(visitor, id, None, refused).await;
         }
         let people = self.all(visitor, "users", json!({"active": true}), &[]).await?.rows;
         let meanwhile = self.meanwhile(visitor, &row).await?;
         let mut people: Vec<Person> =
             people.iter().map(|person| self.person(visitor, person, &row, &meanwhile)).collect();
         people.sort_by_key(|person| (!person.is_on_it, !person.is_technician, !person.elsewhere.is_empty()));
-        let (typed, status) = again.unzip();
+        let (typed, status) = refused.unzip();
         let house = self.door.house(visitor).await?;
         let values = context! { once, told, typed => typed.unwrap_or_default(), people, ..self.heading(visitor, &row) };
         let page = self.show(visitor, &house, "visit", "crew.html", values);
-        Ok(with_status(page, status.unwrap_or(200)))
+        Ok(again(page, status))
     }
 
     /// The other visits that are at the same time as this one.

@@ -57,7 +57,7 @@ impl Work {
             Ok(input) => input,
             Err(problem) => {
                 typed.problem = problem.into();
-                return self.again(visitor, id, typed, UNREADABLE).await;
+                return self.again(visitor, id, typed, unreadable()).await;
             }
         };
         let answer = self.perform(visitor, form.action, input, &typed.once).await;
@@ -83,6 +83,7 @@ impl Work {
                 self.agenda(visitor, self.today(visitor), &Narrowing::default(), Some(&refused)).await
             }
             "lines" => self.lines(visitor, id, None, Some((typed, status))).await,
+            "clock" => self.clock(visitor, id, None, Some((typed, status))).await,
             "crew" => self.crew(visitor, id, None, Some((typed, status))).await,
             _ => self.ticket(visitor, id, None, Some((typed, status))).await,
         }
@@ -90,10 +91,12 @@ impl Work {
 }
 
 /// The pages of a visit's parts, which one comes back to.
-const PARTS: [&str; 2] = ["lines", "crew"];
+const PARTS: [&str; 3] = ["clock", "crew", "lines"];
 
 /// The status of a form in which something is missing.
-pub(crate) const UNREADABLE: u16 = 422;
+pub(crate) fn unreadable() -> u16 {
+    Error::InvalidInput(Vec::new()).code().status
+}
 
 /// Why it was not done, for somebody who reads it at the form.
 pub(crate) fn in_words(answer: &Answer) -> String {

@@ -25,9 +25,11 @@ struct Business<'o> {
     org: &'o OrgFacts,
 }
 
-const FORMS: [Form; 12] = [
+const FORMS: [Form; 14] = [
     Form { word: "clock_in", action: "ticket.clock_in", told: "in", input: stroke },
     Form { word: "clock_out", action: "ticket.clock_out", told: "out", input: stroke },
+    Form { word: "correct_clock", action: "ticket.update_clock_span", told: "corrected", input: corrected },
+    Form { word: "remove_clock", action: "ticket.remove_clock_span", told: "unclocked", input: no_stretch },
     Form { word: "reschedule", action: "ticket.reschedule", told: "moved", input: other_time },
     Form { word: "cancel", action: "ticket.cancel", told: "cancelled", input: called_off },
     Form { word: "no_show", action: "ticket.mark_no_show", told: "missed", input: missed },
@@ -51,7 +53,13 @@ pub(crate) struct Typed {
     /// The page to come back to, if not the ticket's own.
     pub from: String,
     version: String,
+    /// Of a visit or of a stretch of work.
     starts_at: String,
+    ends_at: String,
+    /// What the page showed of a stretch of work.
+    was_started_at: String,
+    was_ended_at: String,
+    span: String,
     anyway: String,
     reason: String,
     content: String,
@@ -111,6 +119,24 @@ fn stroke(typed: &Typed, of: &Business) -> Made {
         }
     }
     Ok(input)
+}
+
+/// Fields have no seconds: what was left as it was is not sent.
+fn corrected(typed: &Typed, of: &Business) -> Made {
+    let mut input = no_stretch(typed, of)?;
+    for (member, typed, was, missing) in [
+        ("started_at", &typed.starts_at, &typed.was_started_at, "Choose when it began."),
+        ("ended_at", &typed.ends_at, &typed.was_ended_at, "Choose when it ended."),
+    ] {
+        if typed != was {
+            input[member] = Typed::or(typed, missing)?;
+        }
+    }
+    Ok(input)
+}
+
+fn no_stretch(typed: &Typed, _: &Business) -> Made {
+    Ok(typed.as_seen(json!({"clock_span_id": typed.span})))
 }
 
 fn other_time(typed: &Typed, of: &Business) -> Made {

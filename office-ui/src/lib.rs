@@ -8,6 +8,7 @@ mod asking;
 mod booking;
 mod calendar;
 mod card;
+mod clock;
 mod contact;
 mod crew;
 mod current;
@@ -43,6 +44,7 @@ const CUSTOMERS: &str = "/contacts";
 pub const TEMPLATES: &[(&str, &str)] = &[
     ("agenda.html", include_str!("../templates/agenda.html")),
     ("booking.html", include_str!("../templates/booking.html")),
+    ("clock.html", include_str!("../templates/clock.html")),
     ("contact.html", include_str!("../templates/contact.html")),
     ("crew.html", include_str!("../templates/crew.html")),
     ("customers.html", include_str!("../templates/customers.html")),
@@ -87,6 +89,7 @@ pub fn door(office: &Arc<Office>, pages: &Arc<Pages>, ended: CancellationToken) 
         .route("/month", get(calendar::this_month))
         .route("/month/{month}", get(calendar::month))
         .route("/tickets/{id}", get(ticket::show).post(forms::send))
+        .route("/tickets/{id}/clock", get(clock::show))
         .route("/tickets/{id}/lines", get(lines::show))
         .route("/tickets/{id}/crew", get(crew::show))
         .route(CUSTOMERS, get(customers::list))
@@ -159,6 +162,14 @@ fn in_words(answer: &Answer) -> (&'static str, &'static str) {
         }
         "INTERNAL" | "UNAVAILABLE" => ("That did not work", "Wait a moment and try again."),
         _ => ("This cannot be done", "Go back and use the buttons on the page."),
+    }
+}
+
+/// A page, with the status of what was refused on it.
+fn again(page: Response, status: Option<u16>) -> Response {
+    match status {
+        Some(status) => with_status(page, status),
+        None => page,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is to be done on a visit, changed line by line.
 
-use authorization_queue_ui::{Visitor, amount, money, text, with_status};
+use authorization_queue_ui::{Visitor, amount, money, text};
 use axum::extract::{Extension, Path, Query, State};
 use axum::response::Response;
 use capabilities::OrgFacts;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::filter::Narrowing;
 use crate::inputs::Typed;
 use crate::ticket::{Line, price};
-use crate::{Asked, Named, Shared, Shown, Who, Work};
+use crate::{Asked, Named, Shared, Shown, Who, Work, again};
 
 /// A line that can be changed.
 #[derive(Serialize)]
@@ -52,21 +52,21 @@ pub(crate) async fn show(
 }
 
 impl Work {
-    /// The page of a visit's lines. `again` is a form that was refused.
+    /// The page of a visit's lines. `refused` is a form that was refused.
     pub(crate) async fn lines(
         &self,
         visitor: &Visitor,
         id: Uuid,
         told: Option<&str>,
-        again: Option<(Typed, u16)>,
+        refused: Option<(Typed, u16)>,
     ) -> Shown {
         let org = visitor.caller.org();
         let (row, once) = self.visit(visitor, id, &["contact", "line_items", "technicians"]).await?;
         if !self.may_change(visitor, &row, "ticket.add_line_item") {
-            return self.ticket(visitor, id, None, again).await;
+            return self.ticket(visitor, id, None, refused).await;
         }
         let (offers, house) = (self.offers(visitor).await?, self.door.house(visitor).await?);
-        let (typed, status) = again.unzip();
+        let (typed, status) = refused.unzip();
         let lines = row["line_items"].as_array().into_iter().flatten();
         let values = context! {
             once, told, typed => typed.unwrap_or_default(), offers, total => price(org, &row["total"]),
@@ -74,7 +74,7 @@ impl Work {
             lines => lines.map(|line| Changeable::of(line, org)).collect::<Vec<_>>(), ..self.heading(visitor, &row)
         };
         let page = self.show(visitor, &house, "visit", "lines.html", values);
-        Ok(with_status(page, status.unwrap_or(200)))
+        Ok(again(page, status))
     }
 
     /// What a page of a part of a visit begins with.

@@ -1,18 +1,19 @@
 //! One visit: whose, where and how to get in, what is to be done, who is there and since when, and the forms to change it.
 
-use authorization_queue_ui::{Moment, Visitor, amount, money, text, time, with_status};
+use authorization_queue_ui::{Moment, Visitor, amount, money, text, time};
 use axum::extract::{Extension, Path, Query, State};
 use axum::response::Response;
-use capabilities::{Answer, OrgFacts, Tz};
+use capabilities::{Answer, OrgFacts};
 use minijinja::context;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::card::{Phone, crew, is};
+use crate::clock::in_form;
 use crate::filter::Narrowing;
 use crate::inputs::Typed;
-use crate::{Asked, Named, Shared, Shown, Who, Work, words};
+use crate::{Asked, Named, Shared, Shown, Who, Work, again, words};
 
 /// So much of a visit's notes and history is shown.
 const NOTES: usize = 30;
@@ -38,14 +39,6 @@ struct Member {
     since: Option<Moment>,
     /// Whether the visitor may say when a forgotten clock ended.
     may_stop: bool,
-}
-
-/// A stretch of work.
-#[derive(Serialize)]
-struct Stretch {
-    name: String,
-    from_to: String,
-    length: String,
 }
 
 /// A note, as it stands on a visit or a contact.
@@ -80,19 +73,19 @@ pub(crate) async fn show(
 }
 
 impl Work {
-    /// The page of a visit. `again` is a form that was refused.
+    /// The page of a visit. `refused` is a form that was refused.
     pub(crate) async fn ticket(
         &self,
         visitor: &Visitor,
         id: Uuid,
         told: Option<&str>,
-        again: Option<(Typed, u16)>,
+        refused: Option<(Typed, u16)>,
     ) -> Shown {
         let include =
             ["contact", "address", "line_items", "technicians", "clock_spans", "notes", "audit_trail"].as_slice();
         let (row, once) = self.visit(visitor, id, include).await?;
         let house = self.door.house(visitor).await?;
-        let (typed, status) = again.map_or((None, None), |(typed, status)| (Some(typed), Some(status)));
+        let (typed, status) = refused.unzip();
         let values = context! {
             once, told => told.filter(|told| self.is_so(told, visitor, &row)), typed => typed.unwrap_or_default(),
             may => self.may_do(visitor, &row), ..self.facts(visitor, &row)
@@ -100,10 +93,7 @@ impl Work {
         let here = format!("/tickets/{id}");
         let section = if visitor.places.iter().any(|place| place.path == here) { "now" } else { "visit" };
         let page = self.show(visitor, &house, section, "ticket.html", values);
-        Ok(match status {
-            Some(status) => with_status(page, status),
-            None => page,
-        })
+        Ok(again(page, status))
     }
 
     /// A visit with what belongs to it, and something that no other answer has: what is sent twice from one page is done once.
@@ -148,6 +138,7 @@ impl Work {
             notes => !is_closed && self.door.may(visitor, "note.add"),
             lines => self.may_change(visitor, row, "ticket.add_line_item"),
             crew => self.may_change(visitor, row, "ticket.assign"),
+            corrects => self.may_change(visitor, row, "ticket.update_clock_span"),
         }
     }
 
@@ -178,11 +169,11 @@ impl Work {
             access => text(&place["access_notes"]), phones => Phone::all(&row["contact"]),
             lines => lines(visitor.caller.org(), row), total => price(visitor.caller.org(), &row["total"]), is_estimated => row["is_price_estimated"] == true,
             unpriced => row["lines_without_price"].as_i64().unwrap_or_default(),
-            crew => self.members(visitor, row), stretches => self.stretches(row, own), clock => self.own_clock(visitor, row),
+            crew => self.members(visitor, row), stretches => self.stretches(visitor, row), clock => self.own_clock(visitor, row),
             clocked => row["clocked_minutes"].as_i64().filter(|minutes| *minutes > 0).map(words::duration),
             notes => self.notes(visitor, row), history => self.deeds(visitor, row), version => row["version"].as_i64(),
-            starts_there => start.with_timezone(&zone).format("%Y-%m-%dT%H:%M").to_string(),
-            now_there => self.now().with_timezone(&zone).format("%Y-%m-%dT%H:%M").to_string(),
+            starts_there => in_form(start, zone),
+            now_there => in_form(self.now(), zone),
         }
     }
 
@@ -204,21 +195,6 @@ impl Work {
             }
         };
         crew(row).iter().map(member).collect()
-    }
-
-    fn stretches(&self, row: &Value, zone: Tz) -> Vec<Stretch> {
-        let spans = row["clock_spans"].as_array().into_iter().flatten();
-        let stretch = |span: &Value| {
-            let start = time(&span["started_at"])?;
-            let end = time(&span["ended_at"]);
-            let day = start.with_timezone(&zone).format("%a, %b %-d");
-            let from_to = end
-                .map_or_else(|| format!("since {}", words::clock(start, zone)), |end| words::from_to(start, end, zone));
-            let minutes = (end.unwrap_or_else(|| self.now()) - start).num_minutes();
-            let length = words::duration(minutes);
-            Some(Stretch { name: text(&span["name"]), from_to: format!("{day}, {from_to}"), length })
-        };
-        spans.filter_map(stretch).collect()
     }
 
     /// The notes of a record, the newest first.

@@ -120,6 +120,8 @@ pub(crate) fn deed(action: &str) -> String {
         "ticket.unassign" => "took somebody off it",
         "ticket.clock_in" => "started a clock",
         "ticket.clock_out" => "stopped a clock",
+        "ticket.update_clock_span" => "corrected a clock",
+        "ticket.remove_clock_span" => "took a clock off it",
         "ticket.record_confirmation" => "noted what the customer says",
         "ticket.add_line_item" => "added a line",
         "ticket.update_line_item" => "changed a line",

@@ -42,6 +42,7 @@ async fn a_day(house: &House) -> Vec<Page> {
         ("visit-scheduled", format!("/tickets/{nobody}?told=answered")),
         ("visit-cancelled", format!("/tickets/{off}?told=cancelled")),
         ("visit-lines", format!("/tickets/{ticket}/lines")),
+        ("visit-clock", format!("/tickets/{ticket}/clock")),
         ("visit-crew", format!("/tickets/{nobody}/crew")),
         ("customers", "/contacts".into()),
         ("customer", format!("/contacts/{jane}")),

@@ -278,3 +278,59 @@ async fn what_a_customer_says_and_that_nobody_was_there_is_kept() {
     page.has(&["Kept: nobody was there.", "Nobody was there"]).has_not(&["ticket.reschedule", "/lines", "/crew"]);
     assert_eq!(read(&owner, &ticket).await["status"], "no_show");
 }
+
+#[tokio::test]
+async fn a_clock_is_put_right_by_a_form() {
+    let web = Web::open().await;
+    let (owner, tara) = (web.desk.owner().await, web.desk.technician().await);
+    let tom = person(&web.desk, "Tom Tall").await;
+    let (_, ticket) = jane_today(&web.desk, &[&tara, &tom]).await;
+    let (path, page) = (format!("/tickets/{ticket}"), format!("/tickets/{ticket}/clock"));
+    look(&web, &tara, &page).await.has(&["Nobody has clocked in yet."]);
+    web.desk.pass(TimeDelta::minutes(6 * 60 + 17));
+    web.desk.pass(TimeDelta::seconds(42));
+    for (who, at) in [(&tara, "in"), (&tom, "in")] {
+        who.call(&format!("ticket.clock_{at}"), json!({"ticket_id": ticket})).await.ok();
+    }
+    web.desk.pass(TimeDelta::minutes(90));
+    tara.call("ticket.clock_out", json!({"ticket_id": ticket})).await.ok();
+    look(&web, &tara, &path).await.has(&[&format!("href=\"{page}\"")]);
+    let clock = look(&web, &tara, &page).await;
+    clock.has(&["Tara Technician Mon, Jan 7, 9:17 – 10:47 AM", "Tom Tall", "since 9:17 AM"]);
+    assert_eq!(clock.html.matches("ticket.update_clock_span").count(), 1, "her own");
+    let field = |name: &str| clock.field(name);
+    let (span, version) = (field("span"), field("version"));
+    let (was_started, was_ended) = (field("was_started_at"), field("was_ended_at"));
+    let form = |starts_at: &str, ends_at: &str| {
+        let fields = [("do", "correct_clock"), ("from", "clock"), ("span", &span), ("version", &version)];
+        let shown = [("was_started_at", was_started.as_str()), ("was_ended_at", &was_ended)];
+        let typed = [("starts_at", starts_at), ("ends_at", ends_at)];
+        fields.into_iter().chain(shown).chain(typed).map(|(name, text)| (name, text.to_string())).collect::<Vec<_>>()
+    };
+    let send = async |who: &Actor, fields: Vec<(&'static str, String)>| {
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        submit(&web, who, &path, &fields).await
+    };
+    for (starts_at, ends_at, words) in [
+        (was_started.as_str(), "2030-01-07T09:00", "Must not turn it around"),
+        (&was_started, "2030-01-07T20:00", "Must not be in the future"),
+        ("", &was_ended, "Choose when it began."),
+    ] {
+        let refused = send(&tara, form(starts_at, ends_at)).await;
+        assert_eq!(refused.status, 422, "{}", refused.words());
+        refused.has(&["Nothing was done yet:", words, &format!("value=\"{starts_at}\"")]);
+    }
+    send(&tara, form(&was_started, "2030-01-07T10:02")).await.leads_to(&format!("{page}?told=corrected"));
+    let spans = owner.read("clock_spans", json!({"ticket_id": ticket})).await.ok();
+    assert_eq!(spans[0]["started_at"], "2030-01-07T15:17:42Z", "what was left as it was keeps its seconds");
+    assert_eq!(spans[0]["ended_at"], "2030-01-07T16:02:00Z");
+    let stale = send(&tara, form(&was_started, "2030-01-07T10:03")).await;
+    stale.has(&["Somebody changed this visit meanwhile."]);
+    let off = [("do", "remove_clock"), ("from", "clock"), ("span", span.as_str())];
+    submit(&web, &tom, &path, &off).await.has(&["Nothing was done yet: A technician may correct only a clock"]);
+    submit(&web, &tara, &path, &off).await.leads_to(&format!("{page}?told=unclocked"));
+    look(&web, &owner, &format!("{page}?told=unclocked"))
+        .await
+        .has(&["Taken off.", "Tom Tall"])
+        .has_not(&["9:17 – 10"]);
+}

@@ -293,7 +293,7 @@ async fn a_busy_days_first_view_is_small_and_each_form_says_its_action() {
     let of_jane = |part: &str| format!("/contacts/{jane}{part}");
     let book = format!("/book?service={service}");
     let paths = ["/today", "/week", "/month", "/contacts"].map(str::to_string).into_iter();
-    let paths = paths.chain(["", "/lines", "/crew"].map(of_visit)).chain(["", "/book", &book].map(of_jane));
+    let paths = paths.chain(["", "/lines", "/crew", "/clock"].map(of_visit)).chain(["", "/book", &book].map(of_jane));
     for path in &paths.collect::<Vec<_>>() {
         let page = look(&web, &owner, path).await;
         let files = page.html.split('"').filter(|text| text.starts_with('/') && text.contains(".css"));

@@ -57,19 +57,20 @@ impl Standing {
     /// Makes what is wanted. A kind of record that is new gets a function like those below, and its lines here.
     async fn make(&mut self, desk: &Desk, wanted: impl Fn(&str) -> bool) {
         let ticket = wanted("ticket_id") || wanted("line_item_id");
+        let visit = ticket || wanted("clock_span_id");
         if ["contact_id", "address_id", "note_id"].into_iter().any(&wanted)
-            || ticket && !self.ids.contains_key("contact_id")
+            || visit && !self.ids.contains_key("contact_id")
         {
             self.ids.extend(contact(desk).await);
         }
         if wanted("bill_to_contact_id") {
             self.ids.insert("bill_to_contact_id", desk.owner().await.contact("Paula", json!({})).await);
         }
-        if wanted("service_id") || ticket && !self.ids.contains_key("service_id") {
+        if wanted("service_id") || visit && !self.ids.contains_key("service_id") {
             self.ids.insert("service_id", service(desk).await);
         }
         // One of its own for each ticket, because nobody is at two places at once.
-        if wanted("technician_id") || ticket || wanted("clock_span_id") {
+        if wanted("technician_id") || visit {
             let user = desk.user(&format!("Terry {}", fresh()), Role::Technician).await;
             self.ids.insert("technician_id", user.to_string());
         }

@@ -39,6 +39,7 @@ async fn no_action_changes_a_closed_ticket() {
     let (id, tara) = (closed(&desk, &jane).await, user(&desk.technician().await));
     let line = agent.read("line_items", json!({"ticket_id": id})).await.ok()[0]["id"].clone();
     let service = agent.read("services", json!({})).await.ok()[0]["id"].clone();
+    let span = agent.read("clock_spans", json!({"ticket_id": id})).await.ok()[0]["id"].clone();
     let before = desk.state().await;
     let this = |more: Value| with(json!({"ticket_id": id}), more);
     for (action, data) in [
@@ -54,6 +55,8 @@ async fn no_action_changes_a_closed_ticket() {
         ("ticket.add_line_item", this(json!({"line_item": {"service_id": service}}))),
         ("ticket.update_line_item", json!({"line_item_id": line, "quantity": "2"})),
         ("ticket.remove_line_item", json!({"line_item_id": line})),
+        ("ticket.update_clock_span", json!({"clock_span_id": span, "started_at": "2030-01-08T09:01"})),
+        ("ticket.remove_clock_span", json!({"clock_span_id": span})),
     ] {
         agent.call_because(action, data).await.refused("TICKET_CLOSED");
     }

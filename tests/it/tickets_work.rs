@@ -232,6 +232,56 @@ async fn a_visit_that_does_not_take_place_is_changed_no_more() {
 }
 
 #[tokio::test]
+async fn a_clock_is_corrected_by_whoever_it_is_and_a_mistaken_one_taken_off() {
+    let desk = Desk::open().await;
+    let (owner, tara) = (desk.owner().await, desk.technician().await);
+    let tom = desk.sign_in(desk.user("Tom", Role::Technician).await).await;
+    let id = booked(&desk, &[&user(&tara), &user(&tom)]).await;
+    desk.pass(TimeDelta::hours(34));
+    let this = |more: Value| with(json!({"ticket_id": id}), more);
+    let at = |time: &str| format!("2030-01-08T{time}");
+    let first = tara.call("ticket.clock_in", this(json!({"at": at("09:00")}))).await.id();
+    tara.call("ticket.clock_out", this(json!({"at": at("10:00")}))).await.ok();
+    let second = tara.call("ticket.clock_in", this(json!({"at": at("11:00")}))).await.id();
+    let correct = async |who: &Actor, span: &str, times: Value| {
+        who.call_because("ticket.update_clock_span", with(json!({"clock_span_id": span}), times)).await
+    };
+    let better = correct(&tara, &first, json!({"started_at": at("09:15"), "ended_at": at("10:45")})).await.ok();
+    assert_eq!((&better["minutes"], &better["name"]), (&json!(90), &json!("Tara Technician")));
+    let same = correct(&tara, &first, json!({"started_at": at("09:15")})).await.ok();
+    assert_eq!(same["version"], better["version"], "nothing changed");
+    correct(&tara, &first, json!({"ended_at": at("11:30")})).await.refused("CLOCK_OVERLAP");
+    correct(&tara, &second, json!({"started_at": at("10:30")})).await.refused("CLOCK_OVERLAP");
+    let turned = correct(&tara, &first, json!({"started_at": at("10:50")})).await;
+    assert_eq!(turned.invalid_at(), ["/data/started_at"]);
+    assert_eq!(correct(&tara, &first, json!({"ended_at": at("23:00")})).await.invalid_at(), ["/data/ended_at"]);
+    let stale = json!({"started_at": at("09:00"), "expected_version": 1});
+    correct(&tara, &first, stale).await.refused("VERSION_CONFLICT");
+    correct(&tom, &first, json!({"started_at": at("09:00")})).await.refused("FORBIDDEN");
+    let stopped = correct(&owner, &second, json!({"ended_at": at("11:30")})).await.ok();
+    assert_eq!(stopped["minutes"], 30);
+    assert_eq!(ticket(&owner, &id).await["clocked_minutes"], 120);
+
+    tom.call_because("ticket.remove_clock_span", json!({"clock_span_id": second})).await.refused("FORBIDDEN");
+    tara.call("ticket.remove_clock_span", json!({"clock_span_id": second})).await.ok();
+    assert_eq!(ticket(&owner, &id).await["status"], "in_progress");
+    desk.agent()
+        .await
+        .call("ticket.remove_clock_span", json!({"clock_span_id": first}))
+        .await
+        .refused("REASONING_REQUIRED");
+    tara.call("ticket.remove_clock_span", json!({"clock_span_id": first})).await.ok();
+    let shown = ticket(&owner, &id).await;
+    assert_eq!(
+        (&shown["status"], &shown["clocked_minutes"]),
+        (&json!("scheduled"), &json!(0)),
+        "as if nobody had begun"
+    );
+    owner.call("ticket.reschedule", this(json!({"starts_at": "2030-01-09T09:00"}))).await.ok();
+    tara.call("ticket.remove_clock_span", json!({"clock_span_id": first})).await.refused("NOT_FOUND");
+}
+
+#[tokio::test]
 async fn what_the_customer_says_is_kept_in_the_customers_words() {
     let desk = Desk::open().await;
     let agent = desk.agent().await;

@@ -39,23 +39,23 @@ pub(crate) struct ClockSpans {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct SpanRow {
     /// The span.
-    id: Uuid,
+    pub id: Uuid,
     /// The ticket.
-    ticket_id: Uuid,
+    pub ticket_id: Uuid,
     /// Who worked.
-    technician_id: Uuid,
+    pub technician_id: Uuid,
     /// The name of who worked.
     name: String,
     /// When it began, UTC.
-    started_at: DateTime<Utc>,
+    pub started_at: DateTime<Utc>,
     /// When it ended, UTC; absent while the clock runs.
-    ended_at: Option<DateTime<Utc>>,
+    pub ended_at: Option<DateTime<Utc>>,
     /// How many minutes that were; absent while the clock runs.
     minutes: Option<i64>,
     /// Counts the changes.
-    version: i32,
+    pub version: i32,
     /// When it was entered, UTC.
-    created_at: DateTime<Utc>,
+    pub created_at: DateTime<Utc>,
 }
 
 impl Data for ClockSpans {
@@ -122,11 +122,16 @@ impl Data for ClockSpans {
     }
 }
 
-/// Who clocks, and when: for a ticket in hand.
-struct Stroke {
-    ticket: Locked,
+/// A technician's clock on a ticket in hand. Nobody else touches it meanwhile.
+pub(super) struct Clock {
+    pub ticket: Locked,
     technician: Id<UserEntity>,
     name: String,
+}
+
+/// Who clocks, and when.
+struct Stroke {
+    clock: Clock,
     at: DateTime<Utc>,
 }
 
@@ -142,15 +147,12 @@ impl Asked {
     async fn understood(self, tx: &mut Tx<'_>) -> Result<Stroke> {
         let technician = self.technician(tx)?;
         let ticket = Locked::open(self.ticket, self.expected_version, tx).await?;
-        let name = Users::hold(&[technician.uuid()], tx).await?.pop().map(|user| user.name).unwrap_or_default();
+        let clock = Clock::hold(ticket, technician, tx).await?;
         let at = match self.at {
-            Some(at) => at.at(zone_of(ticket.timezone.as_deref(), tx), "/at")?,
+            Some(at) => clock.past(at, "/at", tx)?,
             None => tx.now(),
         };
-        if at > tx.now() {
-            return Err(Error::invalid("/at", "must not be in the future"));
-        }
-        Ok(Stroke { ticket, technician, name, at })
+        Ok(Stroke { clock, at })
     }
 
     /// The one who is named, else the person who asks. A technician's clock is their own.
@@ -168,24 +170,39 @@ impl Asked {
 }
 
 /// A span of the technician on the ticket.
-struct Span {
-    id: Uuid,
-    started_at: DateTime<Utc>,
-    ended_at: Option<DateTime<Utc>>,
+pub(super) struct Span {
+    pub id: Uuid,
+    pub started_at: DateTime<Utc>,
+    pub ended_at: Option<DateTime<Utc>>,
 }
 
 /// A span as it was just written.
-struct Written {
-    id: Uuid,
-    started_at: DateTime<Utc>,
-    ended_at: Option<DateTime<Utc>>,
-    version: i32,
-    created_at: DateTime<Utc>,
+pub(super) struct Written {
+    pub id: Uuid,
+    pub started_at: DateTime<Utc>,
+    pub ended_at: Option<DateTime<Utc>>,
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
 }
 
-impl Stroke {
-    /// What it came to, as a question for it would show it.
-    fn row(self, span: &Written) -> SpanRow {
+impl Clock {
+    /// Locks the technician after the ticket.
+    pub async fn hold(ticket: Locked, technician: Id<UserEntity>, tx: &mut Tx<'_>) -> Result<Self> {
+        let name = Users::hold(&[technician.uuid()], tx).await?.pop().map(|user| user.name).unwrap_or_default();
+        Ok(Self { ticket, technician, name })
+    }
+
+    /// A time by the clock at the address, which must have come.
+    pub fn past(&self, at: When, pointer: &str, tx: &Tx<'_>) -> Result<DateTime<Utc>> {
+        let at = at.at(zone_of(self.ticket.timezone.as_deref(), tx), pointer)?;
+        match at > tx.now() {
+            true => Err(Error::invalid(pointer, "must not be in the future")),
+            false => Ok(at),
+        }
+    }
+
+    /// What was written, as a question for it would show it.
+    pub fn row(self, span: &Written) -> SpanRow {
         SpanRow {
             id: span.id,
             ticket_id: self.ticket.id.uuid(),
@@ -199,7 +216,8 @@ impl Stroke {
         }
     }
 
-    async fn spans(&self, tx: &mut Tx<'_>) -> Result<Vec<Span>> {
+    /// The technician's spans on the ticket, in the order in which they began.
+    pub async fn spans(&self, tx: &mut Tx<'_>) -> Result<Vec<Span>> {
         let org_id = tx.org_id();
         Ok(sqlx::query_as!(
             Span,
@@ -217,21 +235,21 @@ impl Stroke {
         .await?)
     }
 
-    fn said(&self, at: DateTime<Utc>, tx: &Tx<'_>) -> String {
+    pub fn said(&self, at: DateTime<Utc>, tx: &Tx<'_>) -> String {
         said(at, zone_of(self.ticket.timezone.as_deref(), tx))
     }
 
-    fn overlaps(&self, span: &Span, tx: &Tx<'_>) -> Error {
-        let end = span.ended_at.map(|end| self.said(end, tx)).unwrap_or_default();
+    pub fn overlaps(&self, span: &Span, tx: &Tx<'_>) -> Error {
+        let end = span.ended_at.map_or("now".into(), |end| self.said(end, tx));
         Error::conflict(
             "CLOCK_OVERLAP",
             format!("{} worked from {} to {end} already.", self.name, self.said(span.started_at, tx)),
-            "Send an `at` that lies outside that time.",
+            "Send a time that lies outside of that.",
         )
     }
 
     /// Somebody who works elsewhere at that moment has perhaps forgotten to stop the clock there.
-    async fn warn_of_clocks_elsewhere(&self, tx: &mut Tx<'_>) -> Result<()> {
+    pub async fn warn_of_clocks_elsewhere(&self, tx: &mut Tx<'_>) -> Result<()> {
         let org_id = tx.org_id();
         let elsewhere = sqlx::query!(
             r#"
@@ -296,7 +314,7 @@ impl Action for ClockIn {
         let asked = Asked { ticket: ticket_id, expected_version, technician: technician_id, at };
         let stroke = asked.understood(tx).await?;
         stroke.refuse_to_start(tx).await?;
-        stroke.warn_of_clocks_elsewhere(tx).await?;
+        stroke.clock.warn_of_clocks_elsewhere(tx).await?;
         let (org_id, id, now) = (tx.org_id(), tx.new_id::<ClockSpan>(), tx.now());
         let span = sqlx::query_as!(
             Written,
@@ -308,7 +326,7 @@ impl Action for ClockIn {
             org_id,
             id.uuid(),
             ticket_id.uuid(),
-            stroke.technician.uuid(),
+            stroke.clock.technician.uuid(),
             stroke.at,
             now
         )
@@ -321,29 +339,33 @@ impl Action for ClockIn {
         )
         .execute(tx.db())
         .await?;
-        Ok(stroke.row(&span))
+        Ok(stroke.clock.row(&span))
     }
 }
 
 impl Stroke {
     async fn refuse_to_start(&self, tx: &mut Tx<'_>) -> Result<()> {
-        if !self.ticket.has(self.technician.uuid(), tx).await? {
+        if !self.clock.ticket.has(self.clock.technician.uuid(), tx).await? {
             return Err(Error::conflict(
                 "TECHNICIAN_NOT_ASSIGNED",
-                format!("{} is not on this ticket.", self.name),
+                format!("{} is not on this ticket.", self.clock.name),
                 "Put them on it first with ticket.assign.",
             ));
         }
-        for span in self.spans(tx).await? {
+        for span in self.clock.spans(tx).await? {
             match span.ended_at {
                 None => {
                     return Err(Error::conflict(
                         "CLOCK_RUNNING",
-                        format!("The clock of {} is running since {}.", self.name, self.said(span.started_at, tx)),
+                        format!(
+                            "The clock of {} is running since {}.",
+                            self.clock.name,
+                            self.clock.said(span.started_at, tx)
+                        ),
                         "Stop it first with ticket.clock_out, with `at` if it was forgotten.",
                     ));
                 }
-                Some(end) if span.started_at <= self.at && self.at < end => return Err(self.overlaps(&span, tx)),
+                Some(end) if span.started_at <= self.at && self.at < end => return Err(self.clock.overlaps(&span, tx)),
                 Some(_) => {}
             }
         }
@@ -352,16 +374,16 @@ impl Stroke {
 
     /// The span that is running, which must have begun before and reach into no other.
     async fn running(&self, tx: &mut Tx<'_>) -> Result<Uuid> {
-        let spans = self.spans(tx).await?;
+        let spans = self.clock.spans(tx).await?;
         let Some(running) = spans.iter().find(|span| span.ended_at.is_none()) else {
             return Err(Error::conflict(
                 "CLOCK_NOT_RUNNING",
-                format!("The clock of {} is not running on this ticket.", self.name),
+                format!("The clock of {} is not running on this ticket.", self.clock.name),
                 "Start it with ticket.clock_in, with `at` if it is entered later.",
             ));
         };
         if self.at < running.started_at {
-            let since = self.said(running.started_at, tx);
+            let since = self.clock.said(running.started_at, tx);
             return Err(Error::invalid("/at", format!("must not be before the clock was started: {since}")));
         }
         let reaches_into = |span: &&Span| {
@@ -369,7 +391,7 @@ impl Stroke {
             span.ended_at.is_some_and(worked) && span.started_at < self.at
         };
         match spans.iter().find(reaches_into) {
-            Some(span) => Err(self.overlaps(span, tx)),
+            Some(span) => Err(self.clock.overlaps(span, tx)),
             None => Ok(running.id),
         }
     }
@@ -425,7 +447,7 @@ impl Action for ClockOut {
         )
         .fetch_one(tx.db())
         .await?;
-        stroke.ticket.count_change(tx).await?;
-        Ok(stroke.row(&span))
+        stroke.clock.ticket.count_change(tx).await?;
+        Ok(stroke.clock.row(&span))
     }
 }

@@ -6,6 +6,7 @@ mod availability;
 mod calendar;
 mod changing;
 mod clock;
+mod correcting;
 mod crew;
 mod current;
 mod lines;
@@ -48,6 +49,8 @@ pub fn domain() -> Domain {
         .action::<pricing::RemoveLineItem>()
         .action::<clock::ClockIn>()
         .action::<clock::ClockOut>()
+        .action::<correcting::UpdateClockSpan>()
+        .action::<correcting::RemoveClockSpan>()
 }
 
 /// Scheduled and performed work.

@@ -1,0 +1,102 @@
+//! When somebody worked on a visit, put right where a clock was started or stopped at another time, or by mistake.
+
+use authorization_queue_ui::{Visitor, text, time};
+use axum::extract::{Extension, Path, Query, State};
+use axum::response::Response;
+use capabilities::Tz;
+use chrono::{DateTime, Utc};
+use minijinja::context;
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::card::is;
+use crate::filter::Narrowing;
+use crate::inputs::Typed;
+use crate::{Asked, Named, Shared, Shown, Who, Work, again, words};
+
+/// A stretch of work.
+#[derive(Serialize)]
+pub(crate) struct Stretch {
+    id: String,
+    version: i64,
+    name: String,
+    from_to: String,
+    length: String,
+    /// By the clock at the address, for a form; no end while the clock runs.
+    started_at: String,
+    ended_at: String,
+    /// Whether the visitor may correct it.
+    may_change: bool,
+}
+
+pub(crate) async fn show(
+    State(work): Shared,
+    Extension(visitor): Who,
+    id: Named<Uuid>,
+    asked: Asked<Narrowing>,
+) -> Response {
+    let Query(asked) = asked.unwrap_or_default();
+    let shown = match id {
+        Ok(Path(id)) => work.clock(&visitor, id, asked.told.as_deref(), None).await,
+        Err(_) => Err(work.no_such_visit()),
+    };
+    work.answered(&visitor, shown).await
+}
+
+impl Work {
+    /// The page of a visit's clock. `refused` is a form that was refused.
+    pub(crate) async fn clock(
+        &self,
+        visitor: &Visitor,
+        id: Uuid,
+        told: Option<&str>,
+        refused: Option<(Typed, u16)>,
+    ) -> Shown {
+        let (row, once) = self.visit(visitor, id, &["contact", "clock_spans", "technicians"]).await?;
+        if !self.may_change(visitor, &row, "ticket.update_clock_span") {
+            return self.ticket(visitor, id, None, refused).await;
+        }
+        let (typed, status) = refused.unzip();
+        let house = self.door.house(visitor).await?;
+        let values = context! {
+            once, told, typed => typed.unwrap_or_default(), stretches => self.stretches(visitor, &row),
+            there => row["timezone"].as_str(), ..self.heading(visitor, &row)
+        };
+        let page = self.show(visitor, &house, "visit", "clock.html", values);
+        Ok(again(page, status))
+    }
+
+    /// When people worked on a visit, in the order in which it was entered.
+    pub(crate) fn stretches(&self, visitor: &Visitor, row: &Value) -> Vec<Stretch> {
+        let own = visitor.caller.org().timezone;
+        let there = row["timezone"].as_str().and_then(|zone| zone.parse().ok()).unwrap_or(own);
+        let may = self.may_change(visitor, row, "ticket.update_clock_span");
+        let spans = row["clock_spans"].as_array().into_iter().flatten();
+        let stretch = |span: &Value| {
+            let (start, end) = (time(&span["started_at"])?, time(&span["ended_at"]));
+            let day = start.with_timezone(&own).format("%a, %b %-d");
+            let from_to = match end {
+                Some(end) => words::from_to(start, end, own),
+                None => format!("since {}", words::clock(start, own)),
+            };
+            let is_own = |user| is(&span["technician_id"], Some(user));
+            Some(Stretch {
+                id: text(&span["id"]),
+                version: span["version"].as_i64().unwrap_or_default(),
+                name: text(&span["name"]),
+                from_to: format!("{day}, {from_to}"),
+                length: words::duration((end.unwrap_or_else(|| self.now()) - start).num_minutes()),
+                started_at: in_form(start, there),
+                ended_at: end.map(|end| in_form(end, there)).unwrap_or_default(),
+                may_change: may && visitor.caller.only_own().is_none_or(is_own),
+            })
+        };
+        spans.filter_map(stretch).collect()
+    }
+}
+
+/// As a browser's field for a day and a time takes it.
+pub(crate) fn in_form(at: DateTime<Utc>, zone: Tz) -> String {
+    at.with_timezone(&zone).format("%Y-%m-%dT%H:%M").to_string()
+}
