@@ -165,6 +165,35 @@ impl Year {
         }
     }
 
+    /// Visits that have begun, each with its clock; those on which it runs yet.
+    async fn work(&mut self) -> Vec<(String, String)> {
+        let mut running = Vec::new();
+        for _ in 0..self.rng.random_range(1..6) {
+            let now = self.now();
+            let starts = now - TimeDelta::minutes(self.rng.random_range(1..300));
+            let ends = starts + TimeDelta::minutes(self.rng.random_range(5..240));
+            let technicians: Vec<String> = self.town.visits.keys().cloned().collect();
+            let who = technicians.choose(&mut self.rng).unwrap();
+            let visit = json!({
+                "contact_id": self.contact, "starts_at": starts, "ends_at": ends, "technician_ids": [who],
+                "allow_overlap": true, "backdated": true
+            });
+            let ticket = self.writer.call("ticket.schedule", visit).await.id();
+            let at = |at: DateTime<Utc>| json!({"ticket_id": ticket, "technician_id": who, "at": at});
+            self.writer.call("ticket.clock_in", at(starts)).await.ok();
+            let mut stopped = now;
+            match self.rng.random_bool(0.5) {
+                true => {
+                    stopped = starts + (now - starts) * self.rng.random_range(1..10) / 10;
+                    self.writer.call("ticket.clock_out", at(stopped)).await.ok();
+                }
+                false => running.push((ticket, who.clone())),
+            }
+            self.town.visits.get_mut(who).unwrap().push((starts, ends.max(stopped)));
+        }
+        running
+    }
+
     /// Compares what is offered with the oracle; how many slots that were.
     async fn compare(&self, from: DateTime<Utc>, to: DateTime<Utc>, length: TimeDelta, told: &str) -> usize {
         let asked = json!({"from": from, "to": to, "duration_minutes": length.num_minutes()});
@@ -216,8 +245,14 @@ async fn a_year(zone: Tz) {
         let from = begin + TimeDelta::minutes(year.rng.random_range(0..12 * 60));
         let days = if at_a_change { 4 } else { year.rng.random_range(1..10) };
         year.fill(from, days).await;
+        let running = year.work().await;
         let length = TimeDelta::minutes(*[5, 30, 90, 240].choose(&mut year.rng).unwrap());
         offered += year.compare(from, from + TimeDelta::days(days), length, &told).await;
+        offered += year.compare(year.now(), year.now() + TimeDelta::hours(12), STEP, &told).await;
+        for (ticket, who) in running {
+            let stopped = json!({"ticket_id": ticket, "technician_id": who});
+            year.writer.call("ticket.clock_out", stopped).await.ok();
+        }
     }
     assert!(offered > 1_000, "{offered} slots looked at");
 }
@@ -280,6 +315,38 @@ async fn a_visit_and_the_way_to_and_from_it_take_their_time() {
     }
     agent.call_because("ticket.cancel", json!({"ticket_id": visit, "reason": "Rain."})).await.ok();
     assert_eq!(slots(&agent, asked).await.len(), 7);
+}
+
+#[tokio::test]
+async fn who_works_longer_than_planned_is_busy_until_the_clock_stops_and_who_is_done_sooner_until_the_end() {
+    let desk = Desk::open().await;
+    let (agent, tara, jane) = with_tara(&desk).await;
+    let technician = desk.technician().await;
+    let mut tickets = Vec::new();
+    for (starts, ends) in [("08:00", "09:00"), ("12:00", "14:00")] {
+        let at = |time: &str| format!("2030-01-07T{time}");
+        let visit = json!({"contact_id": jane, "starts_at": at(starts), "ends_at": at(ends), "technician_ids": [tara]});
+        tickets.push(agent.call("ticket.schedule", visit).await.id());
+    }
+    let is_free = async |time: &str| {
+        let asked = json!({"from": format!("2030-01-07T{time}"), "exact": true, "duration_minutes": 10});
+        !slots(&agent, asked).await.is_empty()
+    };
+    let clock = async |action: &str, ticket: &str| {
+        technician.call(action, json!({"ticket_id": ticket})).await.ok();
+    };
+    desk.pass(TimeDelta::hours(5));
+    clock("ticket.clock_in", &tickets[0]).await;
+    desk.pass(TimeDelta::minutes(125));
+    assert_eq!((is_free("10:10").await, is_free("10:20").await), (false, true), "the clock runs, and it is 10:05");
+    clock("ticket.clock_out", &tickets[0]).await;
+    desk.pass(TimeDelta::minutes(10));
+    assert_eq!((is_free("10:19").await, is_free("10:20").await), (false, true), "it was stopped at 10:05");
+    desk.pass(TimeDelta::minutes(105));
+    clock("ticket.clock_in", &tickets[1]).await;
+    desk.pass(TimeDelta::minutes(10));
+    clock("ticket.clock_out", &tickets[1]).await;
+    assert_eq!((is_free("13:00").await, is_free("14:15").await), (false, true), "the visit ends at 14:00");
 }
 
 #[tokio::test]

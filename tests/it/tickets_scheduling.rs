@@ -289,6 +289,10 @@ async fn what_waits_for_a_person_is_told_with_names_and_times() {
     let (agent, owner) = (desk.agent().await, desk.owner().await);
     let jane = agent.contact("Jane Smith", json!({})).await;
     let id = agent.call("ticket.schedule", visit(&jane, "2030-01-08T09:00")).await.id();
+    let windows = crate::services::fixed(&owner, "Windows outside", 14_900, 95).await;
+    let item = json!({"ticket_id": id, "line_item": {"service_id": windows, "quantity": "2"}});
+    let added = agent.call("ticket.add_line_item", item.clone()).await;
+    let (call, line) = (added.0.meta.request_id, added.id());
     owner.call("org.freeze", json!({})).await.ok();
     let summary = async |action: &str, data: Value| {
         agent.call_because(action, data).await.0.data.unwrap()["summary"].as_str().unwrap().to_string()
@@ -304,6 +308,16 @@ async fn what_waits_for_a_person_is_told_with_names_and_times() {
     assert_eq!(
         summary("ticket.cancel", json!({"ticket_id": id, "reason": "Rain."})).await,
         "Cancel ticket Jane Smith, Tue, Jan 8, 2030, 9:00 AM"
+    );
+    let of_visit = "of ticket Jane Smith, Tue, Jan 8, 2030, 9:00 AM";
+    assert_eq!(summary("ticket.add_line_item", item).await, format!("Add line item 2 × Windows outside {of_visit}"));
+    let fewer = json!({"line_item_id": line, "quantity": "1"});
+    assert_eq!(summary("ticket.update_line_item", fewer).await, format!("Update line item Windows outside {of_visit}"));
+    let gone = json!({"line_item_id": line});
+    assert_eq!(summary("ticket.remove_line_item", gone).await, format!("Remove line item Windows outside {of_visit}"));
+    assert_eq!(
+        summary("audit.undo", json!({"call_id": call})).await,
+        format!("Undo call “Add line item 2 × Windows outside {of_visit}”")
     );
 }
 

@@ -24,7 +24,7 @@ const AT_MOST: TimeDelta = TimeDelta::hours(31 * 24 + 2);
 /// Free slots for a visit: within business hours, when a technician has time.
 ///
 /// Only times to come, with the business's buffer between visits. A slot begins when the business opens, at a full or half hour, or as soon as somebody is free after
-/// a visit. It takes `duration_minutes`, else as long as the contact's last visit, else as long as the service does, else the
+/// a visit, which lasts until its planned end, or longer while its clock runs. It takes `duration_minutes`, else as long as the contact's last visit, else as long as the service does, else the
 /// business's usual length. An empty list means that nobody has time then; a warning says why.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -125,7 +125,7 @@ fn key(slot: &Slot) -> Key {
     Key(format!("{} {}", slot.distance, slot.starts_at.to_rfc3339_opts(SecondsFormat::Secs, true)), Uuid::nil())
 }
 
-/// The visits that technicians have within a period.
+/// The visits that technicians have within a period, each until it ends.
 struct Visits {
     of: Vec<(Uuid, Span, Option<Uuid>)>,
 }
@@ -266,7 +266,8 @@ impl Availability {
 type Near = HashMap<(Uuid, NaiveDate), (u8, String)>;
 
 impl Visits {
-    /// `around` is how much before and after a slot must be free too.
+    /// `around` is how much before and after a slot must be free too. Whoever works longer than planned is busy until the
+    /// clock was stopped, or until now; a clock that runs on a visit of days ago was forgotten.
     async fn between(
         period: Span,
         around: TimeDelta,
@@ -274,11 +275,15 @@ impl Visits {
         moved: Option<&Moved>,
         tx: &mut Tx<'_>,
     ) -> Result<Self> {
-        let org_id = tx.org_id();
+        let (org_id, now) = (tx.org_id(), tx.now());
         let ids: Vec<Uuid> = people.iter().map(|one| one.id).collect();
         let rows = sqlx::query!(
             r#"
-            select w.user_id, t.starts_at, t.ends_at, t.address_id
+            select w.user_id, t.starts_at, t.address_id,
+                   case t.status when 'scheduled' then t.ends_at else greatest(t.ends_at, (
+                     select max(coalesce(s.ended_at, $6)) from clock_spans s
+                     where s.org_id = $1 and s.ticket_id = t.id and s.user_id = w.user_id
+                   )) end as "ends_at!"
             from tickets t
             join ticket_technicians w on w.org_id = $1 and w.ticket_id = t.id and w.user_id = any($2)
             where t.org_id = $1
@@ -290,7 +295,8 @@ impl Visits {
             &ids,
             period.0 - TimeDelta::days(1) - around,
             period.1 + TimeDelta::days(1) + around,
-            moved.map(|moved| moved.ticket)
+            moved.map(|moved| moved.ticket),
+            now
         )
         .fetch_all(tx.db())
         .await?;
