@@ -82,6 +82,7 @@ impl Work {
                 let refused = Refused { ticket: id.to_string(), problem: typed.problem, status };
                 self.agenda(visitor, self.today(visitor), &Narrowing::default(), Some(&refused)).await
             }
+            "move" => self.moving(visitor, id, typed, Some(status)).await,
             "lines" => self.lines(visitor, id, None, Some((typed, status))).await,
             "clock" => self.clock(visitor, id, None, Some((typed, status))).await,
             "crew" => self.crew(visitor, id, None, Some((typed, status))).await,

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::free::Chosen;
+
 /// An input, or what a person must do first.
 type Made = Result<Value, &'static str>;
 
@@ -56,6 +58,9 @@ pub(crate) struct Typed {
     /// Of a visit or of a stretch of work.
     starts_at: String,
     ends_at: String,
+    /// One of the free times, and the first day of those that were shown.
+    slot: String,
+    pub day: String,
     /// What the page showed of a stretch of work.
     was_started_at: String,
     was_ended_at: String,
@@ -140,7 +145,9 @@ fn no_stretch(typed: &Typed, _: &Business) -> Made {
 }
 
 fn other_time(typed: &Typed, of: &Business) -> Made {
-    let starts_at = Typed::or(&typed.starts_at, "Choose the day and time to move it to.")?;
+    let starts_at = match Chosen::of(&typed.slot, &typed.starts_at)? {
+        Chosen::Free { start, .. } | Chosen::Typed(start) => start,
+    };
     let anyway = typed.anyway == "yes";
     Ok(typed.as_seen(json!({"ticket_id": of.ticket, "starts_at": starts_at, "allow_overlap": anyway})))
 }

@@ -15,8 +15,10 @@ mod current;
 mod customers;
 mod filter;
 mod forms;
+mod free;
 mod inputs;
 mod lines;
+mod moving;
 mod ticket;
 mod words;
 
@@ -49,8 +51,10 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("crew.html", include_str!("../templates/crew.html")),
     ("customers.html", include_str!("../templates/customers.html")),
     ("day_links.html", include_str!("../templates/day_links.html")),
+    ("free_times.html", include_str!("../templates/free_times.html")),
     ("lines.html", include_str!("../templates/lines.html")),
     ("month.html", include_str!("../templates/month.html")),
+    ("moving.html", include_str!("../templates/moving.html")),
     ("sent.html", include_str!("../templates/sent.html")),
     ("ticket.html", include_str!("../templates/ticket.html")),
     ("ticket_forms.html", include_str!("../templates/ticket_forms.html")),
@@ -91,6 +95,7 @@ pub fn door(office: &Arc<Office>, pages: &Arc<Pages>, ended: CancellationToken) 
         .route("/tickets/{id}", get(ticket::show).post(forms::send))
         .route("/tickets/{id}/clock", get(clock::show))
         .route("/tickets/{id}/lines", get(lines::show))
+        .route("/tickets/{id}/move", get(moving::show))
         .route("/tickets/{id}/crew", get(crew::show))
         .route(CUSTOMERS, get(customers::list))
         .route("/contacts/{id}", get(contact::show))

@@ -172,7 +172,6 @@ impl Work {
             crew => self.members(visitor, row), stretches => self.stretches(visitor, row), clock => self.own_clock(visitor, row),
             clocked => row["clocked_minutes"].as_i64().filter(|minutes| *minutes > 0).map(words::duration),
             notes => self.notes(visitor, row), history => self.deeds(visitor, row), version => row["version"].as_i64(),
-            starts_there => in_form(start, zone),
             now_there => in_form(self.now(), zone),
         }
     }

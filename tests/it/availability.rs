@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::desk::{Actor, Desk, object};
 use crate::services::fixed;
+use crate::tickets_scheduling::{visit, with};
 
 /// Another seed tries another year; a failure names its zone and case.
 const SEED: u64 = 20_300_107;
@@ -460,4 +461,27 @@ async fn the_current_ticket_is_where_the_clock_runs_else_the_visit_now_else_toda
     technician.call("ticket.clock_out", json!({"ticket_id": tickets[1]})).await.ok();
     desk.pass(TimeDelta::hours(9));
     assert_eq!(now(&technician, json!({})).await, [], "tomorrow's is not today's");
+}
+
+#[tokio::test]
+async fn a_visit_that_is_to_be_moved_does_not_stand_in_its_own_way_and_takes_all_who_are_on_it() {
+    let desk = Desk::open().await;
+    let (agent, tara, jane) = with_tara(&desk).await;
+    let tom = desk.user("Tom", Role::Technician).await;
+    let both = json!({"technician_ids": [tara, tom], "ends_at": "2030-01-08T10:30"});
+    let ticket = agent.call("ticket.schedule", with(visit(&jane, "2030-01-08T09:00"), both)).await.id();
+    let alone = json!({"technician_ids": [tom], "ends_at": "2030-01-08T15:00"});
+    agent.call("ticket.schedule", with(visit(&jane, "2030-01-08T12:00"), alone)).await.ok();
+    let moving = json!({"from": "2030-01-08", "to": "2030-01-08", "ticket_id": ticket});
+    let free = slots(&agent, moving.clone()).await;
+    let expected = ["08:00", "08:30", "09:00", "09:30", "10:00", "15:15", "15:30"];
+    assert_eq!(starts(&free), expected.map(|time| format!("2030-01-08T{time}")));
+    assert_eq!(
+        (&free[0]["ends_at_local"], free[0]["technicians"].as_array().unwrap().len()),
+        (&json!("2030-01-08T09:30:00-06:00"), 2)
+    );
+    let shorter = slots(&agent, with(moving.clone(), json!({"duration_minutes": 30, "technician_id": tara}))).await;
+    assert!(starts(&shorter).contains(&"2030-01-08T12:00"), "she alone is free: {shorter:#?}");
+    let unknown = with(moving, json!({"ticket_id": "01970000-0000-7000-8000-000000000001"}));
+    agent.read("availability", unknown).await.refused("NOT_FOUND");
 }

@@ -148,7 +148,7 @@ async fn book(office: &Browser, day: &str) -> String {
     follow(office, ".entries a", "/contacts/").await;
     follow(office, "a[href$='/book']", "/book").await;
     office.find("#service").await.select_by_label("Windows – $149.00").await.unwrap();
-    let set = format!("document.querySelector('#from').value = '{day}'");
+    let set = format!("document.querySelector('#day').value = '{day}'");
     office.look(&set).await;
     follow(office, ".filter button", "service=").await;
     office.tap(".slots label").await;
@@ -183,6 +183,7 @@ async fn people_run_a_booking_on_pages_and_its_trail_tells_it() {
     office.tap("form[data-capability='ticket.assign'] button").await;
     office.says("Put on it.").await;
     follow(&office, "a.back", "/tickets/").await;
+    follow(&office, "a[href$='/move']", "/move").await;
     send(&office, "ticket.reschedule", &[("starts_at", "2030-01-08T10:00")]).await;
     office.says("Moved. Tell the customer").await;
     office.says("Tomorrow, 10:00 – 11:30 AM").await;

@@ -43,6 +43,7 @@ async fn a_day(house: &House) -> Vec<Page> {
         ("visit-cancelled", format!("/tickets/{off}?told=cancelled")),
         ("visit-lines", format!("/tickets/{ticket}/lines")),
         ("visit-clock", format!("/tickets/{ticket}/clock")),
+        ("visit-move", format!("/tickets/{nobody}/move")),
         ("visit-crew", format!("/tickets/{nobody}/crew")),
         ("customers", "/contacts".into()),
         ("customer", format!("/contacts/{jane}")),

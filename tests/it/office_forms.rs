@@ -61,7 +61,7 @@ async fn a_visit_is_booked_at_a_time_that_is_free() {
     let path = format!("/contacts/{jane}/book");
     let empty = look(&web, &owner, &path).await;
     empty.has(&["Book a visit", "Gutters – $165.00", "Tara Technician", "Whoever is free"]).has_not(&["Book it"]);
-    let asked = format!("{path}?service={gutters}&quantity=2&from=2030-01-07");
+    let asked = format!("{path}?service={gutters}&quantity=2&day=2030-01-07");
     let free = look(&web, &owner, &asked).await;
     free.has(&["Gutters × 2", "Today", "nearby that day: Tara Technician", "10:45 – 11:45 AM", "1:00 – 2:00 PM"]);
     let today = free.html.split("</fieldset>").next().unwrap();
@@ -70,7 +70,7 @@ async fn a_visit_is_booked_at_a_time_that_is_free() {
     let slot = slots.iter().find(|slot| slot.starts_with("2030-01-07T19:00:00Z")).unwrap();
     let once = free.field("once");
     let form = |slot: &str| {
-        let fields = [("service", gutters.as_str()), ("quantity", "2"), ("from", "2030-01-07"), ("once", &once)];
+        let fields = [("service", gutters.as_str()), ("quantity", "2"), ("day", "2030-01-07"), ("once", &once)];
         let fields = fields.into_iter().chain([("slot", slot), ("note", "Ladder <3 m>.")]);
         fields.map(|(name, value)| (name, value.to_string())).collect::<Vec<_>>()
     };
@@ -127,7 +127,7 @@ async fn a_time_that_is_typed_is_booked_too_even_beside_another_visit_if_one_say
         refused.has(&[words, "<details open>", &format!("value=\"{at}\"")]);
     }
     assert_eq!(web.desk.count("tickets").await, 1);
-    book(form("2030-01-07T09:30", &[])).await.has(&["Book it although both visits are at that time"]);
+    book(form("2030-01-07T09:30", &[])).await.has(&["Do it although both visits are at that time"]);
     let booked = book(form("2030-01-07T09:30", &[("anyway", "yes")])).await;
     assert_eq!(booked.status, 303, "{}", booked.words());
     let by_hand = [("service", gutters.as_str()), ("starts_at", "2030-01-08T13:00")];
@@ -152,10 +152,10 @@ async fn only_the_office_books_and_only_for_customers_that_are_there() {
     look(&web, &owner, &format!("/contacts/{bob}")).await.has(&["This customer is archived"]).has_not(&["/book"]);
     let nobody = "/contacts/01970000-0000-7000-8000-000000000001/book";
     assert_eq!(look(&web, &owner, nobody).await.status, 404);
-    let refused = look(&web, &owner, &format!("{path}?service=nonsense&from=someday")).await;
+    let refused = look(&web, &owner, &format!("{path}?service=nonsense&day=someday")).await;
     assert_eq!(refused.status, 422);
     refused.has(&["Nothing is booked yet:", "Show free times"]).has_not(&["Nothing is free"]);
-    let closed = look(&web, &owner, &format!("{path}?service={service}&from=2030-01-12")).await;
+    let closed = look(&web, &owner, &format!("{path}?service={service}&day=2030-01-12")).await;
     closed.has(&["Monday, January 14"]).has_not(&["January 12", "January 13"]);
 }
 
@@ -275,7 +275,7 @@ async fn what_a_customer_says_and_that_nobody_was_there_is_kept() {
     look(&web, &owner, &path).await.has(&["ticket.mark_no_show", "Nobody was there?"]);
     submit(&web, &owner, &path, &[("do", "no_show")]).await.leads_to(&format!("{path}?told=missed"));
     let page = look(&web, &owner, &format!("{path}?told=missed")).await;
-    page.has(&["Kept: nobody was there.", "Nobody was there"]).has_not(&["ticket.reschedule", "/lines", "/crew"]);
+    page.has(&["Kept: nobody was there.", "Nobody was there"]).has_not(&["/move", "/lines", "/crew"]);
     assert_eq!(read(&owner, &ticket).await["status"], "no_show");
 }
 

@@ -164,15 +164,20 @@ async fn a_visit_is_moved_and_cancelled_by_forms_that_say_why_not() {
     let more = json!({"technician_ids": [user(&tara)], "title": "Gutters"});
     let other = owner.call("ticket.schedule", with(visit(&jane, "2030-01-08T09:00"), more)).await.id();
     let path = format!("/tickets/{ticket}");
-    look(&web, &tara, &path).await.has_not(&["ticket.reschedule", "ticket.cancel"]);
+    look(&web, &tara, &path).await.has_not(&["/move", "ticket.cancel"]);
+    look(&web, &tara, &format!("{path}/move")).await.has_not(&["ticket.reschedule"]);
     let page = look(&web, &owner, &path).await;
-    page.has(&["ticket.reschedule", "ticket.cancel", "value=\"2030-01-07T09:00\"", "$298.00", "What happened to it"]);
-    let version = page.field("version");
-    let form = |at: &'static str| [("do", "reschedule"), ("version", version.as_str()), ("starts_at", at)];
+    page.has(&["/move", "ticket.cancel", "$298.00", "What happened to it"]);
+    let free = look(&web, &owner, &format!("{path}/move")).await;
+    free.has(&["ticket.reschedule", "nearby that day: Tara Technician", "Tomorrow", "10:30 AM – 12:00 PM"]);
+    let version = free.field("version");
+    let form = |at: &'static str| {
+        [("do", "reschedule"), ("from", "move"), ("version", version.as_str()), ("slot", "another"), ("starts_at", at)]
+    };
     for (at, status, words) in [
         ("2030-01-08T09:30", 409, "Tara Technician is at Jane Smith for Gutters"),
         ("2029-01-08T09:30", 409, "Choose a time to come."),
-        ("", 422, "Choose the day and time"),
+        ("", 422, "Choose the day and time."),
         ("soon", 422, "Nothing was done yet"),
     ] {
         let refused = submit(&web, &owner, &path, &form(at)).await;
@@ -185,6 +190,16 @@ async fn a_visit_is_moved_and_cancelled_by_forms_that_say_why_not() {
         "Tomorrow, 1:00 – 2:30 PM",
         "Moved here from",
     ]);
+    let free = look(&web, &owner, &format!("{path}/move?day=2030-01-08")).await;
+    free.has(&["<legend>Tomorrow", "Earlier days"]).has_not(&["<legend>Today"]);
+    let slot = free.html.split("name=\"slot\" value=\"").find(|slot| slot.starts_with("2030-01-08T19:30:00Z")).unwrap();
+    let (slot, version) = (slot.split('"').next().unwrap(), free.field("version"));
+    let chosen = [("do", "reschedule"), ("from", "move"), ("version", &version), ("slot", slot)];
+    submit(&web, &owner, &path, &chosen).await.leads_to(&format!("{path}?told=moved"));
+    look(&web, &owner, &path).await.has(&["Tomorrow, 1:30 – 3:00 PM"]);
+    let nothing = submit(&web, &owner, &path, &chosen[..3]).await;
+    assert_eq!(nothing.status, 422);
+    nothing.has(&["Nothing was done yet: Choose one of the free times, or another one."]);
     let stale = submit(&web, &owner, &path, &form("2030-01-08T15:00")).await;
     assert_eq!(stale.status, 409);
     stale.has(&["Somebody changed this visit meanwhile."]);
@@ -194,7 +209,7 @@ async fn a_visit_is_moved_and_cancelled_by_forms_that_say_why_not() {
     let form = [("do", "cancel"), ("version", version.as_str()), ("reason", "<b>Rain</b>")];
     submit(&web, &owner, &path, &form).await.leads_to(&format!("{path}?told=cancelled"));
     let cancelled = look(&web, &owner, &path).await;
-    cancelled.has(&["Cancelled", "&lt;b&gt;Rain"]).has_not(&["<b>", "ticket.reschedule"]);
+    cancelled.has(&["Cancelled", "&lt;b&gt;Rain"]).has_not(&["<b>", "/move"]);
     let refused = submit(&web, &tara, &path, &[("do", "clock_in")]).await;
     assert_eq!(refused.status, 409);
     refused.has(&["Nothing was done yet", "role=\"alert\""]);
@@ -293,7 +308,8 @@ async fn a_busy_days_first_view_is_small_and_each_form_says_its_action() {
     let of_jane = |part: &str| format!("/contacts/{jane}{part}");
     let book = format!("/book?service={service}");
     let paths = ["/today", "/week", "/month", "/contacts"].map(str::to_string).into_iter();
-    let paths = paths.chain(["", "/lines", "/crew", "/clock"].map(of_visit)).chain(["", "/book", &book].map(of_jane));
+    let paths =
+        paths.chain(["", "/lines", "/crew", "/clock", "/move"].map(of_visit)).chain(["", "/book", &book].map(of_jane));
     for path in &paths.collect::<Vec<_>>() {
         let page = look(&web, &owner, path).await;
         let files = page.html.split('"').filter(|text| text.starts_with('/') && text.contains(".css"));

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Ticket;
+use super::listing::Tickets;
 use super::slots::{Busy, Hours, Span, places};
 use crate::contacts::Contact;
 use crate::contacts::addresses::Addresses;
@@ -47,7 +48,9 @@ pub(crate) struct Availability {
     pub technician_id: Option<Id<UserEntity>>,
     /// A postal code: first the slots of technicians who have a visit there, or nearby, on that day.
     pub near: Option<Text<20>>,
-    /// The visit that is to be moved.
+    /// For moving this visit: it does not stand in its own way, it takes as long as it does, and all who are on it must be free.
+    pub ticket_id: Option<Id<Ticket>>,
+    /// What there is to know of that visit.
     #[serde(skip)]
     #[schemars(skip)]
     pub moved: Option<Moved>,
@@ -107,7 +110,11 @@ impl Data for Availability {
         if query.ids.is_some() {
             return Ok(Listing { rows: Vec::new(), total: 0 });
         }
-        let found = self.find(tx).await?;
+        let asked = match self.ticket_id {
+            Some(ticket) => self.for_moving(ticket, tx).await?,
+            None => self,
+        };
+        let found = asked.find(tx).await?;
         if let Err(why) = &found {
             tx.warn("no_free_slot", why.clone(), None);
         }
@@ -143,6 +150,12 @@ impl Availability {
         .await?;
         let minutes = i32::try_from(minutes).ok();
         Ok(Self { duration_minutes: minutes, moved: Some(Moved { ticket, technicians }), ..Self::default() })
+    }
+
+    async fn for_moving(self, id: Id<Ticket>, tx: &mut Tx<'_>) -> Result<Self> {
+        let ticket = tx.one(Tickets::default(), id).await?;
+        let needs = Self::to_move(id, (ticket.ends_at - ticket.starts_at).num_minutes(), tx).await?;
+        Ok(Self { duration_minutes: self.duration_minutes.or(needs.duration_minutes), moved: needs.moved, ..self })
     }
 
     /// All free slots in the order in which they begin, or in a sentence why there is none.
