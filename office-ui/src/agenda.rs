@@ -6,12 +6,13 @@ use axum::response::Response;
 use chrono::{Days, NaiveDate};
 use minijinja::context;
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::asking::Span;
 use crate::card::{AROUND, Card};
 use crate::filter::Narrowing;
-use crate::forms::Refused;
-use crate::{Asked, HOME, Named, Shared, Shown, Who, Work, again, onward, words};
+use crate::inputs::Typed;
+use crate::{Asked, HOME, Named, Shared, Shown, Who, Work, onward, words};
 
 /// The way to another day.
 #[derive(Serialize)]
@@ -45,7 +46,7 @@ impl Work {
         visitor: &Visitor,
         day: NaiveDate,
         asked: &Narrowing,
-        refused: Option<&Refused>,
+        refused: Option<(Uuid, Typed)>,
     ) -> Shown {
         let today = self.today(visitor);
         let path = if day == today { HOME.to_string() } else { format!("/day/{day}") };
@@ -66,14 +67,17 @@ impl Work {
         let values = context! {
             title => capitalized(&words::day(day, today)), date => words::date(day, today), is_today => day == today,
             count => counted(due.try_into().unwrap_or(i64::MAX), "visit", "visits"), cards, goes_on => listed.goes_on,
-            told => asked.told, problem_of => refused.map(|refused| &refused.ticket),
-            problem => refused.map(|refused| &refused.problem), once => listed.once,
+            told => asked.told, problem_of => refused.as_ref().map(|(visit, _)| visit.to_string()),
+            problem => refused.as_ref().map(|(_, typed)| &typed.problem), once => listed.once,
             before => way(day.checked_sub_days(Days::new(1)).unwrap_or(day)),
             after => way(day.checked_add_days(Days::new(1)).unwrap_or(day)), day,
             month_of => words::month(day), whose,
         };
         let section = if day == today { "today" } else { "calendar" };
         let page = self.show(visitor, &house, section, "agenda.html", values);
-        Ok(again(page, refused.map(|refused| refused.status)))
+        Ok(match refused {
+            Some((_, typed)) => typed.on(page),
+            None => page,
+        })
     }
 }

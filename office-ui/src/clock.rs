@@ -1,8 +1,6 @@
 //! When somebody worked on a visit, put right where a clock was started or stopped at another time, or by mistake.
 
 use authorization_queue_ui::{Visitor, text, time};
-use axum::extract::{Extension, Path, Query, State};
-use axum::response::Response;
 use capabilities::Tz;
 use chrono::{DateTime, Utc};
 use minijinja::context;
@@ -11,9 +9,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::card::is;
-use crate::filter::Narrowing;
 use crate::inputs::Typed;
-use crate::{Asked, Named, Shared, Shown, Who, Work, again, words};
+use crate::{Shown, Work, words};
 
 /// A stretch of work.
 #[derive(Serialize)]
@@ -30,41 +27,20 @@ pub(crate) struct Stretch {
     may_change: bool,
 }
 
-pub(crate) async fn show(
-    State(work): Shared,
-    Extension(visitor): Who,
-    id: Named<Uuid>,
-    asked: Asked<Narrowing>,
-) -> Response {
-    let Query(asked) = asked.unwrap_or_default();
-    let shown = match id {
-        Ok(Path(id)) => work.clock(&visitor, id, asked.told.as_deref(), None).await,
-        Err(_) => Err(work.no_such_visit()),
-    };
-    work.answered(&visitor, shown).await
-}
-
 impl Work {
-    /// The page of a visit's clock. `refused` is a form that was refused.
-    pub(crate) async fn clock(
-        &self,
-        visitor: &Visitor,
-        id: Uuid,
-        told: Option<&str>,
-        refused: Option<(Typed, u16)>,
-    ) -> Shown {
+    /// The page of a visit's clock.
+    pub(crate) async fn clock(&self, visitor: &Visitor, id: Uuid, typed: Typed) -> Shown {
         let (row, once) = self.visit(visitor, id, &["contact", "clock_spans", "technicians"]).await?;
         if !self.may_change(visitor, &row, "ticket.update_clock_span") {
-            return self.ticket(visitor, id, None, refused).await;
+            return self.ticket(visitor, id, typed).await;
         }
-        let (typed, status) = refused.unzip();
         let house = self.door.house(visitor).await?;
         let values = context! {
-            once, told, typed => typed.unwrap_or_default(), stretches => self.stretches(visitor, &row),
+            once, typed => &typed, stretches => self.stretches(visitor, &row),
             there => row["timezone"].as_str(), ..self.heading(visitor, &row)
         };
         let page = self.show(visitor, &house, "visit", "clock.html", values);
-        Ok(again(page, status))
+        Ok(typed.on(page))
     }
 
     /// When people worked on a visit, in the order in which it was entered.

@@ -1,8 +1,6 @@
 //! Who is on a visit, and who else could be.
 
 use authorization_queue_ui::{Visitor, listed, text, time};
-use axum::extract::{Extension, Path, Query, State};
-use axum::response::Response;
 use minijinja::context;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -10,9 +8,8 @@ use uuid::Uuid;
 
 use crate::asking::Span;
 use crate::card::{crew, is};
-use crate::filter::Narrowing;
 use crate::inputs::Typed;
-use crate::{Asked, Named, Shared, Shown, Who, Work, again, words};
+use crate::{Shown, Work, words};
 
 /// Somebody of the business.
 #[derive(Serialize)]
@@ -25,43 +22,22 @@ struct Person {
     elsewhere: String,
 }
 
-pub(crate) async fn show(
-    State(work): Shared,
-    Extension(visitor): Who,
-    id: Named<Uuid>,
-    asked: Asked<Narrowing>,
-) -> Response {
-    let Query(asked) = asked.unwrap_or_default();
-    let shown = match id {
-        Ok(Path(id)) => work.crew(&visitor, id, asked.told.as_deref(), None).await,
-        Err(_) => Err(work.no_such_visit()),
-    };
-    work.answered(&visitor, shown).await
-}
-
 impl Work {
-    /// The page of who is on a visit. `refused` is a form that was refused.
-    pub(crate) async fn crew(
-        &self,
-        visitor: &Visitor,
-        id: Uuid,
-        told: Option<&str>,
-        refused: Option<(Typed, u16)>,
-    ) -> Shown {
+    /// The page of who is on a visit.
+    pub(crate) async fn crew(&self, visitor: &Visitor, id: Uuid, typed: Typed) -> Shown {
         let (row, once) = self.visit(visitor, id, &["contact", "technicians"]).await?;
         if !self.may_change(visitor, &row, "ticket.assign") {
-            return self.ticket(visitor, id, None, refused).await;
+            return self.ticket(visitor, id, typed).await;
         }
         let people = self.all(visitor, "users", json!({"active": true}), &[]).await?.rows;
         let meanwhile = self.meanwhile(visitor, &row).await?;
         let mut people: Vec<Person> =
             people.iter().map(|person| self.person(visitor, person, &row, &meanwhile)).collect();
         people.sort_by_key(|person| (!person.is_on_it, !person.is_technician, !person.elsewhere.is_empty()));
-        let (typed, status) = refused.unzip();
         let house = self.door.house(visitor).await?;
-        let values = context! { once, told, typed => typed.unwrap_or_default(), people, ..self.heading(visitor, &row) };
+        let values = context! { once, typed => &typed, people, ..self.heading(visitor, &row) };
         let page = self.show(visitor, &house, "visit", "crew.html", values);
-        Ok(again(page, status))
+        Ok(typed.on(page))
     }
 
     /// The other visits that are at the same time as this one.

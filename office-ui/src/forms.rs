@@ -12,13 +12,6 @@ use crate::filter::Narrowing;
 use crate::inputs::Typed;
 use crate::{HOME, Named, Sent, Shared, Shown, Who, Work, onward};
 
-/// What a form on a list was refused for.
-pub(crate) struct Refused {
-    pub ticket: String,
-    pub problem: String,
-    pub status: u16,
-}
-
 pub(crate) async fn send(State(work): Shared, Extension(visitor): Who, id: Named<Uuid>, sent: Sent<Typed>) -> Response {
     let Form(typed) = sent.unwrap_or_default();
     let shown = match id {
@@ -56,16 +49,16 @@ impl Work {
         let input = match form.input(&typed, id, visitor.caller.org()) {
             Ok(input) => input,
             Err(problem) => {
-                typed.problem = problem.into();
-                return self.again(visitor, id, typed, unreadable()).await;
+                typed.refuse(problem.into(), unreadable());
+                return self.again(visitor, id, typed).await;
             }
         };
         let answer = self.perform(visitor, form.action, input, &typed.once).await;
         match answer.error_code() {
             Some(code) if !typed.is_so_already(code) => {
                 typed.is_busy = code == "TECHNICIAN_BUSY";
-                typed.problem = in_words(&answer);
-                self.again(visitor, id, typed, answer.status).await
+                typed.refuse(in_words(&answer), answer.status);
+                self.again(visitor, id, typed).await
             }
             _ if typed.from == "today" => Ok(onward(&format!("{HOME}?told={}", form.told))),
             _ if PARTS.contains(&typed.from.as_str()) => {
@@ -76,22 +69,15 @@ impl Work {
     }
 
     /// The page once more, with what was typed and what is wrong with it.
-    async fn again(&self, visitor: &Visitor, id: Uuid, typed: Typed, status: u16) -> Shown {
-        match typed.from.as_str() {
-            "today" => {
-                let refused = Refused { ticket: id.to_string(), problem: typed.problem, status };
-                self.agenda(visitor, self.today(visitor), &Narrowing::default(), Some(&refused)).await
-            }
-            "move" => self.moving(visitor, id, typed, Some(status)).await,
-            "lines" => self.lines(visitor, id, None, Some((typed, status))).await,
-            "clock" => self.clock(visitor, id, None, Some((typed, status))).await,
-            "crew" => self.crew(visitor, id, None, Some((typed, status))).await,
-            _ => self.ticket(visitor, id, None, Some((typed, status))).await,
+    async fn again(&self, visitor: &Visitor, id: Uuid, typed: Typed) -> Shown {
+        match typed.from.clone().as_str() {
+            "today" => self.agenda(visitor, self.today(visitor), &Narrowing::default(), Some((id, typed))).await,
+            part => self.part(visitor, id, part, typed).await,
         }
     }
 }
 
-/// The pages of a visit's parts, which one comes back to.
+/// The pages of a visit's parts on which there may be more to do.
 const PARTS: [&str; 3] = ["clock", "crew", "lines"];
 
 /// The status of a form in which something is missing.

@@ -1,11 +1,13 @@
 //! What each form of a visit asks the office for: its action, and the input from what was typed.
 
 use authorization_queue_ui::minor_units;
+use axum::response::Response;
 use capabilities::OrgFacts;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::again;
 use crate::free::Chosen;
 
 /// An input, or what a person must do first.
@@ -80,14 +82,35 @@ pub(crate) struct Typed {
     quantity: String,
     /// None where the form does not ask for it.
     price: Option<String>,
+    /// What was done on the page before.
+    #[serde(skip_deserializing)]
+    pub told: String,
     #[serde(skip_deserializing)]
     pub problem: String,
+    /// Of what was refused.
+    #[serde(skip)]
+    status: Option<u16>,
     /// Somebody has another visit at that time, which can be overridden.
     #[serde(skip_deserializing)]
     pub is_busy: bool,
 }
 
 impl Typed {
+    /// Nothing is filled in yet.
+    pub fn coming(told: String, day: String) -> Self {
+        Self { told, day, ..Self::default() }
+    }
+
+    /// What it was refused for.
+    pub fn refuse(&mut self, problem: String, status: u16) {
+        (self.problem, self.status) = (problem, Some(status));
+    }
+
+    /// A page on which it stands, with the status of what was refused.
+    pub fn on(&self, page: Response) -> Response {
+        again(page, self.status)
+    }
+
     /// The form it is, if there is such a one.
     pub fn form(&self) -> Option<&'static Form> {
         FORMS.iter().find(|form| form.word == self.what)

@@ -19,6 +19,7 @@ mod free;
 mod inputs;
 mod lines;
 mod moving;
+mod parts;
 mod ticket;
 mod words;
 
@@ -92,11 +93,8 @@ pub fn door(office: &Arc<Office>, pages: &Arc<Pages>, ended: CancellationToken) 
         .route("/week/{day}", get(calendar::week))
         .route("/month", get(calendar::this_month))
         .route("/month/{month}", get(calendar::month))
-        .route("/tickets/{id}", get(ticket::show).post(forms::send))
-        .route("/tickets/{id}/clock", get(clock::show))
-        .route("/tickets/{id}/lines", get(lines::show))
-        .route("/tickets/{id}/move", get(moving::show))
-        .route("/tickets/{id}/crew", get(crew::show))
+        .route("/tickets/{id}", get(parts::show).post(forms::send))
+        .route("/tickets/{id}/{part}", get(parts::show_part))
         .route(CUSTOMERS, get(customers::list))
         .route("/contacts/{id}", get(contact::show))
         .route("/contacts/{id}/book", get(booking::show).post(booking::send))

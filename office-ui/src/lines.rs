@@ -1,18 +1,15 @@
 //! What is to be done on a visit, changed line by line.
 
 use authorization_queue_ui::{Visitor, amount, money, text};
-use axum::extract::{Extension, Path, Query, State};
-use axum::response::Response;
 use capabilities::OrgFacts;
 use minijinja::context;
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::filter::Narrowing;
 use crate::inputs::Typed;
 use crate::ticket::{Line, price};
-use crate::{Asked, Named, Shared, Shown, Who, Work, again};
+use crate::{Shown, Work};
 
 /// A line that can be changed.
 #[derive(Serialize)]
@@ -37,44 +34,23 @@ pub(crate) struct Offer {
     price: String,
 }
 
-pub(crate) async fn show(
-    State(work): Shared,
-    Extension(visitor): Who,
-    id: Named<Uuid>,
-    asked: Asked<Narrowing>,
-) -> Response {
-    let Query(asked) = asked.unwrap_or_default();
-    let shown = match id {
-        Ok(Path(id)) => work.lines(&visitor, id, asked.told.as_deref(), None).await,
-        Err(_) => Err(work.no_such_visit()),
-    };
-    work.answered(&visitor, shown).await
-}
-
 impl Work {
-    /// The page of a visit's lines. `refused` is a form that was refused.
-    pub(crate) async fn lines(
-        &self,
-        visitor: &Visitor,
-        id: Uuid,
-        told: Option<&str>,
-        refused: Option<(Typed, u16)>,
-    ) -> Shown {
+    /// The page of a visit's lines.
+    pub(crate) async fn lines(&self, visitor: &Visitor, id: Uuid, typed: Typed) -> Shown {
         let org = visitor.caller.org();
         let (row, once) = self.visit(visitor, id, &["contact", "line_items", "technicians"]).await?;
         if !self.may_change(visitor, &row, "ticket.add_line_item") {
-            return self.ticket(visitor, id, None, refused).await;
+            return self.ticket(visitor, id, typed).await;
         }
         let (offers, house) = (self.offers(visitor).await?, self.door.house(visitor).await?);
-        let (typed, status) = refused.unzip();
         let lines = row["line_items"].as_array().into_iter().flatten();
         let values = context! {
-            once, told, typed => typed.unwrap_or_default(), offers, total => price(org, &row["total"]),
+            once, typed => &typed, offers, total => price(org, &row["total"]),
             unpriced => row["lines_without_price"].as_i64().unwrap_or_default(),
             lines => lines.map(|line| Changeable::of(line, org)).collect::<Vec<_>>(), ..self.heading(visitor, &row)
         };
         let page = self.show(visitor, &house, "visit", "lines.html", values);
-        Ok(again(page, status))
+        Ok(typed.on(page))
     }
 
     /// What a page of a part of a visit begins with.

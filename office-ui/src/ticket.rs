@@ -1,8 +1,6 @@
 //! One visit: whose, where and how to get in, what is to be done, who is there and since when, and the forms to change it.
 
 use authorization_queue_ui::{Moment, Visitor, amount, money, text, time};
-use axum::extract::{Extension, Path, Query, State};
-use axum::response::Response;
 use capabilities::{Answer, OrgFacts};
 use minijinja::context;
 use serde::Serialize;
@@ -11,9 +9,8 @@ use uuid::Uuid;
 
 use crate::card::{Phone, crew, is};
 use crate::clock::in_form;
-use crate::filter::Narrowing;
 use crate::inputs::Typed;
-use crate::{Asked, Named, Shared, Shown, Who, Work, again, words};
+use crate::{Shown, Work, words};
 
 /// So much of a visit's notes and history is shown.
 const NOTES: usize = 30;
@@ -58,42 +55,21 @@ struct Deed {
     at: Option<Moment>,
 }
 
-pub(crate) async fn show(
-    State(work): Shared,
-    Extension(visitor): Who,
-    id: Named<Uuid>,
-    asked: Asked<Narrowing>,
-) -> Response {
-    let Query(asked) = asked.unwrap_or_default();
-    let shown = match id {
-        Ok(Path(id)) => work.ticket(&visitor, id, asked.told.as_deref(), None).await,
-        Err(_) => Err(work.no_such_visit()),
-    };
-    work.answered(&visitor, shown).await
-}
-
 impl Work {
-    /// The page of a visit. `refused` is a form that was refused.
-    pub(crate) async fn ticket(
-        &self,
-        visitor: &Visitor,
-        id: Uuid,
-        told: Option<&str>,
-        refused: Option<(Typed, u16)>,
-    ) -> Shown {
+    /// The page of a visit.
+    pub(crate) async fn ticket(&self, visitor: &Visitor, id: Uuid, typed: Typed) -> Shown {
         let include =
             ["contact", "address", "line_items", "technicians", "clock_spans", "notes", "audit_trail"].as_slice();
         let (row, once) = self.visit(visitor, id, include).await?;
         let house = self.door.house(visitor).await?;
-        let (typed, status) = refused.unzip();
         let values = context! {
-            once, told => told.filter(|told| self.is_so(told, visitor, &row)), typed => typed.unwrap_or_default(),
+            once, is_so => self.is_so(&typed.told, visitor, &row), typed => &typed,
             may => self.may_do(visitor, &row), ..self.facts(visitor, &row)
         };
         let here = format!("/tickets/{id}");
         let section = if visitor.places.iter().any(|place| place.path == here) { "now" } else { "visit" };
         let page = self.show(visitor, &house, section, "ticket.html", values);
-        Ok(again(page, status))
+        Ok(typed.on(page))
     }
 
     /// A visit with what belongs to it, and something that no other answer has: what is sent twice from one page is done once.
