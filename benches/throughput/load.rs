@@ -45,6 +45,8 @@ pub struct Figure {
     pub middle: f64,
     /// and 95 of a hundred.
     pub slow: f64,
+    /// Milliseconds that the program worked for each call, if it was asked; other work on the machine hardly changes it.
+    pub own: Option<f64>,
 }
 
 impl Figure {
@@ -52,7 +54,7 @@ impl Figure {
         milliseconds.sort_by(f64::total_cmp);
         let at =
             |share: f64| milliseconds.get((milliseconds.len() as f64 * share) as usize).copied().unwrap_or(f64::NAN);
-        Self { rate: milliseconds.len() as f64 / seconds, middle: at(0.5), slow: at(0.95) }
+        Self { rate: milliseconds.len() as f64 / seconds, middle: at(0.5), slow: at(0.95), own: None }
     }
 }
 
@@ -86,6 +88,7 @@ pub fn run(
     numbers: &mut Numbers,
 ) -> anyhow::Result<Figure> {
     let (ranges, start) = (numbers.take(), Barrier::new(askers.len()));
+    let worked = program.worked()?;
     let took = std::thread::scope(|scope| {
         let clients: Vec<_> = askers
             .iter()
@@ -109,7 +112,9 @@ pub fn run(
             .map(|client| client.join().map_err(|_| anyhow!("a client panicked"))?)
             .collect::<anyhow::Result<Vec<_>>>()
     })?;
-    Ok(Figure::of(took.concat(), seconds as f64))
+    let took = took.concat();
+    let own = (program.worked()? - worked) / took.len() as f64;
+    Ok(Figure { own: Some(own), ..Figure::of(took, seconds as f64) })
 }
 
 /// One connection.

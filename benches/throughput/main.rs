@@ -1,7 +1,7 @@
 //! How much the office gets done, as a share of what PostgreSQL gets done with the very statements of the same calls.
 //!
 //! ```sh
-//! cargo bench --bench throughput                                 # about a quarter of an hour
+//! cargo bench --bench throughput                                 # about twenty minutes
 //! cargo bench --bench throughput -- --seconds 2 --rounds 1 --contacts 20000
 //! cargo bench --bench throughput -- calendar                     # or contacts: one part of it
 //! ```
@@ -146,7 +146,9 @@ fn report(work: Work, rounds: &[Round]) -> String {
         let mid = |figure: fn(&Figure) -> f64| median(rounds.iter().map(|round| figure(&round[nth])));
         let (rate, middle, slow) = (mid(|figure| figure.rate), mid(|figure| figure.middle), mid(|figure| figure.slow));
         let name = names[nth];
-        format!("  {name:8} {rate:7.0} a second   half within {middle:5.2} ms, 95 % within {slow:5.2} ms")
+        let own = mid(|figure| figure.own.unwrap_or(f64::NAN));
+        let own = if own.is_nan() { String::new() } else { format!("   the program's part {own:5.2} ms") };
+        format!("  {name:8} {rate:7.0} a second   half within {middle:5.2} ms, 95 % within {slow:5.2} ms{own}")
     };
     let share = |nth: usize| {
         let of = nth - 1;

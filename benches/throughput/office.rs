@@ -12,6 +12,8 @@ use crate::CONNECTIONS;
 use crate::calendar::{Calendar, ZONE};
 
 const OWNER: &str = "frontdesk_owner";
+/// Milliseconds of the unit in which Linux tells how long a process has worked.
+const TICK: f64 = 10.0;
 
 /// The running program.
 pub struct Program {
@@ -150,6 +152,14 @@ impl Program {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
         Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
+    }
+
+    /// Milliseconds that the program itself has had of the processors so far.
+    pub fn worked(&self) -> anyhow::Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
+        let (_, fields) = stat.rsplit_once(')').context("a stat without a name")?;
+        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+        Ok(ticks.sum::<Result<f64, _>>()? * TICK)
     }
 
     pub fn stop(mut self) -> anyhow::Result<()> {
