@@ -8,18 +8,32 @@ use anyhow::{Context as _, anyhow, ensure};
 use serde_json::{Value, json};
 
 use crate::CONNECTIONS;
-use crate::office::{Agent, Organization, Program};
+use crate::office::{Asker, Organization, Program};
 use crate::work::Work;
 
 /// More than a connection can get done in a round.
-const NUMBERS_EACH: u64 = 20_000;
+pub const NUMBERS_EACH: u64 = 8_000;
 const PROTOCOL: &str = "2025-11-25";
+/// As browsers ask for pages.
+const COMPRESSED: &str = "gzip";
+const NEXT: &str = r#""next_cursor":""#;
 
 /// A door of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
     Rest,
     Mcp,
+    Page,
+}
+
+impl Door {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rest => "REST",
+            Self::Mcp => "MCP",
+            Self::Page => "page",
+        }
+    }
 }
 
 /// What came of a round.
@@ -31,6 +45,8 @@ pub struct Figure {
     pub middle: f64,
     /// and 95 of a hundred.
     pub slow: f64,
+    /// Milliseconds that the program worked for each call, if it was asked; other work on the machine hardly changes it.
+    pub own: Option<f64>,
 }
 
 impl Figure {
@@ -38,7 +54,7 @@ impl Figure {
         milliseconds.sort_by(f64::total_cmp);
         let at =
             |share: f64| milliseconds.get((milliseconds.len() as f64 * share) as usize).copied().unwrap_or(f64::NAN);
-        Self { rate: milliseconds.len() as f64 / seconds, middle: at(0.5), slow: at(0.95) }
+        Self { rate: milliseconds.len() as f64 / seconds, middle: at(0.5), slow: at(0.95), own: None }
     }
 }
 
@@ -56,25 +72,31 @@ impl Numbers {
     }
 }
 
-/// Lets each agent ask on a connection of its own for some seconds.
+/// Which connection calls with this number.
+pub fn connection(number: u64) -> usize {
+    (number / NUMBERS_EACH) as usize % CONNECTIONS
+}
+
+/// Lets everybody ask on a connection of their own for some seconds.
 pub fn run(
     program: &Program,
     door: Door,
     work: Work,
     org: &Organization,
-    agents: &[Agent],
+    askers: &[Asker],
     seconds: u64,
     numbers: &mut Numbers,
 ) -> anyhow::Result<Figure> {
-    let (ranges, start) = (numbers.take(), Barrier::new(agents.len()));
+    let (ranges, start) = (numbers.take(), Barrier::new(askers.len()));
+    let worked = program.worked()?;
     let took = std::thread::scope(|scope| {
-        let clients: Vec<_> = agents
+        let clients: Vec<_> = askers
             .iter()
             .zip(ranges)
-            .map(|(agent, numbers)| {
+            .map(|(asker, numbers)| {
                 let start = &start;
                 scope.spawn(move || {
-                    let mut client = Client::new(program, door, agent);
+                    let mut client = Client::new(program, door, asker);
                     let ready = client
                         .as_mut()
                         .map_err(|error| anyhow!("{error:#}"))
@@ -90,24 +112,25 @@ pub fn run(
             .map(|client| client.join().map_err(|_| anyhow!("a client panicked"))?)
             .collect::<anyhow::Result<Vec<_>>>()
     })?;
-    Ok(Figure::of(took.concat(), seconds as f64))
+    let took = took.concat();
+    let own = (program.worked()? - worked) / took.len() as f64;
+    Ok(Figure { own: Some(own), ..Figure::of(took, seconds as f64) })
 }
 
-/// One connection of one agent.
+/// One connection.
 pub struct Client<'p> {
     http: ureq::Agent,
     program: &'p Program,
     door: Door,
-    authorization: String,
+    asker: &'p Asker,
     session: Option<String>,
 }
 
 impl<'p> Client<'p> {
-    pub fn new(program: &'p Program, door: Door, agent: &Agent) -> anyhow::Result<Self> {
+    pub fn new(program: &'p Program, door: Door, asker: &'p Asker) -> anyhow::Result<Self> {
         let http =
             ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(30)));
-        let authorization = format!("Bearer {}", agent.token);
-        let mut client = Self { http: http.build().into(), program, door, authorization, session: None };
+        let mut client = Self { http: http.build().into(), program, door, asker, session: None };
         if door == Door::Mcp {
             client.shake_hands()?;
         }
@@ -129,7 +152,7 @@ impl<'p> Client<'p> {
 
     fn post(&self, path: &str, body: &Value) -> anyhow::Result<ureq::http::Response<ureq::Body>> {
         let mut request =
-            self.http.post(format!("{}{path}", self.program.url)).header("authorization", &self.authorization);
+            self.http.post(format!("{}{path}", self.program.url)).header(self.asker.header, &self.asker.value);
         if self.door == Door::Mcp {
             request = request.header("accept", "application/json, text/event-stream");
         }
@@ -139,37 +162,58 @@ impl<'p> Client<'p> {
         Ok(request.send_json(body)?)
     }
 
-    /// The whole text of an answer.
-    pub fn ask(&self, work: Work, org: &Organization, number: u64) -> anyhow::Result<String> {
-        let answer = match self.door {
-            Door::Rest => match work.rest(org, number) {
-                (path, Some(body)) => self.post(&path, &body)?,
-                (path, None) => {
-                    let request = self.http.get(format!("{}{path}", self.program.url));
-                    request.header("authorization", &self.authorization).call()?
-                }
-            },
+    fn get(&self, path: &str, encoding: &str) -> anyhow::Result<Vec<u8>> {
+        let request = self.http.get(format!("{}{path}", self.program.url)).header(self.asker.header, &self.asker.value);
+        let answer = request.header("accept-encoding", encoding).call()?;
+        ensure!(answer.status() == 200, "{path} was answered {}", answer.status());
+        Ok(answer.into_body().read_to_vec()?)
+    }
+
+    /// The bytes that a page takes, and as many as are sent for it.
+    pub fn sizes(&self, path: &str) -> anyhow::Result<(usize, usize)> {
+        Ok((self.get(path, "identity")?.len(), self.get(path, COMPRESSED)?.len()))
+    }
+
+    /// Calls; of a list that is asked for whole the answer is its last page.
+    pub fn ask(&self, work: Work, org: &Organization, number: u64) -> anyhow::Result<Vec<u8>> {
+        let body = match self.door {
+            Door::Rest => self.ask_rest(work, org, number)?,
             Door::Mcp => {
                 let (tool, arguments) = work.mcp(org, number);
                 let params = json!({"name": tool, "arguments": arguments});
-                self.post("/mcp", &json!({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}))?
+                let call = json!({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params});
+                self.post("/mcp", &call)?.into_body().read_to_vec()?
             }
+            Door::Page => return self.get(&work.http(org, number).0, COMPRESSED),
         };
-        let text = answer.into_body().read_to_string()?;
+        let text = std::str::from_utf8(&body)?;
         ensure!(text.contains(r#""success":true"#), "{:?} was answered {text}", self.door);
-        Ok(text)
+        Ok(body)
+    }
+
+    fn ask_rest(&self, work: Work, org: &Organization, number: u64) -> anyhow::Result<Vec<u8>> {
+        let (path, body) = work.http(org, number);
+        if let Some(body) = body {
+            return Ok(self.post(&path, &body)?.into_body().read_to_vec()?);
+        }
+        let mut answer = self.get(&path, "identity")?;
+        while let Some(cursor) = next_cursor(&answer).filter(|_| work.is_whole()) {
+            answer = self.get(&format!("{path}&cursor={cursor}"), "identity")?;
+        }
+        Ok(answer)
     }
 
     fn warm(&mut self, work: Work, org: &Organization, number: u64) -> anyhow::Result<()> {
-        let text = self.ask(work, org, number)?;
-        let envelope = match self.door {
-            Door::Rest => serde_json::from_str(&text)?,
+        let answer = match self.door {
+            Door::Rest => serde_json::from_slice(&self.ask(work, org, number)?)?,
             Door::Mcp => {
+                let text = String::from_utf8(self.ask(work, org, number)?)?;
                 let data = text.lines().filter_map(|line| line.strip_prefix("data:")).next_back().unwrap_or(&text);
                 serde_json::from_str::<Value>(data)?["result"]["structuredContent"].take()
             }
+            Door::Page => String::from_utf8(self.get(&work.http(org, number).0, "identity")?)?.into(),
         };
-        work.check(&envelope).map_err(anyhow::Error::msg)
+        work.check(&answer).map_err(anyhow::Error::msg)
     }
 
     /// Milliseconds that each call took.
@@ -185,4 +229,9 @@ impl<'p> Client<'p> {
         }
         Err(anyhow!("{NUMBERS_EACH} calls on one connection are done before the time is up: measure shorter"))
     }
+}
+
+fn next_cursor(answer: &[u8]) -> Option<&str> {
+    let (_, rest) = std::str::from_utf8(answer).ok()?.split_once(NEXT)?;
+    rest.split('"').next()
 }

@@ -1,4 +1,4 @@
-//! The program as an owner runs it, in a directory of its own, with two organizations.
+//! The program as an owner runs it, in a directory of its own, with some organizations.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context as _, ensure};
 use uuid::Uuid;
 
+use crate::CONNECTIONS;
+use crate::calendar::{Calendar, ZONE};
+
 const OWNER: &str = "frontdesk_owner";
+/// Milliseconds of the unit in which Linux tells how long a process has worked.
+const TICK: f64 = 10.0;
 
 /// The running program.
 pub struct Program {
@@ -22,6 +27,9 @@ pub struct Program {
 pub struct Organization {
     pub id: Uuid,
     pub contacts: u32,
+    /// Without anybody in it unless it was asked for.
+    pub calendar: Calendar,
+    owner: String,
     ids: Vec<Uuid>,
 }
 
@@ -32,9 +40,11 @@ impl Organization {
     }
 }
 
-/// An agent that may make as many contacts as it likes.
-pub struct Agent {
-    pub token: String,
+/// Somebody known by a header of each request: an agent, or a person in a session.
+#[derive(Clone)]
+pub struct Asker {
+    pub header: &'static str,
+    pub value: String,
 }
 
 impl Program {
@@ -65,43 +75,76 @@ impl Program {
             "--name",
             name,
             "--timezone",
-            "America/Chicago",
+            ZONE.name(),
             "--currency",
             "USD",
             "--owner",
             &owner,
         ])?;
         let id: Uuid = self.sql(&format!("select id from orgs where name = '{name}'"))?.parse()?;
-        let seed = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/throughput/seed.sql");
-        let (org, number) = (format!("org={id}"), format!("contacts={contacts}"));
-        self.psql(&["-v", &org, "-v", &number, "-f", &seed.display().to_string()], "")?;
+        self.seed("seed.sql", &[format!("org={id}"), format!("contacts={contacts}")])?;
         let ids = self.sql(&format!("select id from contacts where org_id = '{id}' order by id limit 1000"))?;
-        Ok(Organization { id, contacts, ids: ids.lines().map(str::parse).collect::<Result<_, _>>()? })
+        let ids = ids.lines().map(str::parse).collect::<Result<_, _>>()?;
+        Ok(Organization { id, contacts, ids, owner, calendar: Calendar::default() })
     }
 
-    /// A new agent of the organization, with a rule under which it may do much of one thing.
-    pub fn agent(&self, org: &Organization) -> anyhow::Result<Agent> {
+    /// The same with a full calendar.
+    pub fn organization_at_work(&self, name: &str, contacts: u32) -> anyhow::Result<Organization> {
+        let org = self.organization(name, contacts)?;
+        let id = org.id;
+        self.seed("calendar.sql", &[format!("org={id}")])?;
+        let service =
+            self.sql(&format!("select id from services where org_id = '{id}' order by code limit 1"))?.parse()?;
+        let crew = self.sql(&format!(
+            "select id from users where org_id = '{id}' and role = 'technician' order by id limit {CONNECTIONS}"
+        ))?;
+        let mut technicians = Vec::new();
+        for technician in crew.lines() {
+            let visits = self.sql(&format!(
+                "select ticket_id from ticket_technicians where org_id = '{id}' and user_id = '{technician}'
+                 order by ticket_id limit 100"
+            ))?;
+            technicians.push((technician.parse()?, visits.lines().map(str::parse).collect::<Result<_, _>>()?));
+        }
+        Ok(Organization { calendar: Calendar { technicians, service }, ..org })
+    }
+
+    /// The owner in a new session.
+    pub fn owner(&self, org: &Organization) -> anyhow::Result<Asker> {
+        let said = self.administer(&["sign-in-link", &org.owner])?;
+        let link = said.lines().next_back().context("no link")?;
+        let http: ureq::Agent = ureq::Agent::config_builder().max_redirects(0).build().into();
+        let answer = http.post(link).send_form([("next", "/week")])?;
+        let cookie = answer.headers().get("set-cookie").context("no session")?.to_str()?;
+        let value = cookie.split(';').next().unwrap_or_default().to_string();
+        Ok(Asker { header: "cookie", value })
+    }
+
+    /// A new agent of the organization, with rules under which it may do as much as it likes of what is measured.
+    pub fn agent(&self, org: &Organization) -> anyhow::Result<Asker> {
         let name = format!("Agent {}", self.agents.fetch_add(1, Ordering::Relaxed));
         let token = self.administer(&["agent", "create", &name, "--org", &org.id.to_string()])?;
         let org = org.id;
         self.sql(&format!(
             "begin;
              select frontdesk.begin_call('{org}', gen_random_uuid(), now());
-             with agent as (select id from agents where org_id = '{org}' and name = '{name}'),
+             with agent as (
+               select id, action from agents, unnest(array['contact.create', 'ticket.schedule', 'ticket.reschedule']) action
+                where org_id = '{org}' and name = '{name}'),
              asked as (
                insert into authorizations (org_id, id, agent_id, agent_name, action, input, is_batch, input_hash, summary, reasoning,
                                            reasons, stake, preview, plan_hash, status, expires_at, asked_call_id, created_at)
-               select '{org}', gen_random_uuid(), id, '{name}', 'contact.create', '{{}}', false, '', '', '', '[]', '{{}}', '{{}}', '',
+               select '{org}', gen_random_uuid(), id, '{name}', action, '{{}}', false, '', '', '', '[]', '{{}}', '{{}}', '',
                       'expired', now(), gen_random_uuid(), now()
                  from agent
-               returning id, agent_id)
+               returning id, agent_id, action)
              insert into rules (org_id, id, agent_id, action, items_per_day, authorization_id, created_by, created_by_name,
                                 created_at, updated_at)
-             select '{org}', gen_random_uuid(), agent_id, 'contact.create', 1000000, id, gen_random_uuid(), 'Bench', now(), now()
+             select '{org}', gen_random_uuid(), agent_id, action, 1000000, id, gen_random_uuid(), 'Bench', now(), now()
                from asked;
              commit"
         ))?;
-        Ok(Agent { token })
+        Ok(Asker { header: "authorization", value: format!("Bearer {token}") })
     }
 
     /// The resident memory of the program itself, in MiB.
@@ -111,10 +154,25 @@ impl Program {
         Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
     }
 
+    /// Milliseconds that the program itself has had of the processors so far.
+    pub fn worked(&self) -> anyhow::Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
+        let (_, fields) = stat.rsplit_once(')').context("a stat without a name")?;
+        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+        Ok(ticks.sum::<Result<f64, _>>()? * TICK)
+    }
+
     pub fn stop(mut self) -> anyhow::Result<()> {
         self.administer(&["stop"])?;
         ensure!(self.process.wait()?.success(), "the program did not end well");
         Ok(std::fs::remove_dir_all(&self.data)?)
+    }
+
+    fn seed(&self, file: &str, variables: &[String]) -> anyhow::Result<()> {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/throughput").join(file);
+        let file = file.display().to_string();
+        let words = variables.iter().flat_map(|variable| ["-v", variable]).chain(["-f", file.as_str()]);
+        self.psql(&words.collect::<Vec<_>>(), "").map(drop)
     }
 
     /// What the program's PostgreSQL has logged so far.

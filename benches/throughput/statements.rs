@@ -1,10 +1,11 @@
 //! The statements of a call, recorded from PostgreSQL's log and repeated by `pgbench`.
 //!
-//! What differs from call to call (ids given out, names, numbers) is made by PostgreSQL from a counter of pgbench's, in the
-//! place of the recorded text. Everything else is sent as it was: as parameters of prepared statements, and what the program
-//! sends in one round trip in one round trip.
+//! What differs from call to call (ids given out, names, times) is made from a counter of pgbench's, in a statement before
+//! the others: in them a value that PostgreSQL had to reckon would be planned for otherwise than one that it is told. All
+//! values are sent as they were: as parameters of prepared statements, and what the program sends in one round trip in one
+//! round trip.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -12,8 +13,8 @@ use anyhow::{Context as _, bail, ensure};
 use uuid::Uuid;
 
 use crate::load::{Client, Door, Figure, Numbers};
-use crate::office::{Agent, Organization, Program};
-use crate::work::{Marks, Work};
+use crate::office::{Asker, Organization, Program};
+use crate::work::Work;
 
 const LOGIN: &str = "frontdesk_app";
 /// As the program sets its connections up.
@@ -31,26 +32,38 @@ struct Statement {
 }
 
 /// A script for pgbench and the values of its variables.
+#[derive(Default)]
 struct Script {
     text: String,
     variables: Vec<(String, String)>,
+    /// The columns of the first statement that are parameters of others: each has something in it that differs.
+    composed: Vec<String>,
 }
 
-/// Repeats what the agents' calls do in the database.
+/// A text that differs from call to call.
+struct Varying {
+    text: String,
+    /// What stands for it in call `:n`.
+    expression: String,
+    /// The variable that holds it.
+    name: String,
+}
+
+/// Repeats what the calls do in the database.
 pub fn run(
     program: &Program,
     work: Work,
     org: &Organization,
-    agents: &[Agent],
+    askers: &[Asker],
     seconds: u64,
     numbers: &mut Numbers,
 ) -> anyhow::Result<Figure> {
     let dir = std::env::temp_dir().join(format!("frontdesk-pgbench-{}", std::process::id()));
     std::fs::create_dir_all(&dir)?;
-    let recorded = record(program, work, org, agents, numbers)?;
+    let recorded = record(program, work, org, askers, numbers)?;
     let mut running = Vec::new();
     for (nth, ((statements, number), range)) in recorded.iter().zip(numbers.take()).enumerate() {
-        let script = write_script(program, statements, *number)?;
+        let script = write_script(program, work, statements, *number)?;
         let file = dir.join(format!("{nth}.sql"));
         std::fs::write(&file, &script.text)?;
         let mut pgbench = program.postgres_program("pgbench");
@@ -91,19 +104,19 @@ fn latencies(dir: &Path) -> anyhow::Result<Vec<f64>> {
     Ok(took)
 }
 
-/// What one call of each agent does in the database, with the number it was made for.
+/// What one call of each of them does in the database, with the number it was made for.
 fn record(
     program: &Program,
     work: Work,
     org: &Organization,
-    agents: &[Agent],
+    askers: &[Asker],
     numbers: &mut Numbers,
 ) -> anyhow::Result<Vec<(Vec<Statement>, u64)>> {
     log_statements(program, true)?;
     let mut recorded = Vec::new();
-    for (agent, range) in agents.iter().zip(numbers.take()) {
-        let client = Client::new(program, Door::Rest, agent)?;
-        settle(&client, org);
+    for (asker, range) in askers.iter().zip(numbers.take()) {
+        settle(&Client::new(program, Door::Rest, asker)?, org);
+        let client = Client::new(program, work.doors()[0], asker)?;
         let mut before = Vec::new();
         // Work in the background leaves traces too; what two calls in a row have in common is the call.
         let found = range.take(20).find_map(|number| {
@@ -116,7 +129,7 @@ fn record(
         recorded.push(found.context("no two calls have the same statements")??);
     }
     log_statements(program, false)?;
-    settle(&Client::new(program, Door::Rest, &agents[0])?, org);
+    settle(&Client::new(program, Door::Rest, &askers[0])?, org);
     Ok(recorded)
 }
 
@@ -219,48 +232,57 @@ fn parameters(list: &str) -> anyhow::Result<Vec<Option<String>>> {
 }
 
 /// How the recorded statements are repeated: `:n` counts the calls of this connection.
-fn write_script(program: &Program, statements: &[Statement], number: u64) -> anyhow::Result<Script> {
-    let varying = varying(statements, number);
-    let mut script = Script { text: "\\set n :n + 1\n".into(), variables: Vec::new() };
+fn write_script(program: &Program, work: Work, statements: &[Statement], number: u64) -> anyhow::Result<Script> {
+    let varying = varying(work, statements, number);
+    let mut script = Script::default();
     for (nth, statement) in statements.iter().enumerate() {
         let sql = statement.sql.trim_end_matches(';');
-        if statement.simple {
+        let text = if statement.simple {
             // One message with two statements is one round trip; with prepared statements a pipeline is that.
             let parts: Vec<String> = sql.split("; ").map(|part| with_literals(part, &varying)).collect();
             match parts.as_slice() {
-                [only] => script.text.push_str(&format!("{only};\n")),
-                _ => script.text.push_str(&format!("\\startpipeline\n{};\n\\endpipeline\n", parts.join(";\n"))),
+                [only] => format!("{only};\n"),
+                _ => format!("\\startpipeline\n{};\n\\endpipeline\n", parts.join(";\n")),
             }
         } else {
             let types = types_of(program, sql)?;
             ensure!(types.len() == statement.parameters.len(), "{} types for {statement:?}", types.len());
-            let text = with_variables(sql, statement, nth, &types, &varying, &mut script.variables);
-            script.text.push_str(&format!("{text};\n"));
-        }
+            with_variables(sql, statement, nth, &types, &varying, &mut script) + ";\n"
+        };
+        script.text.push_str(&text);
     }
+    script.text = format!("\\set n :n + 1\n{}{}", first_statement(&varying, &script.composed), script.text);
     Ok(script)
 }
 
-/// The texts that differ from call to call, with the expression that stands for each.
-fn varying(statements: &[Statement], number: u64) -> BTreeMap<String, String> {
-    let marks = Marks::of(number);
-    let mut varying: BTreeMap<String, String> = [
-        (marks.family, "('g' || translate(lpad((:n::bigint)::text, 8, '0'), '0123456789', 'abcdefghij'))".to_string()),
-        (marks.phone, "lpad((:n::bigint % 10000000)::text, 7, '0')".to_string()),
-    ]
-    .into();
-    // What was given out in the call carries its time, which is the call id's.
-    let Some(call) = statements.iter().find_map(|statement| call_id(&statement.sql)) else { return varying };
-    let same_time = |id: &Uuid| id.as_bytes()[..4] == call.as_bytes()[..4] && id.get_version_num() == 7;
-    let texts = statements.iter().flat_map(|statement| statement.parameters.iter().flatten().chain([&statement.sql]));
-    let ids: BTreeSet<String> =
-        texts.flat_map(|text| ids_in(text)).filter(same_time).map(|id| id.to_string()).collect();
-    for (nth, id) in ids.into_iter().enumerate() {
-        let fresh =
-            format!("('1' || lpad(to_hex(:n::bigint), 7, '0') || '-0000-7000-8000-' || lpad(to_hex({nth}), 12, '0'))");
-        varying.insert(id, fresh);
+/// Has all that differs made, and what has it in it.
+fn first_statement(varying: &[Varying], composed: &[String]) -> String {
+    if varying.is_empty() {
+        return String::new();
     }
-    varying
+    let made: Vec<String> = varying.iter().map(|one| format!("{} as {}", one.expression, one.name)).collect();
+    let columns: Vec<&str> = varying.iter().map(|one| &one.name).chain(composed).map(String::as_str).collect();
+    format!("select {} from (select {} offset 0) made \\gset\n", columns.join(", "), made.join(", "))
+}
+
+fn varying(work: Work, statements: &[Statement], number: u64) -> Vec<Varying> {
+    let mut varying = work.varying(number);
+    // What was given out in the call carries its time, which is the call id's.
+    if let Some(call) = statements.iter().find_map(|statement| call_id(&statement.sql)) {
+        let same_time = |id: &Uuid| id.as_bytes()[..6] == call.as_bytes()[..6] && id.get_version_num() == 7;
+        let texts =
+            statements.iter().flat_map(|statement| statement.parameters.iter().flatten().chain([&statement.sql]));
+        let ids: BTreeSet<String> =
+            texts.flat_map(|text| ids_in(text)).filter(same_time).map(|id| id.to_string()).collect();
+        varying.extend(ids.into_iter().enumerate().map(|(nth, id)| {
+            let fresh = format!(
+                "'1' || lpad(to_hex(:n::bigint), 7, '0') || '-0000-7000-8000-' || lpad(to_hex({nth}), 12, '0')"
+            );
+            (id, fresh)
+        }));
+    }
+    let named = |(nth, (text, expression))| Varying { text, expression, name: format!("v{nth}") };
+    varying.into_iter().enumerate().map(named).collect()
 }
 
 /// The call that a transaction is opened for: the second argument of `frontdesk.begin_call`.
@@ -273,11 +295,9 @@ fn ids_in(text: &str) -> impl Iterator<Item = Uuid> {
     starts.filter_map(|at| text.get(at..at + 36)?.parse().ok())
 }
 
-/// A statement that was sent as text, where quoted texts that differ are expressions.
-fn with_literals(sql: &str, varying: &BTreeMap<String, String>) -> String {
-    varying
-        .iter()
-        .fold(sql.to_string(), |sql, (text, fresh)| sql.replace(&format!("'{text}'"), &format!("{fresh}::uuid")))
+/// A statement that was sent as text, where quoted texts that differ are variables.
+fn with_literals(sql: &str, varying: &[Varying]) -> String {
+    varying.iter().fold(sql.to_string(), |sql, one| sql.replace(&format!("'{}'", one.text), &format!(":{}", one.name)))
 }
 
 fn with_variables(
@@ -285,33 +305,34 @@ fn with_variables(
     statement: &Statement,
     nth: usize,
     types: &[String],
-    varying: &BTreeMap<String, String>,
-    variables: &mut Vec<(String, String)>,
+    varying: &[Varying],
+    script: &mut Script,
 ) -> String {
     let mut sql = sql.to_string();
     // From the last to the first, or `$1` would be found in `$12`.
     for (index, value) in statement.parameters.iter().enumerate().rev() {
-        let place = format!("${}", index + 1);
-        let Some(value) = value else {
-            sql = sql.replace(&place, "null");
-            continue;
-        };
+        let differing: Vec<_> = varying
+            .iter()
+            .filter(|one| value.as_ref().is_some_and(|value| value.contains(one.text.as_str())))
+            .collect();
         let name = format!("s{nth}_{index}");
-        let differing: Vec<_> = varying.iter().filter(|(text, _)| value.contains(text.as_str())).collect();
-        let fresh = match differing.as_slice() {
-            [] => format!(":{name}"),
-            [(text, fresh)] if *text == value => format!("{fresh}::{}", types[index]),
-            _ => {
-                let replaced = differing.iter().fold(format!(":{name}::text"), |inner, (text, fresh)| {
-                    format!("replace({inner}, '{text}', {fresh})")
+        let given = match (value, differing.as_slice()) {
+            (None, _) => "null".into(),
+            (Some(value), []) => {
+                script.variables.push((name.clone(), value.clone()));
+                format!(":{name}")
+            }
+            (Some(value), [one]) if one.text == *value => format!(":{}", one.name),
+            (Some(value), _) => {
+                let composed = differing.iter().fold(format!(":{name}_was::text"), |inner, one| {
+                    format!("replace({inner}, '{}', {})", one.text, one.name)
                 });
-                format!("({replaced})::{}", types[index])
+                script.composed.push(format!("{composed} as {name}"));
+                script.variables.push((format!("{name}_was"), value.clone()));
+                format!(":{name}")
             }
         };
-        sql = sql.replace(&place, &fresh);
-        if fresh.contains(&format!(":{name}")) {
-            variables.push((name, value.clone()));
-        }
+        sql = sql.replace(&format!("${}", index + 1), &format!("{given}::{}", types[index]));
     }
     sql
 }
