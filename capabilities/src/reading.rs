@@ -1,6 +1,8 @@
 //! The one path of a question: filters validated like an action's input, includes resolved through the registry, pages by
 //! key, and never more than the caller can use.
 
+use std::collections::HashMap;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use serde_json::{Map, Value, json};
@@ -95,8 +97,8 @@ impl Office {
         meta.warnings.append(&mut tx.running.warnings);
         tx.roll_back().await?;
         for keyed in &mut rows {
-            let row = std::mem::take(&mut keyed.row);
-            keyed.row = only_fields(presentable(row, timezone), &asked.fields, &asked.include);
+            let row = only_fields(std::mem::take(&mut keyed.row), &asked.fields, &asked.include);
+            keyed.row = only_shown(presentable(row, timezone), &asked.fields);
         }
         if let Some(id) = &read.selection.id {
             let row = rows.pop().ok_or_else(|| Error::NotFound { what: format!("{} {id}", asked.entry.one) })?.row;
@@ -199,25 +201,22 @@ async fn bring_along(include: &Include<'_>, rows: &mut [Keyed<Value>], tx: &mut 
                     about: None,
                 });
             }
+            let mut children = by_parent(found, link.member);
             for keyed in rows.iter_mut() {
-                let id = keyed.row["id"].clone();
-                let belongs = |row: &Value| {
-                    row[link.member] == id || row[link.member].as_array().is_some_and(|ids| ids.contains(&id))
-                };
-                let own =
-                    found.iter().filter(|child| belongs(&child.row)).map(|child| without(&child.row, link.member));
-                let children: Vec<Value> = own.collect();
-                keyed.row[*name] = children.into();
+                let own = keyed.row["id"].as_str().and_then(|id| children.remove(id));
+                keyed.row[*name] = own.unwrap_or_default().into();
             }
         }
         Include::Parent { name, parent, member } => {
             let ids: Vec<Uuid> = rows.iter().filter_map(|keyed| text(&keyed.row[*member])?.parse().ok()).collect();
             let query = Query { limit: ids.len() as i64, ids: Some(ids), after: None };
             let found = (parent.list)(json!({}), query, tx).await?.rows;
+            let parents: HashMap<String, Value> =
+                found.into_iter().filter_map(|parent| Some((text(&parent.row["id"])?, parent.row))).collect();
             for keyed in rows.iter_mut() {
-                let id = keyed.row[*member].clone();
-                if let Some(row) = found.iter().find(|parent| parent.row["id"] == id) {
-                    keyed.row[*name] = row.row.clone();
+                let row = keyed.row[*member].as_str().and_then(|id| parents.get(id)).cloned();
+                if let Some(row) = row {
+                    keyed.row[*name] = row;
                 }
             }
         }
@@ -225,28 +224,55 @@ async fn bring_along(include: &Include<'_>, rows: &mut [Keyed<Value>], tx: &mut 
     Ok(())
 }
 
-/// Beside its parent a row need not say whose it is.
-fn without(row: &Value, member: &str) -> Value {
-    let mut row = row.clone();
-    row.as_object_mut().map(|members| members.remove(member));
-    row
+/// Rows by the row that they belong to, or by each of several, in their order. Beside it they need not say whose they are.
+fn by_parent(found: Vec<Keyed<Value>>, member: &str) -> HashMap<String, Vec<Value>> {
+    let mut children: HashMap<String, Vec<Value>> = HashMap::new();
+    for Keyed { mut row, .. } in found {
+        match row.as_object_mut().and_then(|members| members.remove(member)) {
+            Some(Value::String(parent)) => children.entry(parent).or_default().push(row),
+            Some(Value::Array(parents)) => {
+                for parent in parents.iter().filter_map(text) {
+                    children.entry(parent).or_default().push(row.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+    children
 }
 
 fn text(value: &Value) -> Option<String> {
     value.as_str().map(str::to_string)
 }
 
+/// The members that are asked for, before they are made presentable: what nobody reads need not be.
 fn only_fields(row: Value, fields: &[String], include: &[Include<'_>]) -> Value {
-    if fields.is_empty() {
-        return row;
-    }
-    let Value::Object(members) = row else { return row };
     let wanted = |name: &str| {
-        name == "id"
-            || fields.iter().any(|field| field == name || name.strip_suffix("_local") == Some(field))
+        ["id", "timezone"].contains(&name)
+            || fields.iter().any(|field| field == name || field.strip_suffix("_local") == Some(name))
             || include.iter().any(|include| include.name() == name)
     };
-    members.into_iter().filter(|(name, _)| wanted(name)).collect::<Map<_, _>>().into()
+    match row {
+        Value::Object(mut members) if !fields.is_empty() => {
+            members.retain(|name, _| wanted(name));
+            members.into()
+        }
+        row => row,
+    }
+}
+
+/// Of a time and its local twin the one that is asked for; the time zone was only there to tell it.
+fn only_shown(row: Value, fields: &[String]) -> Value {
+    let asked = |name: &str| fields.iter().any(|field| field == name);
+    match row {
+        Value::Object(mut members) if !fields.is_empty() => {
+            let is_beside = |name: &&String| *name == "timezone" || members.contains_key(&format!("{name}_local"));
+            let beside: Vec<String> = members.keys().filter(is_beside).filter(|name| !asked(name)).cloned().collect();
+            beside.iter().for_each(|name| drop(members.remove(name)));
+            members.into()
+        }
+        row => row,
+    }
 }
 
 /// Keeps the rows that fit into `room` bytes of JSON, at least one; says so if some do not.
@@ -297,6 +323,29 @@ mod tests {
         assert_eq!(decode(&list, &encode(&list, &key)), Some(key.clone()));
         assert_eq!(decode(&other, &encode(&list, &key)), None);
         assert_eq!(decode(&list, "nonsense"), None);
+    }
+
+    #[test]
+    fn of_a_time_what_is_asked_for_is_shown_by_the_clock_of_the_row() {
+        let row = json!({"id": "1", "timezone": "America/New_York", "starts_at": "2030-01-08T15:00:00Z", "title": "x"});
+        let shown = |fields: &[&str]| {
+            let fields: Vec<String> = fields.iter().map(ToString::to_string).collect();
+            only_shown(presentable(only_fields(row.clone(), &fields, &[]), chrono_tz::America::Chicago), &fields)
+        };
+        let local = "2030-01-08T10:00:00-05:00";
+        assert_eq!(shown(&["starts_at_local"]), json!({"id": "1", "starts_at_local": local}));
+        let both = json!({"id": "1", "starts_at": "2030-01-08T15:00:00Z", "starts_at_local": local});
+        assert_eq!(shown(&["starts_at"]), both);
+        assert_eq!(shown(&["title", "timezone"]), json!({"id": "1", "title": "x", "timezone": "America/New_York"}));
+    }
+
+    #[test]
+    fn rows_stand_beside_each_row_they_belong_to() {
+        let found = [json!({"n": 1, "of": "a"}), json!({"n": 2, "of": ["b", "a"]}), json!({"n": 3, "of": null})];
+        let found = found.map(|row| Keyed { key: Key(String::new(), Uuid::nil()), row });
+        let children = by_parent(found.into(), "of");
+        assert_eq!(children["a"], [json!({"n": 1}), json!({"n": 2})]);
+        assert_eq!((&children["b"], children.len()), (&vec![json!({"n": 2})], 2));
     }
 
     #[test]

@@ -8,8 +8,8 @@ use minijinja::context;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::asking::Span;
-use crate::card::{AROUND, Card};
+use crate::asking::{Detail, Span};
+use crate::card::Card;
 use crate::filter::Narrowing;
 use crate::inputs::Typed;
 use crate::{Asked, HOME, Named, Shared, Shown, Who, Work, onward, words};
@@ -52,7 +52,7 @@ impl Work {
         let path = if day == today { HOME.to_string() } else { format!("/day/{day}") };
         let whose = self.whose(visitor, &path, asked).await?;
         let span = Span { first: day, last: day, technician: whose.technician };
-        let (listed, house) = (self.tickets(visitor, span, AROUND).await?, self.door.house(visitor).await?);
+        let (listed, house) = (self.tickets(visitor, span, Detail::WHOLE).await?, self.door.house(visitor).await?);
         let mut cards: Vec<Card> = listed.rows.iter().map(|row| self.card(visitor, row)).collect();
         let next = cards.iter().position(Card::is_running);
         let next = next.or_else(|| cards.iter().position(Card::is_untouched));

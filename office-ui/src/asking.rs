@@ -23,6 +23,30 @@ pub(crate) struct Rows {
     pub warning: String,
 }
 
+/// What is read of each row of a list.
+#[derive(Clone, Copy)]
+pub(crate) struct Detail {
+    pub include: &'static [&'static str],
+    /// All if empty.
+    pub fields: &'static [&'static str],
+}
+
+impl Detail {
+    /// Of a ticket that is shown with all that one needs to go there.
+    pub const WHOLE: Self = Self { include: &["contact", "address", "technicians"], fields: &[] };
+    /// Of one in a list of many.
+    pub const ENTRY: Self = Self {
+        include: &["technicians"],
+        fields: &["contact_name", "starts_at", "ends_at", "status", "confirmation", "clock_running_since_at"],
+    };
+    /// Of one of many of a customer's.
+    pub const PAST: Self = Self { include: &["technicians"], fields: &[] };
+    /// Of anything else: as it is.
+    pub const PLAIN: Self = Self { include: &[], fields: &[] };
+    /// Of one that is counted.
+    pub const COUNTED: Self = Self { include: &[], fields: &["starts_at", "status"] };
+}
+
 /// The days of tickets, and whose.
 #[derive(Clone, Copy)]
 pub(crate) struct Span {
@@ -73,16 +97,17 @@ impl Work {
         visitor: &Visitor,
         data_type: &str,
         filters: Value,
-        include: &[&str],
+        Detail { include, fields }: Detail,
     ) -> Result<Rows, Box<Answer>> {
         let include = self.there_is(visitor, data_type, include);
+        let fields: Vec<String> = fields.iter().map(ToString::to_string).collect();
         let filters = filters.as_object().cloned().unwrap_or_default();
         let mut all = Rows { rows: Vec::new(), goes_on: false, once: String::new(), warning: String::new() };
         let mut cursor = None;
         for _ in 0..TIMES {
-            let (data_type, filters, include) = (data_type.into(), filters.clone(), include.clone());
-            let selection =
-                Selection { data_type, filters, include, limit: Some(EACH), cursor, ..Selection::default() };
+            let (data_type, filters, limit) = (data_type.into(), filters.clone(), Some(EACH));
+            let (include, fields) = (include.clone(), fields.clone());
+            let selection = Selection { data_type, filters, include, fields, limit, cursor, ..Selection::default() };
             let answer = self.door.read(visitor, selection).await?;
             if let Some(Value::Array(rows)) = answer.data {
                 all.rows.extend(rows);
@@ -98,13 +123,13 @@ impl Work {
     }
 
     /// The tickets of these days in the order in which they begin.
-    pub(crate) async fn tickets(&self, visitor: &Visitor, span: Span, include: &[&str]) -> Result<Rows, Box<Answer>> {
+    pub(crate) async fn tickets(&self, visitor: &Visitor, span: Span, detail: Detail) -> Result<Rows, Box<Answer>> {
         let mut filters = Map::new();
         filters.insert("from".into(), json!(span.first));
         filters.insert("to".into(), json!(span.last));
         if let Some(technician) = span.technician {
             filters.insert("technician_id".into(), json!(technician));
         }
-        self.all(visitor, "tickets", filters.into(), include).await
+        self.all(visitor, "tickets", filters.into(), detail).await
     }
 }

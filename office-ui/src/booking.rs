@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::asking::Detail;
 use crate::forms::{in_words, unreadable};
 use crate::free::Chosen;
 use crate::{Asked, Named, Sent, Shared, Shown, Who, Work, again, onward, words};
@@ -154,7 +155,7 @@ impl Work {
                 }
             },
         };
-        let people = self.all(visitor, "users", json!({"active": true}), &[]).await?.rows;
+        let people = self.all(visitor, "users", json!({"active": true}), Detail::PLAIN).await?.rows;
         let people: Vec<_> =
             people.iter().filter(|person| person["role"] == "technician").map(choice("name")).collect();
         let choices: Vec<_> = places.iter().map(|place| (text(&place["id"]), words::address(place))).collect();

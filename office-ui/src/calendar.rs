@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::agenda::Way;
-use crate::asking::Span;
+use crate::asking::{Detail, Span};
 use crate::card::Card;
 use crate::filter::Narrowing;
 use crate::{Asked, HOME, Named, Shared, Shown, Who, Work, onward, words};
@@ -88,7 +88,7 @@ impl Work {
         let (today, first) = (self.today(visitor), monday(day));
         let whose = self.whose(visitor, &format!("/week/{first}"), asked).await?;
         let span = Span { first, last: after(first, 6), technician: whose.technician };
-        let listed = self.tickets(visitor, span, &["contact", "technicians"]).await?;
+        let listed = self.tickets(visitor, span, Detail::ENTRY).await?;
         let mut by_day: BTreeMap<NaiveDate, Vec<&Value>> = BTreeMap::new();
         for row in &listed.rows {
             by_day.entry(self.day_of(visitor, row).max(first)).or_default().push(row);
@@ -123,7 +123,7 @@ impl Work {
         let next = first.checked_add_months(Months::new(1)).unwrap_or(first);
         let (begin, last) = (monday(first), before(next, 1));
         let span = Span { first, last, technician: whose.technician };
-        let listed = self.tickets(visitor, span, &[]).await?;
+        let listed = self.tickets(visitor, span, Detail::COUNTED).await?;
         let mut counts: BTreeMap<NaiveDate, usize> = BTreeMap::new();
         for row in listed.rows.iter().filter(|row| words::takes_place(row)) {
             *counts.entry(self.day_of(visitor, row).max(first)).or_default() += 1;

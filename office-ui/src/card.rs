@@ -8,9 +8,6 @@ use uuid::Uuid;
 
 use crate::{Work, words};
 
-/// What a card is made of besides the ticket itself.
-pub(crate) const AROUND: &[&str] = &["contact", "address", "technicians"];
-
 /// A number to tap.
 #[derive(Serialize)]
 pub(crate) struct Phone {
@@ -90,7 +87,7 @@ impl Work {
         let is_off = !words::takes_place(row);
         Card {
             id: text(&row["id"]),
-            customer: text(&row["contact"]["display_name"]),
+            customer: text(&row["contact_name"]),
             title: text(&row["title"]),
             day: words::short_day(start.with_timezone(&zone).date_naive(), today),
             from_to: words::from_to(start, end, zone),

@@ -30,7 +30,7 @@ pub(crate) struct Stretch {
 impl Work {
     /// The page of a visit's clock.
     pub(crate) async fn clock(&self, visitor: &Visitor, id: Uuid, typed: Typed) -> Shown {
-        let (row, once) = self.visit(visitor, id, &["contact", "clock_spans", "technicians"]).await?;
+        let (row, once) = self.visit(visitor, id, &["clock_spans", "technicians"]).await?;
         if !self.may_change(visitor, &row, "ticket.update_clock_span") {
             return self.ticket(visitor, id, typed).await;
         }

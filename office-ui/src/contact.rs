@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::asking::Detail;
 use crate::card::Phone;
 use crate::{Named, Shared, Shown, Who, Work, words};
 
@@ -54,7 +55,7 @@ impl Work {
 
     async fn contact(&self, visitor: &Visitor, id: Uuid) -> Shown {
         let row = self.customer(visitor, id, &["addresses", "notes"]).await?.data.unwrap_or_default();
-        let visits = self.all(visitor, "tickets", json!({"contact_id": id}), &["address", "technicians"]).await?.rows;
+        let visits = self.all(visitor, "tickets", json!({"contact_id": id}), Detail::PAST).await?.rows;
         let now = self.now();
         let is_past = |visit: &&Value| time(&visit["ends_at"]).is_some_and(|end| end <= now);
         let (past, to_come): (Vec<&Value>, Vec<&Value>) = visits.iter().partition(is_past);

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::asking::Span;
+use crate::asking::{Detail, Span};
 use crate::card::{crew, is};
 use crate::inputs::Typed;
 use crate::{Shown, Work, words};
@@ -25,11 +25,11 @@ struct Person {
 impl Work {
     /// The page of who is on a visit.
     pub(crate) async fn crew(&self, visitor: &Visitor, id: Uuid, typed: Typed) -> Shown {
-        let (row, once) = self.visit(visitor, id, &["contact", "technicians"]).await?;
+        let (row, once) = self.visit(visitor, id, &["technicians"]).await?;
         if !self.may_change(visitor, &row, "ticket.assign") {
             return self.ticket(visitor, id, typed).await;
         }
-        let people = self.all(visitor, "users", json!({"active": true}), &[]).await?.rows;
+        let people = self.all(visitor, "users", json!({"active": true}), Detail::PLAIN).await?.rows;
         let meanwhile = self.meanwhile(visitor, &row).await?;
         let mut people: Vec<Person> =
             people.iter().map(|person| self.person(visitor, person, &row, &meanwhile)).collect();
@@ -45,7 +45,7 @@ impl Work {
         let (Some(start), Some(end)) = (time(&row["starts_at"]), time(&row["ends_at"])) else { return Ok(Vec::new()) };
         let day = |at: chrono::DateTime<chrono::Utc>| at.with_timezone(&visitor.caller.org().timezone).date_naive();
         let span = Span { first: day(start), last: day(end), technician: None };
-        let others = self.tickets(visitor, span, &["contact", "technicians"]).await?.rows;
+        let others = self.tickets(visitor, span, Detail::ENTRY).await?.rows;
         let is_meanwhile = |other: &Value| {
             let clashes = time(&other["starts_at"]).is_some_and(|begins| begins < end)
                 && time(&other["ends_at"]).is_some_and(|ends| ends > start);

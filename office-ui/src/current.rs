@@ -21,7 +21,7 @@ pub async fn places(office: &Office, caller: &Caller) -> Vec<Place> {
         place(CUSTOMERS, "Customers", "customers"),
     ];
     if let Some((lead, visit)) = current(office, caller).await {
-        let words = format!("{lead}: {}", cut(&text(&visit["contact"]["display_name"]), NAME));
+        let words = format!("{lead}: {}", cut(&text(&visit["contact_name"]), NAME));
         places.push(place(&format!("/tickets/{}", text(&visit["id"])), &words, "now"));
     }
     places
@@ -29,21 +29,11 @@ pub async fn places(office: &Office, caller: &Caller) -> Vec<Place> {
 
 /// The visit that the caller should be on, and whether it is now or next.
 async fn current(office: &Office, caller: &Caller) -> Option<(&'static str, Value)> {
-    let (lead, ticket) = named(office, caller).await?;
-    let visit = Selection { id: Some(ticket), include: vec!["contact".into()], ..of("tickets") };
-    Some((lead, read(office, caller, visit).await?))
-}
-
-/// As the office says it.
-async fn named(office: &Office, caller: &Caller) -> Option<(&'static str, String)> {
-    let mine = Selection { filters: object(&json!({"technician_id": caller.id()?})), limit: Some(1), ..of(CURRENT) };
+    let filters = object(&json!({"technician_id": caller.id()?}));
+    let mine = Selection { data_type: CURRENT.into(), filters, limit: Some(1), ..Selection::default() };
     let current = read(office, caller, mine).await?.get(0)?.clone();
     let lead = if current["because"] == "next_today" { "Next" } else { "Now" };
-    Some((lead, text(&current["id"])))
-}
-
-fn of(data_type: &str) -> Selection {
-    Selection { data_type: data_type.into(), ..Selection::default() }
+    Some((lead, current["ticket"].clone()))
 }
 
 fn object(filters: &Value) -> Map<String, Value> {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::Work;
+use crate::asking::Detail;
 
 /// What a list's address says besides.
 #[derive(Debug, Default, Deserialize)]
@@ -49,7 +50,7 @@ impl Work {
                 choices: vec![],
             });
         }
-        let people = self.all(visitor, "users", json!({"active": true}), &[]).await?.rows;
+        let people = self.all(visitor, "users", json!({"active": true}), Detail::PLAIN).await?.rows;
         let on_site = |person: &&Value| person["role"] == "technician" || is(person, asked.who);
         let crew: Vec<&Value> = people.iter().filter(on_site).collect();
         let chosen = crew.iter().find(|person| is(person, asked.who));

@@ -6,6 +6,7 @@ use chrono::{Days, NaiveDate};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::asking::Detail;
 use crate::{Work, words};
 
 /// So many days are shown at once.
@@ -94,7 +95,7 @@ impl Work {
     pub(crate) async fn free(&self, visitor: &Visitor, week: Week, mut filters: Value) -> Result<Free, Box<Answer>> {
         filters["from"] = week.first.to_string().into();
         filters["to"] = week.first.checked_add_days(Days::new(DAYS - 1)).unwrap_or(week.first).to_string().into();
-        let mut found = self.all(visitor, "availability", filters, &[]).await?;
+        let mut found = self.all(visitor, "availability", filters, Detail::PLAIN).await?;
         found.rows.sort_by_key(|slot| time(&slot["starts_at"]));
         let zone = visitor.caller.org().timezone;
         let mut days: Vec<(NaiveDate, Day)> = Vec::new();

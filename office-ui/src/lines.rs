@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::asking::Detail;
 use crate::inputs::Typed;
 use crate::ticket::{Line, price};
 use crate::{Shown, Work};
@@ -38,7 +39,7 @@ impl Work {
     /// The page of a visit's lines.
     pub(crate) async fn lines(&self, visitor: &Visitor, id: Uuid, typed: Typed) -> Shown {
         let org = visitor.caller.org();
-        let (row, once) = self.visit(visitor, id, &["contact", "line_items", "technicians"]).await?;
+        let (row, once) = self.visit(visitor, id, &["line_items", "technicians"]).await?;
         if !self.may_change(visitor, &row, "ticket.add_line_item") {
             return self.ticket(visitor, id, typed).await;
         }
@@ -61,7 +62,7 @@ impl Work {
 
     /// What the business offers.
     pub(crate) async fn offers(&self, visitor: &Visitor) -> Result<Vec<Offer>, Box<capabilities::Answer>> {
-        let services = self.all(visitor, "services", json!({"active": true}), &[]).await?.rows;
+        let services = self.all(visitor, "services", json!({"active": true}), Detail::PLAIN).await?.rows;
         Ok(services.iter().map(|service| Offer::of(service, visitor.caller.org())).collect())
     }
 }

@@ -12,7 +12,7 @@ use crate::{Shown, Work};
 impl Work {
     /// The page on which a visit is moved, with the form as it was filled in.
     pub(crate) async fn moving(&self, visitor: &Visitor, id: Uuid, mut typed: Typed) -> Shown {
-        let (row, once) = self.visit(visitor, id, &["contact", "technicians", "address"]).await?;
+        let (row, once) = self.visit(visitor, id, &["technicians", "address"]).await?;
         if row["status"] != "scheduled" || !self.may_change(visitor, &row, "ticket.reschedule") {
             return self.ticket(visitor, id, typed).await;
         }

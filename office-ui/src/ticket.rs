@@ -136,7 +136,7 @@ impl Work {
         let before = time(&row["previous_starts_at"]).map(|at| self.door.moment(visitor, at));
         let place = &row["address"];
         context! {
-            id => text(&row["id"]), customer => text(&row["contact"]["display_name"]), contact => text(&row["contact_id"]),
+            id => text(&row["id"]), customer => text(&row["contact_name"]), contact => text(&row["contact_id"]),
             title => text(&row["title"]), status, look, confirmation, heeded,
             day => words::day(self.day_of(visitor, row), self.today(visitor)), from_to => words::from_to(start, end, own),
             starts => self.door.moment(visitor, start), there, before, day_path => format!("/day/{}", self.day_of(visitor, row)),

@@ -294,6 +294,7 @@ fn shown(contact: &str, by_now: &HashMap<Uuid, Uuid>, row: Stored, tx: &Tx<'_>) 
         ends_at: row.ends_at,
         timezone: row.timezone,
         contact_id: now(row.contact_id),
+        contact_name: contact.to_string(),
         merged_contact_id: Some(row.contact_id).filter(|id| now(*id) != *id),
         address_id: row.address_id,
         bill_to_contact_id: now(row.bill_to_contact_id.unwrap_or(row.contact_id)),

@@ -141,6 +141,8 @@ pub(crate) struct TicketRow {
     pub timezone: Option<String>,
     /// The customer.
     pub contact_id: Uuid,
+    /// The customer's name.
+    pub contact_name: String,
     /// Of a closed ticket: the record it was made for, which was merged into the customer's since.
     merged_contact_id: Option<Uuid>,
     /// Where it is.
