@@ -43,8 +43,6 @@ impl Detail {
     pub const PAST: Self = Self { include: &["technicians"], fields: &[] };
     /// Of anything else: as it is.
     pub const PLAIN: Self = Self { include: &[], fields: &[] };
-    /// Of one that is counted.
-    pub const COUNTED: Self = Self { include: &[], fields: &["starts_at", "status"] };
 }
 
 /// The days of tickets, and whose.
@@ -53,6 +51,17 @@ pub(crate) struct Span {
     pub first: NaiveDate,
     pub last: NaiveDate,
     pub technician: Option<Uuid>,
+}
+
+impl Span {
+    /// The filters of a list of visits.
+    pub fn filters(self) -> Map<String, Value> {
+        let mut filters = Map::from_iter([("from".into(), json!(self.first)), ("to".into(), json!(self.last))]);
+        if let Some(technician) = self.technician {
+            filters.insert("technician_id".into(), json!(technician));
+        }
+        filters
+    }
 }
 
 impl Work {
@@ -97,14 +106,26 @@ impl Work {
         visitor: &Visitor,
         data_type: &str,
         filters: Value,
+        detail: Detail,
+    ) -> Result<Rows, Box<Answer>> {
+        self.read_on(visitor, data_type, filters, detail, TIMES).await
+    }
+
+    /// The rows of a list, so many pages of it.
+    async fn read_on(
+        &self,
+        visitor: &Visitor,
+        data_type: &str,
+        filters: Value,
         Detail { include, fields }: Detail,
+        pages: usize,
     ) -> Result<Rows, Box<Answer>> {
         let include = self.there_is(visitor, data_type, include);
         let fields: Vec<String> = fields.iter().map(ToString::to_string).collect();
         let filters = filters.as_object().cloned().unwrap_or_default();
         let mut all = Rows { rows: Vec::new(), goes_on: false, once: String::new(), warning: String::new() };
         let mut cursor = None;
-        for _ in 0..TIMES {
+        for _ in 0..pages {
             let (data_type, filters, limit) = (data_type.into(), filters.clone(), Some(EACH));
             let (include, fields) = (include.clone(), fields.clone());
             let selection = Selection { data_type, filters, include, fields, limit, cursor, ..Selection::default() };
@@ -124,12 +145,16 @@ impl Work {
 
     /// The tickets of these days in the order in which they begin.
     pub(crate) async fn tickets(&self, visitor: &Visitor, span: Span, detail: Detail) -> Result<Rows, Box<Answer>> {
-        let mut filters = Map::new();
-        filters.insert("from".into(), json!(span.first));
-        filters.insert("to".into(), json!(span.last));
-        if let Some(technician) = span.technician {
-            filters.insert("technician_id".into(), json!(technician));
-        }
-        self.all(visitor, "tickets", filters.into(), detail).await
+        self.all(visitor, "tickets", span.filters().into(), detail).await
+    }
+
+    /// The first two hundred of them.
+    pub(crate) async fn first_tickets(
+        &self,
+        visitor: &Visitor,
+        span: Span,
+        detail: Detail,
+    ) -> Result<Rows, Box<Answer>> {
+        self.read_on(visitor, "tickets", span.filters().into(), detail, 1).await
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use authorization_queue_ui::{Visitor, counted};
 use axum::extract::{Extension, Path, Query, State};
 use axum::response::Response;
+use capabilities::Answer;
 use chrono::{Datelike as _, Days, Months, NaiveDate};
 use minijinja::context;
 use serde::Serialize;
@@ -84,11 +85,20 @@ fn before(day: NaiveDate, days: u64) -> NaiveDate {
 }
 
 impl Work {
+    /// How many visits each of these days has.
+    async fn counts(&self, visitor: &Visitor, span: Span) -> Result<BTreeMap<NaiveDate, usize>, Box<Answer>> {
+        let days = self.all(visitor, "calendar_days", span.filters().into(), Detail::PLAIN).await?.rows;
+        let day = |row: &Value| Some((row["day"].as_str()?.parse().ok()?, row["visits"].as_u64()?.try_into().ok()?));
+        Ok(days.iter().filter_map(day).collect())
+    }
+
     async fn week(&self, visitor: &Visitor, day: NaiveDate, asked: &Narrowing) -> Shown {
         let (today, first) = (self.today(visitor), monday(day));
         let whose = self.whose(visitor, &format!("/week/{first}"), asked).await?;
         let span = Span { first, last: after(first, 6), technician: whose.technician };
-        let listed = self.tickets(visitor, span, Detail::ENTRY).await?;
+        let listed = self.first_tickets(visitor, span, Detail::ENTRY).await?;
+        // Of a week with more than one can look over only the counts are shown.
+        let counts = if listed.goes_on { Some(self.counts(visitor, span).await?) } else { None };
         let mut by_day: BTreeMap<NaiveDate, Vec<&Value>> = BTreeMap::new();
         for row in &listed.rows {
             by_day.entry(self.day_of(visitor, row).max(first)).or_default().push(row);
@@ -96,6 +106,9 @@ impl Work {
         let days: Vec<Day> = (0..7)
             .map(|nth| {
                 let day = after(first, nth);
+                if let Some(counts) = &counts {
+                    return one_day(day, today, counts.get(&day).copied().unwrap_or_default(), &whose.query);
+                }
                 let rows = by_day.get(&day).map_or(&[][..], Vec::as_slice);
                 let count = rows.iter().filter(|row| words::takes_place(row)).count();
                 let cards = rows.iter().map(|row| self.card(visitor, row)).collect();
@@ -122,12 +135,7 @@ impl Work {
         let whose = self.whose(visitor, &format!("/month/{}", words::month(first)), asked).await?;
         let next = first.checked_add_months(Months::new(1)).unwrap_or(first);
         let (begin, last) = (monday(first), before(next, 1));
-        let span = Span { first, last, technician: whose.technician };
-        let listed = self.tickets(visitor, span, Detail::COUNTED).await?;
-        let mut counts: BTreeMap<NaiveDate, usize> = BTreeMap::new();
-        for row in listed.rows.iter().filter(|row| words::takes_place(row)) {
-            *counts.entry(self.day_of(visitor, row).max(first)).or_default() += 1;
-        }
+        let counts = self.counts(visitor, Span { first, last, technician: whose.technician }).await?;
         let weeks: Vec<Vec<Day>> = (0..6)
             .map(|nth| after(begin, nth * 7))
             .filter(|monday| *monday <= last)
@@ -147,7 +155,7 @@ impl Work {
         let total: usize = counts.values().sum();
         let house = self.door.house(visitor).await?;
         let values = context! {
-            title => first.format("%B %Y").to_string(), weeks, goes_on => listed.goes_on, is_empty => total == 0,
+            title => first.format("%B %Y").to_string(), weeks, is_empty => total == 0,
             count => counted(total.try_into().unwrap_or(i64::MAX), "visit", "visits"),
             before => way(before(first, 1).with_day(1).unwrap_or(first)), after => way(next),
             day => first.max(today.min(last)), month_of => words::month(first), whose,

@@ -1,7 +1,7 @@
 //! The day's work on pages: who sees what, the clock by a form, and that it looks after those who use it.
 
 use axum::http::Method;
-use capabilities::Role;
+use capabilities::{Options, Role};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
@@ -327,4 +327,22 @@ async fn a_busy_days_first_view_is_small_and_each_form_says_its_action() {
         let ids = shown.split(|c: char| !c.is_ascii_hexdigit() && c != '-').filter(|word| word.len() == 36);
         assert_eq!(ids.count(), 0, "no ids are shown at {path}: {shown}");
     }
+}
+
+#[tokio::test]
+async fn of_a_week_with_more_visits_than_one_looks_over_the_counts_are_shown() {
+    let web = Web::open().await;
+    let (owner, tara) = (web.desk.owner().await, web.desk.technician().await);
+    let (jane, _) = jane_today(&web.desk, &[&tara]).await;
+    let at = |nth: usize| format!("2030-01-{:02}T{:02}:00", 8 + nth % 2, 8 + nth % 9);
+    let visits: Vec<Value> = (0..200).map(|nth| visit(&jane, &at(nth))).collect();
+    for items in visits.chunks(50) {
+        owner.call_items("ticket.schedule", items.to_vec(), Options::default()).await.ok();
+    }
+    let week = look(&web, &owner, "/week/2030-01-07").await;
+    week.has(&["Choose a technician, or a day.", "100 visits", "1 visit", "0 visits", "href=\"/day/2030-01-08\""]);
+    week.has_not(&["Jane Smith"]);
+    let hers = look(&web, &owner, &format!("/week/2030-01-07?who={}", user(&tara))).await;
+    hers.has(&["Jane Smith"]).has_not(&["Choose a technician"]);
+    look(&web, &owner, "/month/2030-01").await.has(&["201 visits", "Tuesday, January 8: 100 visits"]);
 }

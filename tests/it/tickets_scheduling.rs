@@ -339,3 +339,32 @@ async fn a_visit_leaves_the_search_text_of_its_customer_alone_and_a_note_on_it_d
     let found = manager.read("contacts", json!({"search": "goose"})).await.ok();
     assert_eq!(found[0]["id"], jane.as_str());
 }
+
+#[tokio::test]
+async fn how_full_a_day_is_is_told_by_the_businesss_calendar() {
+    let desk = Desk::open().await;
+    let agent = desk.agent().await;
+    let (jane, tara) = (agent.contact("Jane", json!({})).await, user(&desk.technician().await));
+    for (starts_at, ends_at, technicians) in [
+        ("2030-01-08T09:00", "2030-01-08T10:30", json!([tara])),
+        ("2030-01-08T23:30", "2030-01-09T01:00", json!([])),
+        ("2030-01-10T09:00", "2030-01-10T10:00", json!([tara])),
+    ] {
+        let more = json!({"ends_at": ends_at, "technician_ids": technicians});
+        agent.call("ticket.schedule", with(visit(&jane, starts_at), more)).await.ok();
+    }
+    let off = agent.call("ticket.schedule", visit(&jane, "2030-01-09T09:00")).await.id();
+    agent.call_because("ticket.cancel", json!({"ticket_id": off, "reason": "Rain."})).await.ok();
+    let days = async |filters: Value| agent.read("calendar_days", filters).await.ok();
+    let first = json!({"day": "2030-01-08", "visits": 2, "minutes": 180});
+    let last = json!({"day": "2030-01-10", "visits": 1, "minutes": 60});
+    assert_eq!(days(json!({})).await, json!([first, last]));
+    assert_eq!(days(json!({"from": "2030-01-08", "to": "2030-01-08"})).await, json!([first]));
+    let hers = json!([{"day": "2030-01-08", "visits": 1, "minutes": 90}, last]);
+    assert_eq!(days(json!({"technician_id": tara})).await, hers);
+    assert_eq!(days(json!({"from": "2030-02-01"})).await, json!([]));
+    for wrong in [json!({"from": "2030-01-08", "to": "2030-01-07"}), json!({"from": "2030-01-08", "to": "2031-02-08"})]
+    {
+        assert_eq!(agent.read("calendar_days", wrong).await.invalid_at(), ["/to"]);
+    }
+}

@@ -9,6 +9,7 @@ mod clock;
 mod correcting;
 mod crew;
 mod current;
+mod days;
 mod lines;
 mod listing;
 mod locking;
@@ -35,6 +36,7 @@ pub fn domain() -> Domain {
         .data::<crew::TicketTechnicians>()
         .data::<clock::ClockSpans>()
         .data::<availability::Availability>()
+        .data::<days::CalendarDays>()
         .data::<current::CurrentTicket>()
         .action::<scheduling::Schedule>()
         .action::<changing::Update>()
