@@ -99,13 +99,15 @@ fn contacts(program: &Program, plan: &Plan) -> anyhow::Result<()> {
 fn calendars(program: &Program, plan: &Plan) -> anyhow::Result<()> {
     let read = program.organization_at_work("Reading", SMALL)?;
     let at_rest = program.resident_mib()?;
-    for work in [Work::Availability, Work::WeekPage, Work::Week] {
+    for work in [Work::Availability, Work::WeekPage, Work::BusyWeekPage, Work::MonthPage, Work::Week] {
         measured(program, work, &read, plan)?;
     }
-    let (path, _) = Work::WeekPage.http(&read, 0);
     let owner = program.owner(&read)?;
-    let (whole, sent) = Client::new(program, Door::Page, &owner)?.sizes(&path)?;
-    say(&format!("The week's page takes {} KB, {} KB as it is sent.", whole / 1000, sent / 1000))?;
+    for work in [Work::WeekPage, Work::BusyWeekPage, Work::MonthPage] {
+        let (whole, sent) = Client::new(program, Door::Page, &owner)?.sizes(&work.http(&read, 0).0)?;
+        let (whole, sent) = (whole as f64 / 1000.0, sent as f64 / 1000.0);
+        say(&format!("{} takes {whole:.1} KB, {sent:.1} KB as it is sent.", work.name()))?;
+    }
     for (work, name) in [(Work::Schedule, "Scheduling"), (Work::Reschedule, "Moving")] {
         measured(program, work, &program.organization_at_work(name, SMALL)?, plan)?;
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::calendar::{MONTH, Slot, VISITS_A_WEEK, WEEK};
+use crate::calendar::{MONTH, Slot, TECHNICIANS, VISITS_A_MONTH, VISITS_A_WEEK, WEEK, WORKDAYS};
 use crate::load::{Door, NUMBERS_EACH};
 use crate::office::Organization;
 
@@ -26,9 +26,13 @@ pub enum Work {
     Search,
     /// The first free slots of a month, which takes all of them.
     Availability,
-    /// The calendar of a week as a person sees it.
+    /// The calendar of a week of one technician as a person sees it.
     WeekPage,
-    /// The tickets of the same week with what the page shows of them, list by list.
+    /// The same of everybody: more than one looks over, so their counts.
+    BusyWeekPage,
+    /// The calendar of a month of everybody.
+    MonthPage,
+    /// The tickets of everybody's week with their customers and technicians, list by list.
     Week,
     /// A visit with a line and a technician.
     Schedule,
@@ -43,7 +47,9 @@ impl Work {
             Self::ById => "A contact by its id",
             Self::Search => "A search with 20 hits",
             Self::Availability => "A month's availability",
-            Self::WeekPage => "A week's page",
+            Self::WeekPage => "A technician's week's page",
+            Self::BusyWeekPage => "Everybody's week's page",
+            Self::MonthPage => "A month's page",
             Self::Week => "A week's tickets",
             Self::Schedule => "ticket.schedule",
             Self::Reschedule => "ticket.reschedule",
@@ -54,7 +60,7 @@ impl Work {
     /// has read enough, so nobody reads a week there.
     pub fn doors(self) -> &'static [Door] {
         match self {
-            Self::WeekPage => &[Door::Page],
+            Self::WeekPage | Self::BusyWeekPage | Self::MonthPage => &[Door::Page],
             Self::Week => &[Door::Rest],
             _ => &[Door::Rest, Door::Mcp],
         }
@@ -68,7 +74,9 @@ impl Work {
             Self::ById => (format!("/api/data?type=contacts&id={}", org.contact(number)), None),
             Self::Search => (format!("/api/data?type=customer_matches&search={SOUGHT}"), None),
             Self::Availability => (format!("/api/data?type=availability&from={first}&to={last}"), None),
-            Self::WeekPage => (format!("/week/{first}"), None),
+            Self::WeekPage => (format!("/week/{first}?who={}", org.calendar.technician(0)), None),
+            Self::BusyWeekPage => (format!("/week/{first}"), None),
+            Self::MonthPage => (format!("/month/{}", &MONTH.0[..7]), None),
             Self::Week => {
                 let list = "/api/data?type=tickets&include=contact,technicians";
                 (format!("{list}&from={first}&to={last}&limit={PAGE_AT_MOST}"), None)
@@ -90,7 +98,9 @@ impl Work {
             Self::Availability => {
                 ("crm_query", json!({"type": "availability", "filters": {"from": MONTH.0, "to": MONTH.1}}))
             }
-            Self::Week | Self::WeekPage => ("crm_query", json!({"type": "tickets"})),
+            Self::Week | Self::WeekPage | Self::BusyWeekPage | Self::MonthPage => {
+                ("crm_query", json!({"type": "tickets"}))
+            }
         }
     }
 
@@ -126,15 +136,15 @@ impl Work {
 
     /// Whether the answer is what was asked for, once and thoroughly: an envelope, or a page as text.
     pub fn check(self, answer: &Value) -> Result<(), String> {
-        let data = &answer["data"];
+        let (data, page) = (&answer["data"], answer.as_str().unwrap_or_default());
         let rows = |count| data.as_array().is_some_and(|rows| rows.len() == count);
         let right = match self {
             Self::Create | Self::ById => data["id"].is_string(),
             Self::Search => rows(FOUND),
             Self::Availability => rows(PAGE) && data[0]["technicians"][0]["name"].is_string(),
-            Self::WeekPage => {
-                answer.as_str().is_some_and(|page| page.matches("href=\"/tickets/").count() == VISITS_A_WEEK)
-            }
+            Self::WeekPage => page.matches("href=\"/tickets/").count() == VISITS_A_WEEK / TECHNICIANS,
+            Self::BusyWeekPage => page.matches(&format!("{} visits", VISITS_A_WEEK / WORKDAYS)).count() == WORKDAYS,
+            Self::MonthPage => page.contains(&format!("{VISITS_A_MONTH} visits")),
             Self::Week => {
                 rows(VISITS_A_WEEK % PAGE_AT_MOST)
                     && data[0]["contact"]["display_name"].is_string()
