@@ -12,7 +12,6 @@ pub const ZONE: Tz = chrono_tz::America::Chicago;
 pub const MONTH: (&str, &str) = ("2031-02-01", "2031-02-28");
 pub const WEEK: (&str, &str) = ("2031-02-10", "2031-02-16");
 pub const VISITS_A_WEEK: usize = 500;
-pub const VISITS_A_MONTH: usize = 4 * VISITS_A_WEEK;
 pub const TECHNICIANS: usize = 10;
 pub const WORKDAYS: usize = 5;
 /// The Monday from which on nobody has a visit yet.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::calendar::{MONTH, Slot, TECHNICIANS, VISITS_A_MONTH, VISITS_A_WEEK, WEEK, WORKDAYS};
+use crate::calendar::{MONTH, Slot, TECHNICIANS, VISITS_A_WEEK, WEEK, WORKDAYS};
 use crate::load::{Door, NUMBERS_EACH};
 use crate::office::Organization;
 
@@ -144,7 +144,7 @@ impl Work {
             Self::Availability => rows(PAGE) && data[0]["technicians"][0]["name"].is_string(),
             Self::WeekPage => page.matches("href=\"/tickets/").count() == VISITS_A_WEEK / TECHNICIANS,
             Self::BusyWeekPage => page.matches(&format!("{} visits", VISITS_A_WEEK / WORKDAYS)).count() == WORKDAYS,
-            Self::MonthPage => page.contains(&format!("{VISITS_A_MONTH} visits")),
+            Self::MonthPage => page.contains("2,000 visits"),
             Self::Week => {
                 rows(VISITS_A_WEEK % PAGE_AT_MOST)
                     && data[0]["contact"]["display_name"].is_string()
