@@ -1,7 +1,8 @@
 //! A person before a browser: headless Chromium, driven over WebDriver, at a door that really listens.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -135,19 +136,44 @@ impl Driver {
     pub fn start() -> Self {
         let scratch = std::env::temp_dir().join(format!("frontdesk-browser-{}", fresh()));
         std::fs::create_dir_all(&scratch).unwrap();
+        // It takes a port that is free for one family of addresses and ends if that is taken for the other one.
+        let mut said = Vec::new();
+        for _ in 0..5 {
+            match Self::listening(&scratch) {
+                Ok((process, url)) => return Self { process, url, scratch },
+                Err(why) => said.push(why),
+            }
+        }
+        panic!("chromedriver does not say where it listens: {said:#?}");
+    }
+
+    /// A chromedriver and where it listens, or all that it said before it ended.
+    fn listening(scratch: &Path) -> Result<(Child, String), String> {
+        let log = scratch.join("chromedriver.err");
         let mut process = Command::new(&TOOLS.driver)
             .arg("--port=0")
-            .env("TMPDIR", &scratch)
+            .env("TMPDIR", scratch)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let port =
-            lines.find_map(|line| Some(line.split("successfully on port ").nth(1)?.trim_end_matches('.').to_string()));
-        let url = format!("http://127.0.0.1:{}", port.expect("chromedriver says where it listens"));
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, url, scratch }
+        let mut said = Vec::new();
+        let port = lines.find_map(|line| {
+            let port = line.split("successfully on port ").nth(1).map(|port| port.trim_end_matches('.').to_string());
+            said.push(line);
+            port
+        });
+        match port {
+            Some(port) => {
+                std::thread::spawn(move || lines.for_each(drop));
+                Ok((process, format!("http://127.0.0.1:{port}")))
+            }
+            None => {
+                let status = process.wait().unwrap();
+                Err(format!("{status}: {} {}", said.join(" "), std::fs::read_to_string(log).unwrap()))
+            }
+        }
     }
 
     /// A fresh browser, before the house.
