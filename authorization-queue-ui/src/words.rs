@@ -131,8 +131,8 @@ pub fn money(amount: i64, currency: &str, org: &OrgFacts) -> String {
     }
 }
 
-/// What somebody typed for an amount of the organization's money, in minor units: "149", "$1,234.5" and "1.234,50 €" alike. Nothing if
-/// it is no such amount.
+/// What somebody typed for an amount of the organization's money, in minor units: "149", "$1,234.5" and "1.234,50 €" alike.
+/// Nothing if it is no such amount.
 #[must_use]
 pub fn minor_units(typed: &str, org: &OrgFacts) -> Option<i64> {
     let code = String::from_utf8_lossy(&org.currency);

@@ -162,7 +162,8 @@ impl Work {
         let (offers, house) = (self.offers(visitor).await?, self.door.house(visitor).await?);
         let ways = week.ways(|day| wish.path(id, day));
         let values = context! {
-            id, once, customer => text(&row["display_name"]), offers, people, many_sites => choices.len() > 1, places => choices, week,
+            id, once, customer => text(&row["display_name"]), offers, people, many_sites => choices.len() > 1,
+            places => choices, week,
             is_asked => !wish.service.is_empty(), free, ways, names_them => wish.technician.is_empty(),
             there => place.and_then(|place| place["timezone"].as_str()), wish,
         };

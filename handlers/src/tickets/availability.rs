@@ -24,8 +24,9 @@ const AT_MOST: TimeDelta = TimeDelta::hours(31 * 24 + 2);
 
 /// Free slots for a visit: within business hours, when a technician has time.
 ///
-/// Only times to come, with the business's buffer between visits. A slot begins when the business opens, at a full or half hour, or as soon as somebody is free after
-/// a visit, which lasts until its planned end, or longer while its clock runs. It takes `duration_minutes`, else as long as the contact's last visit, else as long as the service does, else the
+/// Only times to come, with the business's buffer between visits. A slot begins when the business opens, at a full or half
+/// hour, or as soon as somebody is free after a visit, which lasts until its planned end, or longer while its clock runs.
+/// It takes `duration_minutes`, else as long as the contact's last visit, else as long as the service does, else the
 /// business's usual length. An empty list means that nobody has time then; a warning says why.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -48,7 +49,8 @@ pub(crate) struct Availability {
     pub technician_id: Option<Id<UserEntity>>,
     /// A postal code: first the slots of technicians who have a visit there, or nearby, on that day.
     pub near: Option<Text<20>>,
-    /// For moving this visit: it does not stand in its own way, it takes as long as it does, and all who are on it must be free.
+    /// For moving this visit: it does not stand in its own way, it takes as long as it does, and all who are on it must be
+    /// free.
     pub ticket_id: Option<Id<Ticket>>,
     /// What there is to know of that visit.
     #[serde(skip)]
