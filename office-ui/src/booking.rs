@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::asking::Detail;
 use crate::forms::{in_words, unreadable};
 use crate::free::Chosen;
+use crate::inputs::decimal;
 use crate::{Asked, Named, Sent, Shared, Shown, Who, Work, again, onward, words};
 
 /// What is to be booked, as far as it was filled in.
@@ -107,9 +108,8 @@ impl Wish {
         (!self.service.is_empty()).then_some(filters)
     }
 
-    /// Thumbs type a comma where the country does.
     fn quantity(&self) -> String {
-        let quantity = self.quantity.trim().replace(',', ".");
+        let quantity = decimal(&self.quantity);
         if quantity.is_empty() { "1".into() } else { quantity }
     }
 }
@@ -150,7 +150,10 @@ impl Work {
             Some(filters) => match self.free(visitor, week, filters).await {
                 Ok(free) => Some(free),
                 Err(refused) => {
-                    (wish.problem, status) = (in_words(&refused), Some(refused.status));
+                    // What the form itself was refused for comes first.
+                    if wish.problem.is_empty() {
+                        (wish.problem, status) = (in_words(&refused), Some(refused.status));
+                    }
                     None
                 }
             },

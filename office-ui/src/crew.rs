@@ -1,12 +1,13 @@
 //! Who is on a visit, and who else could be.
 
-use authorization_queue_ui::{Visitor, listed, text, time};
+use authorization_queue_ui::{Visitor, listed, text};
+use capabilities::Answer;
 use minijinja::context;
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::asking::{Detail, Span};
+use crate::asking::Detail;
 use crate::card::{crew, is};
 use crate::inputs::Typed;
 use crate::{Shown, Work, words};
@@ -41,17 +42,11 @@ impl Work {
     }
 
     /// The other visits that are at the same time as this one.
-    async fn meanwhile(&self, visitor: &Visitor, row: &Value) -> Result<Vec<Value>, Box<capabilities::Answer>> {
-        let (Some(start), Some(end)) = (time(&row["starts_at"]), time(&row["ends_at"])) else { return Ok(Vec::new()) };
-        let day = |at: chrono::DateTime<chrono::Utc>| at.with_timezone(&visitor.caller.org().timezone).date_naive();
-        let span = Span { first: day(start), last: day(end), technician: None };
-        let others = self.tickets(visitor, span, Detail::ENTRY).await?.rows;
-        let is_meanwhile = |other: &Value| {
-            let clashes = time(&other["starts_at"]).is_some_and(|begins| begins < end)
-                && time(&other["ends_at"]).is_some_and(|ends| ends > start);
-            clashes && other["id"] != row["id"] && words::takes_place(other)
-        };
-        Ok(others.into_iter().filter(is_meanwhile).collect())
+    async fn meanwhile(&self, visitor: &Visitor, row: &Value) -> Result<Vec<Value>, Box<Answer>> {
+        let meanwhile = json!({"from": row["starts_at"], "to": row["ends_at"]});
+        let mut others = self.all(visitor, "tickets", meanwhile, Detail::ENTRY).await?.rows;
+        others.retain(|other| other["id"] != row["id"] && words::takes_place(other));
+        Ok(others)
     }
 
     fn person(&self, visitor: &Visitor, person: &Value, row: &Value, meanwhile: &[Value]) -> Person {

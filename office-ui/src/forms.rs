@@ -108,13 +108,16 @@ fn sentence(problem: &str) -> String {
     capitalized(&format!("{subject}{problem}."))
 }
 
-/// Messages name tickets by id for programs, beside what tells them to people.
+/// Messages name records by id for programs, "(…, ticket 0197…)" and "(0197…)", beside what tells them to people.
 fn without_ids(message: &str) -> String {
-    let mut parts = message.split(", ticket ");
-    let first = parts.next().unwrap_or_default().to_string();
-    parts.fold(first, |said, part| match part.get(..36).filter(|id| id.parse::<Uuid>().is_ok()) {
-        Some(id) => said + &part[id.len()..],
-        None => format!("{said}, ticket {part}"),
+    [", ticket ", " ("].into_iter().fold(message.to_string(), |message, lead| {
+        let mut parts = message.split(lead);
+        let first = parts.next().unwrap_or_default().to_string();
+        parts.fold(first, |said, part| match part.get(..36).filter(|id| id.parse::<Uuid>().is_ok()) {
+            Some(id) if lead == " (" => said + part[id.len()..].trim_start_matches(')'),
+            Some(id) => said + &part[id.len()..],
+            None => said + lead + part,
+        })
     })
 }
 
@@ -126,5 +129,7 @@ mod tests {
     fn people_are_told_no_ids() {
         let message = "Busy: Al is at Bo (9:00 to 10:00, ticket 01970000-0000-7000-8000-000000000001); see, ticket 5.";
         assert_eq!(without_ids(message), "Busy: Al is at Bo (9:00 to 10:00); see, ticket 5.");
+        let merged = "Al was merged into Bo (01970000-0000-7000-8000-000000000001).";
+        assert_eq!(without_ids(merged), "Al was merged into Bo.");
     }
 }

@@ -228,9 +228,13 @@ fn removed_line(typed: &Typed, _: &Business) -> Made {
     Ok(typed.as_seen(json!({"line_item_id": typed.line})))
 }
 
-/// Thumbs type a comma where the country does.
 fn quantity(typed: &Typed) -> Made {
-    Typed::or(&typed.quantity.replace(',', "."), "Write how many, such as 1 or 2.5.")
+    Typed::or(&decimal(&typed.quantity), "Write how many, such as 1 or 2.5.")
+}
+
+/// Thumbs type a comma where the country does.
+pub(crate) fn decimal(typed: &str) -> String {
+    typed.trim().replace(',', ".")
 }
 
 /// Nothing where none was typed.

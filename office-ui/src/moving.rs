@@ -24,7 +24,10 @@ impl Work {
         let free = match self.free(visitor, week, filters).await {
             Ok(free) => Some(free),
             Err(refused) => {
-                typed.refuse(in_words(&refused), refused.status);
+                // What the form itself was refused for comes first.
+                if typed.problem.is_empty() {
+                    typed.refuse(in_words(&refused), refused.status);
+                }
                 None
             }
         };

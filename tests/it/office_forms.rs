@@ -18,6 +18,12 @@ fn values(page: &Page, name: &str) -> Vec<String> {
     page.html.split(&lead).skip(1).map(|rest| rest.split('"').next().unwrap().to_string()).collect()
 }
 
+/// A form of the person's own page, with what was typed.
+async fn send(web: &Web, who: &Actor, path: &str, fields: Vec<(&'static str, String)>) -> Page {
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    submit(web, who, path, &fields).await
+}
+
 async fn person(desk: &Desk, name: &str) -> Actor {
     desk.sign_in(desk.user(name, Role::Technician).await).await
 }
@@ -74,10 +80,7 @@ async fn a_visit_is_booked_at_a_time_that_is_free() {
         let fields = fields.into_iter().chain([("slot", slot), ("note", "Ladder <3 m>.")]);
         fields.map(|(name, value)| (name, value.to_string())).collect::<Vec<_>>()
     };
-    let book = async |fields: Vec<(&'static str, String)>| {
-        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        submit(&web, &owner, &path, &fields).await
-    };
+    let book = async |fields| send(&web, &owner, &path, fields).await;
     let nothing = book(form("")).await;
     assert_eq!(nothing.status, 422);
     nothing.has(&["Nothing is booked yet: Choose one of the free times", "Ladder &lt;3 m&gt;.", "1:00 – 2:00 PM"]);
@@ -112,10 +115,7 @@ async fn a_time_that_is_typed_is_booked_too_even_beside_another_visit_if_one_say
         let fields = fields.into_iter().chain([("starts_at", starts_at)]).chain(more.iter().copied());
         fields.map(|(name, value)| (name, value.to_string())).collect::<Vec<_>>()
     };
-    let book = async |fields: Vec<(&'static str, String)>| {
-        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        submit(&web, &owner, &path, &fields).await
-    };
+    let book = async |fields| send(&web, &owner, &path, fields).await;
     for (at, status, words) in [
         ("", 422, "Choose the day and time."),
         ("2029-12-01T09:00", 409, "Choose a time to come."),
@@ -150,6 +150,13 @@ async fn only_the_office_books_and_only_for_customers_that_are_there() {
     let bob = owner.contact("Bob", json!({})).await;
     owner.call("contact.archive", json!({"contact_id": bob})).await.ok();
     look(&web, &owner, &format!("/contacts/{bob}")).await.has(&["This customer is archived"]).has_not(&["/book"]);
+    let (stays, goes) = (owner.contact("Ann", json!({})).await, owner.contact("Anna", json!({})).await);
+    owner.call("contact.merge", json!({"contact_id": stays, "merged_contact_id": goes})).await.ok();
+    let refused = submit(&web, &owner, &format!("/contacts/{goes}/book"), &form).await;
+    assert_eq!(refused.status, 409);
+    refused.has(&["Nothing is booked yet: Anna was merged into Ann."]);
+    let wrong = [("service", "nonsense"), ("slot", "another"), ("starts_at", "")];
+    submit(&web, &owner, &path, &wrong).await.has(&["Nothing is booked yet: Choose the day and time."]);
     let nobody = "/contacts/01970000-0000-7000-8000-000000000001/book";
     assert_eq!(look(&web, &owner, nobody).await.status, 404);
     let refused = look(&web, &owner, &format!("{path}?service=nonsense&day=someday")).await;
@@ -307,24 +314,21 @@ async fn a_clock_is_put_right_by_a_form() {
         let typed = [("starts_at", starts_at), ("ends_at", ends_at)];
         fields.into_iter().chain(shown).chain(typed).map(|(name, text)| (name, text.to_string())).collect::<Vec<_>>()
     };
-    let send = async |who: &Actor, fields: Vec<(&'static str, String)>| {
-        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        submit(&web, who, &path, &fields).await
-    };
+    let correct = async |fields| send(&web, &tara, &path, fields).await;
     for (starts_at, ends_at, words) in [
         (was_started.as_str(), "2030-01-07T09:00", "Must not turn it around"),
         (&was_started, "2030-01-07T20:00", "Must not be in the future"),
         ("", &was_ended, "Choose when it began."),
     ] {
-        let refused = send(&tara, form(starts_at, ends_at)).await;
+        let refused = correct(form(starts_at, ends_at)).await;
         assert_eq!(refused.status, 422, "{}", refused.words());
         refused.has(&["Nothing was done yet:", words, &format!("value=\"{starts_at}\"")]);
     }
-    send(&tara, form(&was_started, "2030-01-07T10:02")).await.leads_to(&format!("{page}?told=corrected"));
+    correct(form(&was_started, "2030-01-07T10:02")).await.leads_to(&format!("{page}?told=corrected"));
     let spans = owner.read("clock_spans", json!({"ticket_id": ticket})).await.ok();
     assert_eq!(spans[0]["started_at"], "2030-01-07T15:17:42Z", "what was left as it was keeps its seconds");
     assert_eq!(spans[0]["ended_at"], "2030-01-07T16:02:00Z");
-    let stale = send(&tara, form(&was_started, "2030-01-07T10:03")).await;
+    let stale = correct(form(&was_started, "2030-01-07T10:03")).await;
     stale.has(&["Somebody changed this visit meanwhile."]);
     let off = [("do", "remove_clock"), ("from", "clock"), ("span", span.as_str())];
     submit(&web, &tom, &path, &off).await.has(&["Nothing was done yet: A technician may correct only a clock"]);
