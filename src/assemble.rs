@@ -13,10 +13,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, LogFormat};
 use crate::datadir::DataDir;
-use crate::identity::Doorkeeper;
+use crate::identity::Authenticator;
 use crate::limits::Limits;
 use crate::stack::{self, Stack};
-use crate::{mcp_http, measuring, pages, rest};
+use crate::{mcp_http, metrics, pages, rest};
 
 /// The program's version, as it is told to callers.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -75,11 +75,11 @@ pub(crate) fn doors_with(
         .with_legacy_session_mode(config.mcp_sessions)
         .with_max_request_body_bytes(rest::BODY_LIMIT)
         .with_cancellation_token(streams.clone());
-    let doorkeeper = Arc::new(Doorkeeper::new(office, &limits, config.public_url.as_ref()));
-    let routes = rest::door(office, &doorkeeper)?
-        .merge(mcp_http::door(office, &doorkeeper, server, settings))
-        .merge(pages::door(office, &doorkeeper, config.production, streams)?)
-        .merge(measuring::door(office, config.metrics_token.as_deref())?);
+    let authenticator = Arc::new(Authenticator::new(office, &limits, config.public_url.as_ref()));
+    let routes = rest::routes(office, &authenticator)?
+        .merge(mcp_http::routes(office, &authenticator, server, settings))
+        .merge(pages::routes(office, &authenticator, config.production, streams)?)
+        .merge(metrics::routes(office, config.metrics_token.as_deref())?);
     let https = config.public_url.as_ref().is_some_and(|url| url.scheme_str() == Some("https"));
     let stack = Stack { office: office.clone(), limits, proxied: config.public_url.is_some(), https };
     Ok(stack::around(routes, stack))

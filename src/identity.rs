@@ -18,7 +18,7 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const COOKIE_SECONDS: u32 = 34_560_000;
 
 /// Says who is calling.
-pub(crate) struct Doorkeeper {
+pub(crate) struct Authenticator {
     office: Arc<Office>,
     limits: Arc<Limits>,
     /// What browsers call this server, if it is configured: `https://office.example.com`.
@@ -33,7 +33,7 @@ enum Shown<'h> {
     Cookie(String),
 }
 
-impl Doorkeeper {
+impl Authenticator {
     /// For a server that others reach at `public_url`.
     pub(crate) fn new(office: &Arc<Office>, limits: &Arc<Limits>, public_url: Option<&Uri>) -> Self {
         let secure = public_url.is_some_and(|url| url.scheme_str() == Some("https"));

@@ -12,7 +12,7 @@ mod identity;
 pub mod limits;
 mod mcp_http;
 mod mcp_socket;
-mod measuring;
+mod metrics;
 mod pages;
 pub mod peer;
 pub mod rest;

@@ -19,7 +19,7 @@ use mcp::OfficeServer;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
-use crate::identity::Doorkeeper;
+use crate::identity::Authenticator;
 use crate::rest;
 use crate::stack::within;
 
@@ -31,7 +31,7 @@ const FORGOTTEN_AFTER: TimeDelta = TimeDelta::hours(1);
 
 struct Gatekeeper {
     office: Arc<Office>,
-    doorkeeper: Arc<Doorkeeper>,
+    authenticator: Arc<Authenticator>,
     sessions: Mutex<HashMap<String, Session>>,
 }
 
@@ -41,21 +41,24 @@ struct Session {
 }
 
 /// The route `/mcp`.
-pub(crate) fn door(
+pub(crate) fn routes(
     office: &Arc<Office>,
-    doorkeeper: &Arc<Doorkeeper>,
+    authenticator: &Arc<Authenticator>,
     server: OfficeServer,
     settings: StreamableHttpServerConfig,
 ) -> Router {
     let sessions = Arc::new(LocalSessionManager::default());
     let service = StreamableHttpService::new(move || Ok(server.clone()), sessions, settings);
-    let gatekeeper =
-        Arc::new(Gatekeeper { office: office.clone(), doorkeeper: doorkeeper.clone(), sessions: Mutex::default() });
+    let gatekeeper = Arc::new(Gatekeeper {
+        office: office.clone(),
+        authenticator: authenticator.clone(),
+        sessions: Mutex::default(),
+    });
     Router::new().route_service("/mcp", service).layer(from_fn_with_state(gatekeeper, admit))
 }
 
 async fn admit(State(gatekeeper): State<Arc<Gatekeeper>>, request: Request, next: Next) -> Response {
-    let caller = match gatekeeper.doorkeeper.agent(request.headers()).await {
+    let caller = match gatekeeper.authenticator.agent(request.headers()).await {
         Ok(caller) => caller,
         Err(error) => return rest::refuse(&gatekeeper.office, &error),
     };

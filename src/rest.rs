@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::assemble::VERSION;
 use crate::etag::{Tag, keepable};
-use crate::identity::Doorkeeper;
+use crate::identity::Authenticator;
 
 /// The largest body that is read.
 pub const BODY_LIMIT: usize = 1 << 20;
@@ -24,7 +24,7 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
 
 struct Rest {
     office: Arc<Office>,
-    doorkeeper: Arc<Doorkeeper>,
+    authenticator: Arc<Authenticator>,
     action: Form<ActionRequest>,
     openapi: (Bytes, Tag),
 }
@@ -32,11 +32,11 @@ struct Rest {
 type Shared = State<Arc<Rest>>;
 
 /// The routes.
-pub(crate) fn door(office: &Arc<Office>, doorkeeper: &Arc<Doorkeeper>) -> anyhow::Result<Router> {
+pub(crate) fn routes(office: &Arc<Office>, authenticator: &Arc<Authenticator>) -> anyhow::Result<Router> {
     let openapi = Bytes::from(office.registry().openapi(VERSION).to_string());
     let action = Form::new().map_err(|error| anyhow::anyhow!(error))?;
     let openapi = (openapi.clone(), Tag::of(&openapi));
-    let rest = Arc::new(Rest { office: office.clone(), doorkeeper: doorkeeper.clone(), action, openapi });
+    let rest = Arc::new(Rest { office: office.clone(), authenticator: authenticator.clone(), action, openapi });
     Ok(Router::new()
         .route("/api/capabilities", get(capabilities))
         .route("/api/data", get(data))
@@ -103,7 +103,7 @@ fn shown(office: &Office, headers: &HeaderMap, answer: Result<Answer>) -> Respon
 
 async fn capabilities(State(rest): Shared, headers: HeaderMap, uri: Uri) -> Response {
     let asked = async {
-        let caller = rest.doorkeeper.caller(&headers).await?;
+        let caller = rest.authenticator.caller(&headers).await?;
         let mut words = parameters(&uri)?;
         let (domain, action) = (words.take("domain"), words.take("action"));
         words.nothing_left(&["domain", "action"])?;
@@ -115,7 +115,7 @@ async fn capabilities(State(rest): Shared, headers: HeaderMap, uri: Uri) -> Resp
 
 async fn data(State(rest): Shared, headers: HeaderMap, uri: Uri) -> Response {
     let asked = async {
-        let caller = rest.doorkeeper.caller(&headers).await?;
+        let caller = rest.authenticator.caller(&headers).await?;
         let selection = selection(&rest.office, parameters(&uri)?)?;
         Ok(rest.office.read(&caller, Read { selection, door: Door::Rest, room: None }).await)
     };
@@ -125,7 +125,7 @@ async fn data(State(rest): Shared, headers: HeaderMap, uri: Uri) -> Response {
 async fn actions(State(rest): Shared, request: Request) -> Response {
     let asked = async {
         let headers = request.headers().clone();
-        let caller = rest.doorkeeper.writer(&headers, request.uri()).await;
+        let caller = rest.authenticator.writer(&headers, request.uri()).await;
         // Read whoever sends it: a connection with half a body on it cannot be used again, and clients fail on that.
         let body = body(request).await;
         let (caller, body) = (caller?, body?);
@@ -143,7 +143,7 @@ async fn actions(State(rest): Shared, request: Request) -> Response {
 /// Who is signed in, and what their writes must carry.
 async fn session(State(rest): Shared, headers: HeaderMap) -> Response {
     let asked = async {
-        let session = rest.doorkeeper.session(&headers).await?;
+        let session = rest.authenticator.session(&headers).await?;
         let caller = &session.caller;
         let Actor::User { id, name, role } = caller.actor() else {
             return Err(Error::Internal("a session is somebody else's than a user's".into()));
@@ -161,11 +161,11 @@ async fn session(State(rest): Shared, headers: HeaderMap) -> Response {
 /// Ends the session.
 async fn sign_out(State(rest): Shared, headers: HeaderMap, uri: Uri) -> Response {
     let done = async {
-        let session = rest.doorkeeper.session_to_write(&headers, &uri, None).await?;
+        let session = rest.authenticator.session_to_write(&headers, &uri, None).await?;
         let client = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         rest.office.sign_out(&session, &Source::of(Door::Rest).client(client)).await?;
         let mut response = respond(&rest.office.state(json!({"signed_out": true})));
-        response.headers_mut().insert(header::SET_COOKIE, rest.doorkeeper.no_cookie()?);
+        response.headers_mut().insert(header::SET_COOKIE, rest.authenticator.no_cookie()?);
         Ok(response)
     };
     done.await.unwrap_or_else(|error| refuse(&rest.office, &error))

@@ -19,7 +19,7 @@ use crate::datadir::{DataDir, write_private};
 use crate::demo::{self, Demo};
 use crate::limits::Limits;
 use crate::storage::Storage;
-use crate::{assemble, mcp_socket, measuring};
+use crate::{assemble, mcp_socket, metrics};
 
 /// How long calls in hand and open streams may take to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -57,7 +57,7 @@ pub async fn serve(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     say_where(config, &office, &data, demo.as_ref())?;
     tokio::spawn(stop_when(asked_to_stop, stop.clone()));
     let worker = tokio::spawn(office.clone().work(stop.clone().cancelled_owned()));
-    let upkeep = tokio::spawn(measuring::keep_up());
+    let upkeep = tokio::spawn(metrics::keep_up());
     let patience = Patience { headers: HEADERS_WITHIN, ending: GRACE };
     tokio::join!(connections::serve(listener, router, &stop, patience), end_streams(&server, &stop, &streams));
     upkeep.abort();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::page::with_status;
 use crate::words::{self, Moment};
-use crate::{Asked, Door, Listing, PAGE, Sent, Shared, Shown, Told, Visitor, Who, filters, onward, rows_of};
+use crate::{Listing, PAGE, Queried, Sent, Shared, Shown, Told, Ui, Visitor, Who, filters, onward, rows_of};
 
 /// An agent, as the list shows it.
 #[derive(Serialize)]
@@ -44,13 +44,13 @@ struct Spent {
     renews: Option<Moment>,
 }
 
-pub(crate) async fn list(State(door): Shared, Extension(visitor): Who, asked: Asked<Told>) -> Response {
+pub(crate) async fn list(State(ui): Shared, Extension(visitor): Who, asked: Queried<Told>) -> Response {
     let Query(told) = asked.unwrap_or_default();
-    let shown = door.agents(&visitor, &told, None).await;
-    door.answered(&visitor, shown).await
+    let shown = ui.agents(&visitor, &told, None).await;
+    ui.answered(&visitor, shown).await
 }
 
-impl Door {
+impl Ui {
     async fn agents(&self, visitor: &Visitor, told: &Told, typed: Option<&Switch>) -> Shown {
         let selection = Selection {
             data_type: "agents".into(),
@@ -63,7 +63,7 @@ impl Door {
             Err(refused) if refused.error_code() == Some("INVALID_INPUT") => return Ok(onward("/queue/agents")),
             answer => answer?,
         };
-        let house = self.house(visitor).await?;
+        let frame = self.frame(visitor).await?;
         let listing = Listing::of(&answer, told.cursor.as_ref());
         let lines: Vec<Line> = rows_of(answer.data).iter().map(|row| self.agent(visitor, row, typed)).collect();
         let notice = match told.told.as_deref() {
@@ -76,7 +76,7 @@ impl Door {
         let may_undo = self.may(visitor, "audit.undo");
         let may_switch = self.may(visitor, "agent.disable") && self.may(visitor, "agent.enable");
         let values = context! { lines, listing, notice, may_switch, may_undo };
-        Ok(self.show(visitor, &house, "agents", "agents.html", values))
+        Ok(self.show(visitor, &frame, "agents", "agents.html", values))
     }
 
     fn agent(&self, visitor: &Visitor, row: &Value, typed: Option<&Switch>) -> Line {
@@ -104,7 +104,7 @@ impl Door {
     }
 }
 
-impl Door {
+impl Ui {
     /// What it did today. Money is told only where there is a budget of it: nothing that agents do moves any yet.
     fn spent(&self, visitor: &Visitor, row: &Value) -> Vec<Spent> {
         let counted = |one: &'static str, many: &'static str| move |count| words::counted(count, one, many);
@@ -163,25 +163,25 @@ impl Switch {
     }
 }
 
-pub(crate) async fn switch(State(door): Shared, Extension(visitor): Who, sent: Sent<Switch>) -> Response {
+pub(crate) async fn switch(State(ui): Shared, Extension(visitor): Who, sent: Sent<Switch>) -> Response {
     let Form(switch) = sent.unwrap_or_default();
     if switch.actions.is_some() || switch.messages.is_some() {
-        let shown = door.set_budget(&visitor, &switch).await;
-        return door.answered(&visitor, shown).await;
+        let shown = ui.set_budget(&visitor, &switch).await;
+        return ui.answered(&visitor, shown).await;
     }
     let (action, there) = match switch.may_call.as_deref() {
         Some("yes") => ("agent.enable", "/queue/agents?told=enabled"),
         Some("no") => ("agent.disable", "/queue/agents?told=disabled"),
         _ => return onward("/queue/agents"),
     };
-    let answer = door.call(&visitor, action, json!({"agent_id": switch.agent_id.unwrap_or_default()})).await;
+    let answer = ui.call(&visitor, action, json!({"agent_id": switch.agent_id.unwrap_or_default()})).await;
     match answer.success() {
         true => onward(there),
-        false => door.refuse(&visitor, &answer).await,
+        false => ui.refuse(&visitor, &answer).await,
     }
 }
 
-impl Door {
+impl Ui {
     async fn set_budget(&self, visitor: &Visitor, switch: &Switch) -> Shown {
         let invalid = Error::InvalidInput(Vec::new()).code();
         let again =

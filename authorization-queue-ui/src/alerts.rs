@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::words::{self, Moment};
-use crate::{Asked, Door, Listing, PAGE, Sent, Shared, Shown, Visitor, Who, onward, rows_of};
+use crate::{Listing, PAGE, Queried, Sent, Shared, Shown, Ui, Visitor, Who, onward, rows_of};
 
 /// An alert, as the list shows it.
 #[derive(Serialize)]
@@ -28,20 +28,20 @@ struct Line {
 
 /// What was done on the page before, and where the two lists begin.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Place {
+pub(crate) struct AlertsQuery {
     told: Option<String>,
     cursor: Option<String>,
     /// The place in the list of those that somebody took note of.
     noted: Option<String>,
 }
 
-pub(crate) async fn list(State(door): Shared, Extension(visitor): Who, asked: Asked<Place>) -> Response {
+pub(crate) async fn list(State(ui): Shared, Extension(visitor): Who, asked: Queried<AlertsQuery>) -> Response {
     let Query(place) = asked.unwrap_or_default();
-    let shown = door.alerts(&visitor, &place).await;
-    door.answered(&visitor, shown).await
+    let shown = ui.alerts(&visitor, &place).await;
+    ui.answered(&visitor, shown).await
 }
 
-impl Door {
+impl Ui {
     /// How many need somebody, in words; nothing to whom they are not told.
     pub(crate) async fn open_alerts(&self, visitor: &Visitor) -> Result<String, Box<Answer>> {
         let told = self.office.registry().data_type("alerts").is_ok_and(|entry| visitor.caller.is_among(entry.who));
@@ -71,7 +71,7 @@ impl Door {
         self.read(visitor, selection).await
     }
 
-    async fn alerts(&self, visitor: &Visitor, place: &Place) -> Shown {
+    async fn alerts(&self, visitor: &Visitor, place: &AlertsQuery) -> Shown {
         let open = self.alerts_that_are(visitor, false, place.cursor.as_ref(), PAGE).await;
         let noted = self.alerts_that_are(visitor, true, place.noted.as_ref(), PAGE).await;
         let (open, noted) = match (open, noted) {
@@ -80,7 +80,7 @@ impl Door {
             }
             (open, noted) => (open?, noted?),
         };
-        let house = self.house(visitor).await?;
+        let frame = self.frame(visitor).await?;
         let (listing, past) = (Listing::of(&open, place.cursor.as_ref()), Listing::of(&noted, place.noted.as_ref()));
         let lines =
             |answer: Answer| -> Vec<Line> { rows_of(answer.data).iter().map(|row| self.alert(visitor, row)).collect() };
@@ -91,9 +91,9 @@ impl Door {
             Some("late") => ("Nothing was done: it was tried again already, or is gone.", true),
             _ => ("", false),
         };
-        let frozen_mail = house.frozen_since.is_some();
+        let frozen_mail = frame.frozen_since.is_some();
         let values = context! { lines, noted, listing, past, notice, warns, frozen_mail };
-        Ok(self.show(visitor, &house, "alerts", "alerts.html", values))
+        Ok(self.show(visitor, &frame, "alerts", "alerts.html", values))
     }
 
     fn alert(&self, visitor: &Visitor, row: &Value) -> Line {
@@ -146,17 +146,17 @@ pub(crate) struct Settling {
     settle: Option<String>,
 }
 
-pub(crate) async fn settle(State(door): Shared, Extension(visitor): Who, sent: Sent<Settling>) -> Response {
+pub(crate) async fn settle(State(ui): Shared, Extension(visitor): Who, sent: Sent<Settling>) -> Response {
     let Form(settling) = sent.unwrap_or_default();
     let (action, there) = match settling.settle.as_deref() {
         Some("acknowledge") => ("alert.acknowledge", "/alerts?told=noted"),
         Some("retry") => ("alert.retry", "/alerts?told=retried"),
         _ => return onward("/alerts"),
     };
-    let answer = door.call(&visitor, action, json!({"alert_id": settling.alert_id.unwrap_or_default()})).await;
+    let answer = ui.call(&visitor, action, json!({"alert_id": settling.alert_id.unwrap_or_default()})).await;
     match answer.error_code() {
         None => onward(there),
         Some("NOTHING_TO_RETRY") => onward("/alerts?told=late"),
-        Some(_) => door.refuse(&visitor, &answer).await,
+        Some(_) => ui.refuse(&visitor, &answer).await,
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::words::{self, Moment};
-use crate::{Door, Visitor, rows_of};
+use crate::{Ui, Visitor, rows_of};
 
 /// What is told of it.
 #[derive(Serialize)]
@@ -28,7 +28,7 @@ struct Gone {
     asked: Option<Moment>,
 }
 
-impl Door {
+impl Ui {
     /// The coverage of one rule, or of one that is thought of.
     pub(crate) async fn coverage(
         &self,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::page::with_status;
 use crate::request::{Named, Notice, View, items};
-use crate::{Door, Sent, Shared, Shown, Visitor, Who, onward, words};
+use crate::{Sent, Shared, Shown, Ui, Visitor, Who, onward, words};
 
 /// Said above a fresh preview.
 const CHANGED: &str = "Something changed since this page was made, so nothing was done. Here is what it would do now: \
@@ -17,7 +17,7 @@ please look again and decide again.";
 /// A form as a person filled it in, and what is wrong with it.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Typed {
+pub(crate) struct DecisionForm {
     decision: String,
     seen: String,
     note: String,
@@ -60,7 +60,7 @@ const DECISIONS: [(&str, &str, bool); 3] = [
     ("deny", "authorization.deny", false),
 ];
 
-impl Typed {
+impl DecisionForm {
     /// The forms as they are offered: a rule no wider than the request.
     pub fn as_narrow_as(row: &Value) -> Self {
         let items = items(row).to_string();
@@ -88,7 +88,7 @@ impl Typed {
     }
 
     /// The input of the action; what cannot be read as one is told in `problems`.
-    fn input(&mut self, door: &Door, visitor: &Visitor, id: &Value) -> Option<Value> {
+    fn input(&mut self, ui: &Ui, visitor: &Visitor, id: &Value) -> Option<Value> {
         let mut input = json!({"authorization_id": id});
         if let Some(note) = self.note() {
             input["note"] = note.into();
@@ -109,7 +109,7 @@ impl Typed {
                 },
             }
         }
-        match (self.until.trim(), door.end_of(visitor, self.until.trim())) {
+        match (self.until.trim(), ui.end_of(visitor, self.until.trim())) {
             ("", _) => {}
             (_, Some(until)) => input["until"] = until.to_rfc3339().into(),
             (_, None) => self.problems.until = "Choose a day, or leave it empty for no end.".into(),
@@ -142,17 +142,22 @@ pub(crate) fn numbers_to_try(per_call: &str, per_day: &str) -> impl Iterator<Ite
     numbers.into_iter().filter_map(|(name, number)| Some((name.to_string(), number?.into())))
 }
 
-pub(crate) async fn decide(State(door): Shared, Extension(visitor): Who, id: Named, sent: Sent<Typed>) -> Response {
+pub(crate) async fn decide(
+    State(ui): Shared,
+    Extension(visitor): Who,
+    id: Named,
+    sent: Sent<DecisionForm>,
+) -> Response {
     let Form(typed) = sent.unwrap_or_default();
     let shown = async {
-        let row = door.request(&visitor, id).await?;
-        door.carry_out(&visitor, &row, typed.beside_the_others(&row)).await
+        let row = ui.request(&visitor, id).await?;
+        ui.carry_out(&visitor, &row, typed.beside_the_others(&row)).await
     };
-    door.answered(&visitor, shown.await).await
+    ui.answered(&visitor, shown.await).await
 }
 
-impl Door {
-    async fn carry_out(&self, visitor: &Visitor, row: &Value, mut typed: Typed) -> Shown {
+impl Ui {
+    async fn carry_out(&self, visitor: &Visitor, row: &Value, mut typed: DecisionForm) -> Shown {
         let Some((_, action, does)) = DECISIONS.iter().find(|(word, _, _)| *word == typed.decision) else {
             return Err(self.refused(&Error::invalid("/decision", "is none that can be made here")));
         };

@@ -18,7 +18,7 @@ use serde_json::json;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use uuid::Uuid;
 
-use crate::{Door, Shared, Visitor, Who, words};
+use crate::{Shared, Ui, Visitor, Who, words};
 
 /// So many pages of a person are told at once. Browsers have six connections to a server that speaks HTTP/1.1, and another
 /// page must still be able to load; who is refused here looks by itself.
@@ -71,7 +71,7 @@ impl Drop for Seat {
 
 /// A stream between two events.
 struct Watching {
-    door: Arc<Door>,
+    ui: Arc<Ui>,
     visitor: Visitor,
     listening: Listening,
     looks: Interval,
@@ -81,8 +81,8 @@ struct Watching {
     _seat: Seat,
 }
 
-pub(crate) async fn stream(State(door): Shared, Extension(visitor): Who) -> Response {
-    match door.watch(&visitor).await {
+pub(crate) async fn stream(State(ui): Shared, Extension(visitor): Who) -> Response {
+    match ui.watch(&visitor).await {
         Ok(watching) => {
             let events = stream::unfold(watching, |mut watching| async move {
                 watching.next().await.map(|event| (Ok::<_, Infallible>(event), watching))
@@ -95,11 +95,11 @@ pub(crate) async fn stream(State(door): Shared, Extension(visitor): Who) -> Resp
             headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
             response
         }
-        Err(error) => door.refuse(&visitor, &door.office.refuse(&error)).await,
+        Err(error) => ui.refuse(&visitor, &ui.office.refuse(&error)).await,
     }
 }
 
-impl Door {
+impl Ui {
     async fn watch(self: &Arc<Self>, visitor: &Visitor) -> Result<Watching, Error> {
         // Listening begins before the first look, so that nothing is missed between the two.
         let listening = self.office.listen().await?;
@@ -111,8 +111,8 @@ impl Door {
             ticks
         };
         let (looks, pause) = (every(LOOKS_EVERY), every(PAUSE));
-        let (door, visitor) = (self.clone(), visitor.clone());
-        Ok(Watching { door, visitor, listening, looks, pause, told: String::new(), _seat: seat })
+        let (ui, visitor) = (self.clone(), visitor.clone());
+        Ok(Watching { ui, visitor, listening, looks, pause, told: String::new(), _seat: seat })
     }
 }
 
@@ -123,7 +123,7 @@ impl Watching {
             if !self.told.is_empty() {
                 self.something().await?;
             }
-            let ended = self.door.ended.clone();
+            let ended = self.ui.ended.clone();
             ended.run_until_cancelled(self.pause.tick()).await?;
             match self.look().await {
                 Ok(waiting) if waiting.mark != self.told => {
@@ -150,16 +150,16 @@ impl Watching {
                 _ = self.looks.tick() => {}
             }
         };
-        self.door.ended.run_until_cancelled(something).await
+        self.ui.ended.run_until_cancelled(something).await
     }
 
     async fn look(&self) -> Result<Waiting, Error> {
-        let caller = self.door.office.session_holds(&self.visitor.session).await?;
-        self.door.office.waiting(&caller).await
+        let caller = self.ui.office.session_holds(&self.visitor.session).await?;
+        self.ui.office.waiting(&caller).await
     }
 
     fn event(&self, waiting: &Waiting) -> Event {
-        let now = self.door.office.clock().now();
+        let now = self.ui.office.clock().now();
         let data = json!({"mark": waiting.mark, "waiting": words::how_many(waiting.count), "now": now});
         Event::default().event("queue").data(data.to_string())
     }

@@ -2,7 +2,7 @@
 
 use axum::extract::{Extension, Query, State};
 use axum::response::Response;
-use capabilities::{Gate, Selection};
+use capabilities::{PermissionClass, Selection};
 use chrono::{DateTime, Utc};
 use minijinja::context;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::waiting::Card;
 use crate::words;
-use crate::{Asked, Door, Listing, PAGE, Shared, Shown, Visitor, Who, given, onward, rows_of};
+use crate::{Listing, PAGE, Queried, Shared, Shown, Ui, Visitor, Who, given, onward, rows_of};
 
 /// By what became of it: the word in the form, the status, the decision, and what a person reads.
 const OUTCOMES: [(&str, &str, Option<&str>, &str); 6] = [
@@ -25,7 +25,7 @@ const OUTCOMES: [(&str, &str, Option<&str>, &str); 6] = [
 /// The filters as a person filled them in.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Narrowing {
+pub(crate) struct HistoryFilters {
     outcome: String,
     agent: String,
     action: String,
@@ -50,7 +50,7 @@ struct Problems {
     to: &'static str,
 }
 
-impl Narrowing {
+impl HistoryFilters {
     fn is_none(&self) -> bool {
         [&self.outcome, &self.agent, &self.action, &self.from, &self.to].iter().all(|filter| filter.trim().is_empty())
     }
@@ -69,7 +69,7 @@ impl Narrowing {
     }
 
     /// The filters of the data type; the days of a period are those of the organization.
-    fn filters(&self, door: &Door, visitor: &Visitor) -> Result<Map<String, Value>, Problems> {
+    fn filters(&self, ui: &Ui, visitor: &Visitor) -> Result<Map<String, Value>, Problems> {
         let mut filters = Map::from_iter([("waiting".to_string(), Value::Bool(false))]);
         let mut add = |name: &str, value: &str| filters.insert(name.into(), value.into());
         if let Some(agent) = given(Some(&self.agent)) {
@@ -93,8 +93,8 @@ impl Narrowing {
                 ""
             }
         };
-        problems.from = side("from", &self.from, door.beginning_of(visitor, self.from.trim()));
-        problems.to = side("to", &self.to, door.end_of(visitor, self.to.trim()));
+        problems.from = side("from", &self.from, ui.beginning_of(visitor, self.from.trim()));
+        problems.to = side("to", &self.to, ui.end_of(visitor, self.to.trim()));
         // Days in this form are in the order of time as texts, too.
         if problems.to.is_empty() && !self.to.trim().is_empty() && self.from.trim() > self.to.trim() {
             problems.to = "This day lies before the first one: choose a later day.";
@@ -103,14 +103,14 @@ impl Narrowing {
     }
 }
 
-pub(crate) async fn list(State(door): Shared, Extension(visitor): Who, asked: Asked<Narrowing>) -> Response {
+pub(crate) async fn list(State(ui): Shared, Extension(visitor): Who, asked: Queried<HistoryFilters>) -> Response {
     let Query(narrowing) = asked.unwrap_or_default();
-    let shown = door.history(&visitor, &narrowing).await;
-    door.answered(&visitor, shown).await
+    let shown = ui.history(&visitor, &narrowing).await;
+    ui.answered(&visitor, shown).await
 }
 
-impl Door {
-    async fn history(&self, visitor: &Visitor, asked: &Narrowing) -> Shown {
+impl Ui {
+    async fn history(&self, visitor: &Visitor, asked: &HistoryFilters) -> Shown {
         let (filters, problems) = match asked.filters(self, visitor) {
             Ok(filters) => (filters, Problems::default()),
             // A list is shown beside the problem all the same: that of nothing.
@@ -134,20 +134,20 @@ impl Door {
         agents.sort_by(|a, b| a.words.cmp(&b.words));
         let actions = self.actions_of_agents(&asked.action);
         let (narrowed, query) = (!asked.is_none(), asked.query());
-        let house = self.house(visitor).await?;
+        let frame = self.frame(visitor).await?;
         let listing = Listing::of(&answer, asked.cursor.as_ref());
         let rows = if is_wrong { Vec::new() } else { rows_of(answer.data) };
         let cards: Vec<Card> = rows.iter().map(|row| self.card(visitor, row)).collect();
         let values = context! {
             cards, listing, asked, outcomes, agents, actions, problems, is_wrong, query, narrowed,
         };
-        Ok(self.show(visitor, &house, "history", "history.html", values))
+        Ok(self.show(visitor, &frame, "history", "history.html", values))
     }
 
     /// What agents may ask for, in words.
     fn actions_of_agents(&self, chosen: &str) -> Vec<Choice> {
         let registry = self.office.registry();
-        let open = registry.actions().filter(|action| action.gate < Gate::PeopleOnly && !action.never_held);
+        let open = registry.actions().filter(|action| action.class < PermissionClass::PeopleOnly && !action.never_held);
         let choice = |name| choice(name, &words::capitalized(&words::doing(registry, name)), chosen);
         let mut actions: Vec<Choice> = open.map(|action| choice(action.name)).collect();
         actions.sort_by(|a, b| a.words.cmp(&b.words));

@@ -52,7 +52,7 @@ const PAGE: i64 = 25;
 /// The most that can be read at once: agents, for their names.
 const MANY: i64 = 200;
 
-/// A person at the door.
+/// A person at the ui.
 #[derive(Debug, Clone)]
 pub struct Visitor {
     /// Who.
@@ -64,12 +64,12 @@ pub struct Visitor {
     /// What their calls are put on record with.
     pub source: Source,
     /// The ways to other doors' pages.
-    pub places: Vec<Place>,
+    pub nav: Vec<NavItem>,
 }
 
 /// A way in the navigation of every page.
 #[derive(Debug, Clone, Serialize)]
-pub struct Place {
+pub struct NavItem {
     /// Where it leads.
     pub path: String,
     /// What it is called.
@@ -79,7 +79,7 @@ pub struct Place {
 }
 
 /// The way of pages into the office. Other doors make their pages with it too, so that all look and speak alike.
-pub struct Door {
+pub struct Ui {
     office: Arc<Office>,
     pages: Arc<Pages>,
     streams: Arc<events::Streams>,
@@ -87,11 +87,11 @@ pub struct Door {
     ended: CancellationToken,
 }
 
-type Shared = State<Arc<Door>>;
+type Shared = State<Arc<Ui>>;
 type Who = Extension<Visitor>;
 /// What is not readable as a form is an empty one: the answer says what is missing.
 type Sent<T> = Result<Form<T>, FormRejection>;
-type Asked<T> = Result<Query<T>, QueryRejection>;
+type Queried<T> = Result<Query<T>, QueryRejection>;
 /// A page, or the answer that says why there is none.
 type Shown = Result<Response, Box<Answer>>;
 
@@ -99,8 +99,8 @@ type Shown = Result<Response, Box<Answer>>;
 pub const EVENTS: &str = "/queue/events";
 
 /// The routes. They need a [`Visitor`] among the extensions of each request. Streams end when `ended` does.
-pub fn door(office: &Arc<Office>, pages: &Arc<Pages>, ended: CancellationToken) -> Router {
-    let door = Arc::new(Door::new(office, pages, ended));
+pub fn routes(office: &Arc<Office>, pages: &Arc<Pages>, ended: CancellationToken) -> Router {
+    let ui = Arc::new(Ui::new(office, pages, ended));
     Router::new()
         .route("/queue", get(waiting::list).post(waiting::switch))
         .route(EVENTS, get(events::stream))
@@ -113,11 +113,11 @@ pub fn door(office: &Arc<Office>, pages: &Arc<Pages>, ended: CancellationToken) 
         .route("/alerts", get(alerts::list).post(alerts::settle))
         .route("/queue/{id}/undo", get(undoing::show_request).post(undoing::undo_request))
         .method_not_allowed_fallback(method_not_allowed)
-        .with_state(door)
+        .with_state(ui)
 }
 
 /// The business, as each page shows it.
-pub struct House {
+pub struct Frame {
     organization: String,
     frozen_since: Option<DateTime<Utc>>,
     /// How many alerts nobody took note of; empty for none.
@@ -148,7 +148,7 @@ impl Listing {
     }
 }
 
-impl Door {
+impl Ui {
     /// A way into this office, for pages of these templates. What stays open ends when `ended` does.
     #[must_use]
     pub fn new(office: &Arc<Office>, pages: &Arc<Pages>, ended: CancellationToken) -> Self {
@@ -192,12 +192,12 @@ impl Door {
     }
 
     /// The business of the visitor.
-    pub async fn house(&self, visitor: &Visitor) -> Result<House, Box<Answer>> {
+    pub async fn frame(&self, visitor: &Visitor) -> Result<Frame, Box<Answer>> {
         let org = self.rows(visitor, "org", 1).await?.pop().unwrap_or_default();
         let alerts = self.open_alerts(visitor).await?;
         let waiting = self.office.waiting(&visitor.caller).await.ok();
         let (organization, frozen_since) = (words::text(&org["name"]), words::time(&org["frozen_at"]));
-        Ok(House { organization, frozen_since, alerts, waiting })
+        Ok(Frame { organization, frozen_since, alerts, waiting })
     }
 
     /// A time as it is said where the business is.
@@ -223,18 +223,18 @@ impl Door {
     pub fn show(
         &self,
         visitor: &Visitor,
-        house: &House,
+        frame: &Frame,
         section: &str,
         template: &str,
         values: minijinja::Value,
     ) -> Response {
-        let frozen = house.frozen_since.map(|at| self.moment(visitor, at));
-        let waiting = house.waiting.as_ref().map(|waiting| words::how_many(waiting.count)).unwrap_or_default();
-        let mark = house.waiting.as_ref().map(|waiting| &waiting.mark);
+        let frozen = frame.frozen_since.map(|at| self.moment(visitor, at));
+        let waiting = frame.waiting.as_ref().map(|waiting| words::how_many(waiting.count)).unwrap_or_default();
+        let mark = frame.waiting.as_ref().map(|waiting| &waiting.mark);
         let now = self.office.clock().now().to_rfc3339();
         let of_those_who_decide = if self.decides(visitor) { section } else { "" };
-        let frame = context! { waiting, mark, now, ..frame(visitor, Some(house), of_those_who_decide) };
-        let values = context! { frame, frozen, places => visitor.places, at => section, ..values };
+        let frame = context! { waiting, mark, now, ..frame_values(visitor, Some(frame), of_those_who_decide) };
+        let values = context! { frame, frozen, nav => visitor.nav, at => section, ..values };
         self.pages.respond(&self.office, template, values)
     }
 
@@ -247,12 +247,12 @@ impl Door {
     }
 
     async fn refuse(&self, visitor: &Visitor, answer: &Answer) -> Response {
-        let house = self.house(visitor).await.ok();
+        let frame = self.frame(visitor).await.ok();
         let (title, advice) = in_words(answer);
         let who = self.office.registry().data_type("authorizations").ok().map(|entry| entry.who);
         let others = who.filter(|who| !visitor.caller.is_among(*who));
         let message = others.map(|who| format!("What agents ask for is for {} to read and decide.", who.in_words()));
-        let frame = frame(visitor, house.as_ref(), "");
+        let frame = frame_values(visitor, frame.as_ref(), "");
         let refusal = Refusal { title, message, advice, frame: Some(frame), to_sign_in: false };
         self.pages.refuse(&self.office, answer, &refusal)
     }
@@ -263,9 +263,9 @@ impl Door {
 }
 
 /// Who is signed in and where they are, for what stands around each page.
-fn frame(visitor: &Visitor, house: Option<&House>, section: &str) -> minijinja::Value {
-    let (organization, alerts) = house.map(|house| (&house.organization, &house.alerts)).unzip();
-    let decides = house.is_some() && !section.is_empty();
+fn frame_values(visitor: &Visitor, frame: Option<&Frame>, section: &str) -> minijinja::Value {
+    let (organization, alerts) = frame.map(|frame| (&frame.organization, &frame.alerts)).unzip();
+    let decides = frame.is_some() && !section.is_empty();
     context! { organization, alerts, section, decides, ..plain_frame(&visitor.caller, &visitor.csrf) }
 }
 
@@ -316,11 +316,11 @@ fn filters(pairs: &[(&str, Option<&String>)]) -> serde_json::Map<String, Value> 
     given.collect()
 }
 
-async fn method_not_allowed(State(door): Shared, Extension(visitor): Who, request: Request) -> Response {
+async fn method_not_allowed(State(ui): Shared, Extension(visitor): Who, request: Request) -> Response {
     let reads = ["/queue/history", EVENTS].contains(&request.uri().path());
     let allowed = if reads { "GET, HEAD" } else { "GET, HEAD, POST" };
-    let answer = door.refused(&Error::MethodNotAllowed { allowed: allowed.into() });
-    let mut response = door.refuse(&visitor, &answer).await;
+    let answer = ui.refused(&Error::MethodNotAllowed { allowed: allowed.into() });
+    let mut response = ui.refuse(&visitor, &answer).await;
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
     response
 }

@@ -76,7 +76,7 @@ impl Pages {
         }
         templates.add_global("frame", Value::from(()));
         templates.add_global("frozen", Value::from(()));
-        templates.add_global("places", Value::from(()));
+        templates.add_global("nav", Value::from(()));
         for (name, text) in TEMPLATES.iter().chain(more) {
             templates.add_template(name, text)?;
         }

@@ -44,7 +44,7 @@ struct Change {
 
 /// Which part of a preview a page shows.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Place {
+pub(crate) struct PreviewPart {
     /// The group it begins with.
     pub from: usize,
     /// The one record that it shows instead of all,
@@ -90,7 +90,7 @@ impl Shown {
 /// Records that change alike.
 #[derive(Debug, Serialize)]
 struct Group {
-    kind: Kind,
+    kind: ChangeKind,
     title: String,
     name: String,
     names: Vec<String>,
@@ -112,7 +112,7 @@ struct Group {
 /// Rows that go along with a record.
 #[derive(Debug, Serialize)]
 struct Part {
-    kind: Kind,
+    kind: ChangeKind,
     title: String,
     lines: Vec<Line>,
     /// Whether it is so little that it need not be opened.
@@ -141,13 +141,13 @@ impl Line {
 
 /// Whether rows come, change or go: a word, and a class for its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-struct Kind {
+struct ChangeKind {
     class: &'static str,
     word: &'static str,
     sign: &'static str,
 }
 
-impl Kind {
+impl ChangeKind {
     fn of(change: &str) -> Self {
         match change {
             "created" => Self { class: "created", word: "New", sign: "+" },
@@ -227,7 +227,7 @@ pub(crate) fn referred<'r>(registry: &'r Registry, preview: &Value) -> BTreeMap<
 struct Told {
     id: Uuid,
     table: String,
-    kind: Kind,
+    kind: ChangeKind,
     fields: Vec<Field>,
     name: String,
     parts: Vec<Change>,
@@ -239,7 +239,7 @@ type Before = HashMap<String, Vec<Field>>;
 
 impl Teller<'_> {
     /// Tells the part of a preview that stands at `place`; `before` is what was shown until now, if something else was.
-    pub fn tell(&self, preview: &Value, before: Option<(&Value, &Vocabulary)>, place: Place) -> Shown {
+    pub fn tell(&self, preview: &Value, before: Option<(&Value, &Vocabulary)>, place: PreviewPart) -> Shown {
         let now = changes(preview);
         let seen: Option<Before> = before.map(|(preview, vocabulary)| {
             changes(preview).iter().map(|change| (key(change, vocabulary), told_fields(change, vocabulary))).collect()
@@ -324,7 +324,7 @@ impl Teller<'_> {
         };
         Told {
             name: name(&change, &self.vocabulary),
-            kind: Kind::of(&change.change),
+            kind: ChangeKind::of(&change.change),
             id: change.id,
             table: change.data_type,
             fields,
@@ -410,7 +410,7 @@ impl Teller<'_> {
                 lines.map_while(|line| (rest == 0 && self.room.takes(line.takes())).then_some(line)).collect();
             rest += told.len() - skipped - lines.len();
             Part {
-                kind: Kind::of(&change),
+                kind: ChangeKind::of(&change),
                 title: counted(told.len(), &one, &many),
                 is_open: change == "updated" && told.len() <= FEW || along.is_some_and(|along| along > 0),
                 is_new: told.iter().any(|row| row.is_new),
@@ -453,7 +453,7 @@ impl Group {
 /// Records without anything beside them that come to the same are one group, in the order of the first.
 fn alike(told: Vec<Told>) -> Vec<Vec<Told>> {
     let mut groups: Vec<Vec<Told>> = Vec::new();
-    let mut places: HashMap<(String, Kind, bool, Vec<Field>), usize> = HashMap::new();
+    let mut places: HashMap<(String, ChangeKind, bool, Vec<Field>), usize> = HashMap::new();
     for row in told {
         let comes = row.kind.class == "created" || !row.parts.is_empty();
         let alike = (row.table.clone(), row.kind, row.is_new, row.fields.clone());

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::deciding::Typed;
+use crate::deciding::DecisionForm;
 use crate::fields::Vocabulary;
 use crate::preview::{self, Room, Teller};
 use crate::words::{self, Moment};
-use crate::{Asked, Door, Shared, Shown, Visitor, Who, letters, waiting};
+use crate::{Queried, Shared, Shown, Ui, Visitor, Who, letters, waiting};
 
 /// So much of the model's own words is shown.
 const REASONING: usize = 500;
@@ -35,21 +35,21 @@ pub(crate) struct View<'v> {
     /// The preview that was shown until now, if it is another one, and when it was made.
     pub before: Option<&'v Value>,
     /// Which part of the changes the page shows.
-    pub place: preview::Place,
+    pub place: preview::PreviewPart,
     pub notice: Option<Notice>,
-    pub typed: Typed,
+    pub typed: DecisionForm,
 }
 
 impl<'v> View<'v> {
     pub fn of(row: &'v Value) -> Self {
-        let (place, typed) = (preview::Place::default(), Typed::as_narrow_as(row));
+        let (place, typed) = (preview::PreviewPart::default(), DecisionForm::as_narrow_as(row));
         Self { row, before: None, place, notice: None, typed }
     }
 }
 
 /// What was done on the page before, which preview it showed, and which part of the changes is looked at.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Place {
+pub(crate) struct RequestPart {
     told: Option<String>,
     seen: Option<String>,
     from: Option<usize>,
@@ -58,10 +58,10 @@ pub(crate) struct Place {
     letter: Option<usize>,
 }
 
-impl Place {
-    fn in_preview(&self) -> preview::Place {
+impl RequestPart {
+    fn in_preview(&self) -> preview::PreviewPart {
         let [from, along, letter] = [self.from, self.along, self.letter].map(Option::unwrap_or_default);
-        preview::Place { from, of: self.of, along, letter }
+        preview::PreviewPart { from, of: self.of, along, letter }
     }
 }
 
@@ -71,23 +71,28 @@ const RENEWED_UNSEEN: &str = "What this would do has changed since you looked: p
 
 pub(crate) type Named = Result<Path<Uuid>, PathRejection>;
 
-pub(crate) async fn show(State(door): Shared, Extension(visitor): Who, id: Named, asked: Asked<Place>) -> Response {
+pub(crate) async fn show(
+    State(ui): Shared,
+    Extension(visitor): Who,
+    id: Named,
+    asked: Queried<RequestPart>,
+) -> Response {
     let Query(place) = asked.unwrap_or_default();
     let shown = async {
-        let row = door.request(&visitor, id).await?;
+        let row = ui.request(&visitor, id).await?;
         let in_preview = place.in_preview();
         let seen = place.seen.filter(|seen| row["status"] == "pending" && row["plan"].as_str() != Some(seen));
         let before = match &seen {
-            Some(seen) => door.looked_at(&visitor, &row, seen).await?,
+            Some(seen) => ui.looked_at(&visitor, &row, seen).await?,
             None => None,
         };
         let text = if before.is_some() { RENEWED } else { RENEWED_UNSEEN };
         let renewed = seen.map(|_| Notice { warns: true, text: text.into() });
         let notice = notice(&row, place.told.as_deref(), &visitor).or(renewed);
         let view = View { notice, place: in_preview, before: before.as_ref(), ..View::of(&row) };
-        door.request_page(&visitor, view).await
+        ui.request_page(&visitor, view).await
     };
-    door.answered(&visitor, shown.await).await
+    ui.answered(&visitor, shown.await).await
 }
 
 /// What came of the form that led here, told by how the request stands.
@@ -147,7 +152,7 @@ struct Outcome {
     may_undo: bool,
 }
 
-impl Door {
+impl Ui {
     pub(crate) async fn request(&self, visitor: &Visitor, id: Named) -> Result<Value, Box<capabilities::Answer>> {
         let nothing = |_| self.refused(&Error::NotFound { what: "such request".into() });
         let Path(id) = id.map_err(nothing)?;
@@ -195,13 +200,13 @@ impl Door {
         };
         let (notice, typed, id) = (view.notice, view.typed, words::text(&row["id"]));
         let (status, plan) = (words::text(&row["status"]), words::text(&row["plan"]));
-        let house = self.house(visitor).await?;
+        let frame = self.frame(visitor).await?;
         let section = if card.waits { "waiting" } else { "history" };
         let values = context! {
             id, status, plan, card, changes, reasoning, reasons, stake, recipients, payments, expires, forms, outcome, notice,
             typed, coverage,
         };
-        let mut page = self.show(visitor, &house, section, "request.html", values);
+        let mut page = self.show(visitor, &frame, section, "request.html", values);
         if has_html {
             page.extensions_mut().insert(letters::ShowsLetters);
         }

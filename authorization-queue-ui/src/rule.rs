@@ -15,7 +15,7 @@ use crate::deciding::numbers_to_try;
 use crate::page::with_status;
 use crate::request::{Named, Notice};
 use crate::rules::NOT_COVERED;
-use crate::{Asked, Door, Sent, Shared, Shown, Told, Visitor, Who, onward, words};
+use crate::{Queried, Sent, Shared, Shown, Told, Ui, Visitor, Who, onward, words};
 
 /// Names of the fields that say whether a reason is covered begin with this.
 const COVERS: &str = "covers_";
@@ -23,7 +23,7 @@ const COVERS: &str = "covers_";
 /// The form as a person filled it in, and what is wrong with it.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Typed {
+pub(crate) struct RuleForm {
     /// An agent's id, or `every`.
     agent: String,
     items_per_call: String,
@@ -56,7 +56,7 @@ struct Choice {
     chosen: bool,
 }
 
-impl Typed {
+impl RuleForm {
     /// The form as the rule is.
     fn of(row: &Value, until: &str) -> Self {
         let number = |member: &str| row[member].as_i64().map(|number| number.to_string()).unwrap_or_default();
@@ -100,7 +100,7 @@ impl Typed {
 
     /// The input of the action; what cannot be read as one is told in `problems`. A day that was left as it was shown stays
     /// the very moment it is.
-    fn input(&mut self, door: &Door, visitor: &Visitor, row: &Value, shown: &str) -> Option<Value> {
+    fn input(&mut self, ui: &Ui, visitor: &Visitor, row: &Value, shown: &str) -> Option<Value> {
         let mut input = json!({"rule_id": row["id"], "reasons": self.reasons(row)});
         if let Ok(version) = self.version.trim().parse::<i32>() {
             input["expected_version"] = version.into();
@@ -118,7 +118,7 @@ impl Typed {
                 },
             }
         }
-        match (self.until.trim(), door.end_of(visitor, self.until.trim())) {
+        match (self.until.trim(), ui.end_of(visitor, self.until.trim())) {
             (same, _) if same == shown => {}
             ("", _) => input["until"] = Value::Null,
             (_, Some(until)) => input["until"] = until.to_rfc3339().into(),
@@ -152,28 +152,28 @@ fn codes(row: &Value) -> impl Iterator<Item = &str> {
     row["reasons"].as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
-pub(crate) async fn show(State(door): Shared, Extension(visitor): Who, id: Named, asked: Asked<Told>) -> Response {
+pub(crate) async fn show(State(ui): Shared, Extension(visitor): Who, id: Named, asked: Queried<Told>) -> Response {
     let Query(told) = asked.unwrap_or_default();
     let shown = async {
-        let row = door.rule(&visitor, id).await?;
+        let row = ui.rule(&visitor, id).await?;
         let notice = (told.told.as_deref() == Some("changed"))
             .then(|| Notice { warns: false, text: "Changed. It holds from the next call on.".into() });
-        let typed = Typed::of(&row, &door.last_day(&visitor, &row));
-        door.rule_page(&visitor, &row, typed, notice).await
+        let typed = RuleForm::of(&row, &ui.last_day(&visitor, &row));
+        ui.rule_page(&visitor, &row, typed, notice).await
     };
-    door.answered(&visitor, shown.await).await
+    ui.answered(&visitor, shown.await).await
 }
 
-pub(crate) async fn change(State(door): Shared, Extension(visitor): Who, id: Named, sent: Sent<Typed>) -> Response {
+pub(crate) async fn change(State(ui): Shared, Extension(visitor): Who, id: Named, sent: Sent<RuleForm>) -> Response {
     let Form(typed) = sent.unwrap_or_default();
     let shown = async {
-        let row = door.rule(&visitor, id).await?;
-        door.change_rule(&visitor, &row, typed).await
+        let row = ui.rule(&visitor, id).await?;
+        ui.change_rule(&visitor, &row, typed).await
     };
-    door.answered(&visitor, shown.await).await
+    ui.answered(&visitor, shown.await).await
 }
 
-impl Door {
+impl Ui {
     async fn rule(&self, visitor: &Visitor, id: Named) -> Result<Value, Box<Answer>> {
         let nothing = || self.refused(&Error::NotFound { what: "such rule".into() });
         let id = id.map_err(|_| nothing())?.0.to_string();
@@ -194,7 +194,7 @@ impl Door {
         last.date_naive().to_string()
     }
 
-    async fn rule_page(&self, visitor: &Visitor, row: &Value, typed: Typed, notice: Option<Notice>) -> Shown {
+    async fn rule_page(&self, visitor: &Visitor, row: &Value, typed: RuleForm, notice: Option<Notice>) -> Shown {
         let action = words::text(&row["action"]);
         let names = self.agent_names(visitor).await?;
         let line = self.line(visitor, row, &names);
@@ -210,12 +210,12 @@ impl Door {
         let (_, many) = words::records_of(self.office.registry(), &action);
         let today = self.office.clock().now().with_timezone(&visitor.caller.org().timezone).date_naive();
         let tomorrow = (today + Days::new(1)).to_string();
-        let house = self.house(visitor).await?;
+        let frame = self.frame(visitor).await?;
         let values = context! { line, typed, coverage, reasons, agents, many, tomorrow, may_change, notice };
-        Ok(self.show(visitor, &house, "rules", "rule.html", values))
+        Ok(self.show(visitor, &frame, "rules", "rule.html", values))
     }
 
-    async fn change_rule(&self, visitor: &Visitor, row: &Value, mut typed: Typed) -> Shown {
+    async fn change_rule(&self, visitor: &Visitor, row: &Value, mut typed: RuleForm) -> Shown {
         let shown = self.last_day(visitor, row);
         let again = |text: &str, warns: bool| Some(Notice { warns, text: text.into() });
         let look = "Nothing was changed yet: a field below needs another look.";

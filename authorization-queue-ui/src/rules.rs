@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::coverage::Coverage;
 use crate::words::{self, Moment};
-use crate::{Asked, Door, Listing, MANY, PAGE, Sent, Shared, Shown, Told, Visitor, Who, onward, rows_of};
+use crate::{Listing, MANY, PAGE, Queried, Sent, Shared, Shown, Told, Ui, Visitor, Who, onward, rows_of};
 
 /// What a rule without numbers lets through: many at once are covered by a number only.
 const NO_NUMBER: &str = "as often as it likes, a few at a time";
@@ -41,13 +41,13 @@ pub(crate) struct Line {
     request: String,
 }
 
-pub(crate) async fn list(State(door): Shared, Extension(visitor): Who, asked: Asked<Told>) -> Response {
+pub(crate) async fn list(State(ui): Shared, Extension(visitor): Who, asked: Queried<Told>) -> Response {
     let Query(told) = asked.unwrap_or_default();
-    let shown = door.rules(&visitor, &told).await;
-    door.answered(&visitor, shown).await
+    let shown = ui.rules(&visitor, &told).await;
+    ui.answered(&visitor, shown).await
 }
 
-impl Door {
+impl Ui {
     async fn rules(&self, visitor: &Visitor, told: &Told) -> Shown {
         let selection = Selection {
             data_type: "rules".into(),
@@ -61,13 +61,13 @@ impl Door {
             answer => answer?,
         };
         let names = self.agent_names(visitor).await?;
-        let house = self.house(visitor).await?;
+        let frame = self.frame(visitor).await?;
         let listing = Listing::of(&answer, told.cursor.as_ref());
         let lines: Vec<Line> = rows_of(answer.data).iter().map(|row| self.line(visitor, row, &names)).collect();
         let revoked = told.told.as_deref() == Some("revoked");
         let (may_revoke, may_change) = (self.may(visitor, "rule.revoke"), self.may(visitor, "rule.update"));
         let values = context! { lines, listing, revoked, may_revoke, may_change };
-        Ok(self.show(visitor, &house, "rules", "rules.html", values))
+        Ok(self.show(visitor, &frame, "rules", "rules.html", values))
     }
 
     /// What agents are called, by id.
@@ -143,11 +143,11 @@ pub(crate) struct Chosen {
     rule_id: Option<String>,
 }
 
-pub(crate) async fn revoke(State(door): Shared, Extension(visitor): Who, sent: Sent<Chosen>) -> Response {
+pub(crate) async fn revoke(State(ui): Shared, Extension(visitor): Who, sent: Sent<Chosen>) -> Response {
     let rule = sent.ok().and_then(|Form(chosen)| chosen.rule_id).unwrap_or_default();
-    let answer = door.call(&visitor, "rule.revoke", json!({"rule_id": rule})).await;
+    let answer = ui.call(&visitor, "rule.revoke", json!({"rule_id": rule})).await;
     match answer.success() {
         true => onward("/queue/rules?told=revoked"),
-        false => door.refuse(&visitor, &answer).await,
+        false => ui.refuse(&visitor, &answer).await,
     }
 }

@@ -14,7 +14,7 @@ use crate::page::with_status;
 use crate::preview::{self, Room, Teller};
 use crate::request::{Named, Notice};
 use crate::words::{self, Moment};
-use crate::{Asked, Door, Sent, Shared, Shown, Visitor, Who, onward};
+use crate::{Queried, Sent, Shared, Shown, Ui, Visitor, Who, onward};
 
 const UNDO: &str = "audit.undo";
 /// How browsers send a local time.
@@ -27,7 +27,7 @@ please look again.";
 
 /// What is to be undone, and where that is shown.
 #[derive(Serialize)]
-struct Wish {
+struct UndoRequest {
     /// "archive 6 contacts".
     title: String,
     agent: String,
@@ -59,17 +59,17 @@ struct Against {
 
 /// Which part of the changes is looked at, and from when on an agent's calls are undone.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Place {
+pub(crate) struct UndoPart {
     from: Option<usize>,
     of: Option<Uuid>,
     along: Option<usize>,
     since: Option<String>,
 }
 
-impl Place {
-    fn in_preview(&self) -> preview::Place {
+impl UndoPart {
+    fn in_preview(&self) -> preview::PreviewPart {
         let [from, along] = [self.from, self.along].map(Option::unwrap_or_default);
-        preview::Place { from, of: self.of, along, letter: 0 }
+        preview::PreviewPart { from, of: self.of, along, letter: 0 }
     }
 }
 
@@ -82,82 +82,82 @@ pub(crate) struct Confirmed {
 }
 
 pub(crate) async fn show_request(
-    State(door): Shared,
+    State(ui): Shared,
     Extension(visitor): Who,
     id: Named,
-    asked: Asked<Place>,
+    asked: Queried<UndoPart>,
 ) -> Response {
     let Query(place) = asked.unwrap_or_default();
     let in_preview = place.in_preview();
     let shown = async {
-        let row = door.request(&visitor, id).await?;
-        match Door::wish_of_request(&row) {
-            Ok(wish) => door.undo_page(&visitor, wish, None, in_preview).await,
+        let row = ui.request(&visitor, id).await?;
+        match Ui::wish_of_request(&row) {
+            Ok(wish) => ui.undo_page(&visitor, wish, None, in_preview).await,
             Err(there) => Ok(onward(&there)),
         }
     };
-    door.answered(&visitor, shown.await).await
+    ui.answered(&visitor, shown.await).await
 }
 
 pub(crate) async fn undo_request(
-    State(door): Shared,
+    State(ui): Shared,
     Extension(visitor): Who,
     id: Named,
     sent: Sent<Confirmed>,
 ) -> Response {
     let Form(confirmed) = sent.unwrap_or_default();
     let shown = async {
-        let row = door.request(&visitor, id).await?;
-        match Door::wish_of_request(&row) {
-            Ok(wish) => door.undo(&visitor, wish, &confirmed.seen).await,
+        let row = ui.request(&visitor, id).await?;
+        match Ui::wish_of_request(&row) {
+            Ok(wish) => ui.undo(&visitor, wish, &confirmed.seen).await,
             Err(there) => Ok(onward(&there)),
         }
     };
-    door.answered(&visitor, shown.await).await
+    ui.answered(&visitor, shown.await).await
 }
 
 pub(crate) async fn show_agent(
-    State(door): Shared,
+    State(ui): Shared,
     Extension(visitor): Who,
     id: Named,
-    asked: Asked<Place>,
+    asked: Queried<UndoPart>,
 ) -> Response {
     let Query(place) = asked.unwrap_or_default();
     let in_preview = place.in_preview();
     let since = place.since.unwrap_or_default();
     let shown = async {
-        let wish = door.wish_of_agent(&visitor, id, &since).await?;
-        match door.may(&visitor, UNDO) && wish.input["since"].is_string() {
-            true => door.undo_page(&visitor, wish, None, in_preview).await,
-            false => door.ask_since(&visitor, wish).await,
+        let wish = ui.wish_of_agent(&visitor, id, &since).await?;
+        match ui.may(&visitor, UNDO) && wish.input["since"].is_string() {
+            true => ui.undo_page(&visitor, wish, None, in_preview).await,
+            false => ui.ask_since(&visitor, wish).await,
         }
     };
-    door.answered(&visitor, shown.await).await
+    ui.answered(&visitor, shown.await).await
 }
 
 pub(crate) async fn undo_agent(
-    State(door): Shared,
+    State(ui): Shared,
     Extension(visitor): Who,
     id: Named,
     sent: Sent<Confirmed>,
 ) -> Response {
     let Form(confirmed) = sent.unwrap_or_default();
     let shown = async {
-        let wish = door.wish_of_agent(&visitor, id, &confirmed.since).await?;
-        door.undo(&visitor, wish, &confirmed.seen).await
+        let wish = ui.wish_of_agent(&visitor, id, &confirmed.since).await?;
+        ui.undo(&visitor, wish, &confirmed.seen).await
     };
-    door.answered(&visitor, shown.await).await
+    ui.answered(&visitor, shown.await).await
 }
 
-impl Door {
+impl Ui {
     /// To undo what a request did; or the page to go to, if it did nothing that still holds.
-    fn wish_of_request(row: &Value) -> Result<Wish, String> {
+    fn wish_of_request(row: &Value) -> Result<UndoRequest, String> {
         let id = words::text(&row["id"]);
         let back = format!("/queue/{id}");
         let Some(call) = row["executed_call_id"].as_str().filter(|_| row["undone_at"].is_null()) else {
             return Err(format!("{back}?told=undone"));
         };
-        Ok(Wish {
+        Ok(UndoRequest {
             title: words::lowered(&words::text(&row["summary"])),
             agent: words::text(&row["agent"]),
             since: String::new(),
@@ -173,7 +173,7 @@ impl Door {
     }
 
     /// To undo all that an agent did from a time on.
-    async fn wish_of_agent(&self, visitor: &Visitor, id: Named, since: &str) -> Result<Wish, Box<Answer>> {
+    async fn wish_of_agent(&self, visitor: &Visitor, id: Named, since: &str) -> Result<UndoRequest, Box<Answer>> {
         let nothing = || self.refused(&Error::NotFound { what: "such agent".into() });
         let Path(id) = id.map_err(|_| nothing())?;
         let selection = Selection { data_type: "agents".into(), id: Some(id.to_string()), ..Selection::default() };
@@ -186,7 +186,7 @@ impl Door {
         let (zone, now) = (visitor.caller.org().timezone, self.office.clock().now());
         let time = self.local_time(visitor, since);
         let since = time.map(|time| time.with_timezone(&zone).format(LOCAL_TIME).to_string()).unwrap_or_default();
-        Ok(Wish {
+        Ok(UndoRequest {
             title: String::new(),
             agent,
             further: format!("{here}?since={since}&"),
@@ -215,7 +215,7 @@ impl Door {
         self.office.call(&visitor.caller, call).await
     }
 
-    async fn undo(&self, visitor: &Visitor, wish: Wish, seen: &str) -> Shown {
+    async fn undo(&self, visitor: &Visitor, wish: UndoRequest, seen: &str) -> Shown {
         let mut input = wish.input.clone();
         // What was shown is what may be undone.
         input["plan"] = seen.into();
@@ -225,7 +225,7 @@ impl Door {
             Some("PLAN_CHANGED") => {
                 let notice = Notice { warns: true, text: CHANGED.into() };
                 Ok(with_status(
-                    self.undo_page(visitor, wish, Some(notice), preview::Place::default()).await?,
+                    self.undo_page(visitor, wish, Some(notice), preview::PreviewPart::default()).await?,
                     answer.status,
                 ))
             }
@@ -233,7 +233,13 @@ impl Door {
         }
     }
 
-    async fn undo_page(&self, visitor: &Visitor, wish: Wish, notice: Option<Notice>, place: preview::Place) -> Shown {
+    async fn undo_page(
+        &self,
+        visitor: &Visitor,
+        wish: UndoRequest,
+        notice: Option<Notice>,
+        place: preview::PreviewPart,
+    ) -> Shown {
         let answer = self.rehearse(visitor, wish.input.clone()).await;
         if !answer.success() {
             return self.stands_against(visitor, wish, &answer).await;
@@ -249,10 +255,10 @@ impl Door {
         let seen = words::text(&result["plan"]);
         let calls = result["calls"].as_array().map_or(0, Vec::len);
         let calls = words::counted(i64::try_from(calls).unwrap_or(i64::MAX), "change", "changes");
-        let house = self.house(visitor).await?;
+        let frame = self.frame(visitor).await?;
         let section = wish.section;
         let values = context! { wish, notice, changes, stays, withdrawn, seen, calls };
-        Ok(self.show(visitor, &house, section, "undo.html", values))
+        Ok(self.show(visitor, &frame, section, "undo.html", values))
     }
 
     async fn told_back(
@@ -260,7 +266,7 @@ impl Door {
         visitor: &Visitor,
         preview: &Value,
         result: &Value,
-        place: preview::Place,
+        place: preview::PreviewPart,
     ) -> Result<preview::Shown, Box<Answer>> {
         let registry = self.office.registry();
         let wanted = preview::referred(registry, preview);
@@ -273,7 +279,7 @@ impl Door {
     }
 
     /// Why it cannot be undone, with the later changes that stand against it.
-    async fn stands_against(&self, visitor: &Visitor, wish: Wish, answer: &Answer) -> Shown {
+    async fn stands_against(&self, visitor: &Visitor, wish: UndoRequest, answer: &Answer) -> Shown {
         let refusals = ["CHANGED_SINCE", "CANNOT_UNDO", "NOTHING_TO_UNDO", "ALREADY_UNDONE"];
         let error = answer.error.clone().unwrap_or_default();
         if !refusals.map(Some).contains(&answer.error_code()) {
@@ -284,9 +290,9 @@ impl Door {
         let more = later.len().saturating_sub(TOLD);
         let later: Vec<Against> = later.into_iter().take(TOLD).collect();
         let why = if later.is_empty() { words::text(&error["message"]).replace('`', "") } else { String::new() };
-        let house = self.house(visitor).await?;
+        let frame = self.frame(visitor).await?;
         let section = wish.section;
-        let page = self.show(visitor, &house, section, "undo_refused.html", context! { wish, later, more, why });
+        let page = self.show(visitor, &frame, section, "undo_refused.html", context! { wish, later, more, why });
         Ok(with_status(page, answer.status))
     }
 
@@ -305,12 +311,12 @@ impl Door {
     }
 
     /// Asks from when on; today is offered.
-    async fn ask_since(&self, visitor: &Visitor, wish: Wish) -> Shown {
+    async fn ask_since(&self, visitor: &Visitor, wish: UndoRequest) -> Shown {
         let today = self.office.clock().now().with_timezone(&visitor.caller.org().timezone).date_naive();
         let morning = today.and_time(NaiveTime::MIN).format(LOCAL_TIME).to_string();
         let may = self.may(visitor, UNDO);
-        let house = self.house(visitor).await?;
+        let frame = self.frame(visitor).await?;
         let section = wish.section;
-        Ok(self.show(visitor, &house, section, "undo_since.html", context! { wish, morning, may }))
+        Ok(self.show(visitor, &frame, section, "undo_since.html", context! { wish, morning, may }))
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::words::{self, Moment};
-use crate::{Asked, Door, Listing, PAGE, Sent, Shared, Shown, Told, Visitor, Who, onward, rows_of};
+use crate::{Listing, PAGE, Queried, Sent, Shared, Shown, Told, Ui, Visitor, Who, onward, rows_of};
 
 /// So much of the model's words fits on a card.
 const EXCERPT: usize = 160;
@@ -34,7 +34,7 @@ pub(crate) struct Card {
     pub note: String,
 }
 
-impl Door {
+impl Ui {
     pub(crate) fn card(&self, visitor: &Visitor, row: &Value) -> Card {
         let status = words::text(&row["status"]);
         let expires = words::time(&row["expires_at"]);
@@ -94,13 +94,13 @@ pub(crate) fn reasons(row: &Value) -> String {
     }
 }
 
-pub(crate) async fn list(State(door): Shared, Extension(visitor): Who, asked: Asked<Told>) -> Response {
+pub(crate) async fn list(State(ui): Shared, Extension(visitor): Who, asked: Queried<Told>) -> Response {
     let Query(told) = asked.unwrap_or_default();
-    let shown = door.waiting(&visitor, &told).await;
-    door.answered(&visitor, shown).await
+    let shown = ui.waiting(&visitor, &told).await;
+    ui.answered(&visitor, shown).await
 }
 
-impl Door {
+impl Ui {
     async fn waiting(&self, visitor: &Visitor, told: &Told) -> Shown {
         let selection = Selection {
             data_type: "authorizations".into(),
@@ -114,16 +114,16 @@ impl Door {
             Err(refused) if refused.error_code() == Some("INVALID_INPUT") => return Ok(onward("/queue")),
             answer => answer?,
         };
-        let house = self.house(visitor).await?;
+        let frame = self.frame(visitor).await?;
         let listing = Listing::of(&answer, told.cursor.as_ref());
         let cards: Vec<Card> = rows_of(answer.data).iter().map(|row| self.card(visitor, row)).collect();
         let notice = match told.told.as_deref() {
-            Some("frozen") if house.frozen_since.is_some() => "Every change by an agent waits for you from now on.",
-            Some("unfrozen") if house.frozen_since.is_none() => "Agents may work again. What was held goes on waiting.",
+            Some("frozen") if frame.frozen_since.is_some() => "Every change by an agent waits for you from now on.",
+            Some("unfrozen") if frame.frozen_since.is_none() => "Agents may work again. What was held goes on waiting.",
             _ => "",
         };
         let values = context! { cards, listing, notice };
-        Ok(self.show(visitor, &house, "waiting", "waiting.html", values))
+        Ok(self.show(visitor, &frame, "waiting", "waiting.html", values))
     }
 }
 
@@ -133,16 +133,16 @@ pub(crate) struct Switch {
     agents: Option<String>,
 }
 
-pub(crate) async fn switch(State(door): Shared, Extension(visitor): Who, sent: Sent<Switch>) -> Response {
+pub(crate) async fn switch(State(ui): Shared, Extension(visitor): Who, sent: Sent<Switch>) -> Response {
     let wanted = sent.ok().and_then(|Form(switch)| switch.agents);
     let (action, there) = match wanted.as_deref() {
         Some("freeze") => ("org.freeze", "/queue?told=frozen"),
         Some("unfreeze") => ("org.unfreeze", "/queue?told=unfrozen"),
         _ => return onward("/queue"),
     };
-    let answer = door.call(&visitor, action, json!({})).await;
+    let answer = ui.call(&visitor, action, json!({})).await;
     match answer.success() {
         true => onward(there),
-        false => door.refuse(&visitor, &answer).await,
+        false => ui.refuse(&visitor, &answer).await,
     }
 }

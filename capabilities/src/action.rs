@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::call::Who;
 use crate::error::Result;
-use crate::gate::{Escalation, Gate, Reasons};
+use crate::gate::{Escalation, PermissionClass, Reasons};
 use crate::tx::Tx;
 
 /// What an action does to what is there; becomes the MCP annotations.
@@ -38,7 +38,7 @@ pub trait Action: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// What it does to what is there.
     const EFFECT: Effect;
     /// The class for agents when no escalation applies.
-    const GATE: Gate;
+    const CLASS: PermissionClass;
     /// The people who may do it.
     const WHO: Who;
     /// Whether a person must decide each time: no rule can allow it from now on.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::call::{Actor, Caller, OrgFacts, Source};
 use crate::call_log::{LogEntry, write_log};
 use crate::error::{Error, Result};
-use crate::gate::Gate;
+use crate::gate::PermissionClass;
 use crate::office::Office;
 use crate::tokens::AgentToken;
 use crate::tx::Access;
@@ -49,7 +49,7 @@ async fn authenticate(database: &Database, token: &AgentToken, now: DateTime<Utc
     let agent = sqlx::query!(
         r#"
         select agent_id as "agent_id!", name as "name!", token_hash as "token_hash!", expires_at, disabled_at,
-               overrides as "overrides!: Json<BTreeMap<String, Gate>>", has_news as "has_news!",
+               overrides as "overrides!: Json<BTreeMap<String, PermissionClass>>", has_news as "has_news!",
                timezone as "timezone!", currency as "currency!", country as "country!"
         from frontdesk.agent_by_token($1, $2)
         "#,
@@ -157,7 +157,7 @@ impl Office {
     async fn find_agent(&self, org: Uuid, name: &str) -> Result<Option<Caller>> {
         let found = sqlx::query!(
             r#"
-            select agent_id as "agent_id!", disabled_at, overrides as "overrides!: Json<BTreeMap<String, Gate>>",
+            select agent_id as "agent_id!", disabled_at, overrides as "overrides!: Json<BTreeMap<String, PermissionClass>>",
                    has_news as "has_news!", timezone as "timezone!", currency as "currency!", country as "country!"
             from frontdesk.agent_by_name($1, $2)
             "#,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::gate::Gate;
+use crate::gate::PermissionClass;
 use crate::redact::redact;
 
 /// A person's role.
@@ -110,7 +110,7 @@ pub struct Caller {
     pub(crate) org: OrgFacts,
     pub(crate) actor: Actor,
     /// Of an agent: the classes that are stricter for it than for others, by action or domain.
-    pub(crate) overrides: BTreeMap<String, Gate>,
+    pub(crate) overrides: BTreeMap<String, PermissionClass>,
     /// Of an agent: whether people decided something it has not been told yet.
     pub(crate) has_news: bool,
 }
@@ -195,7 +195,7 @@ impl Caller {
     }
 
     /// The class that this agent has of its own for an action: of the action itself or of its domain, the stricter one.
-    pub(crate) fn own_class(&self, action: &str) -> Option<Gate> {
+    pub(crate) fn own_class(&self, action: &str) -> Option<PermissionClass> {
         own_class(&self.overrides, action)
     }
 
@@ -210,7 +210,7 @@ impl Caller {
 }
 
 /// An agent's own class for an action by its overrides.
-pub(crate) fn own_class(overrides: &BTreeMap<String, Gate>, action: &str) -> Option<Gate> {
+pub(crate) fn own_class(overrides: &BTreeMap<String, PermissionClass>, action: &str) -> Option<PermissionClass> {
     let domain = action.split('.').next().unwrap_or_default();
     [action, domain].into_iter().filter_map(|name| overrides.get(name)).max().copied()
 }

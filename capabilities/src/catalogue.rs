@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::call::Caller;
 use crate::error::{Error, Result};
-use crate::gate::Gate;
+use crate::gate::PermissionClass;
 use crate::registry::{ActionEntry, DataEntry, Domain, Registry};
 use crate::schema::{advertised, from_text};
 
@@ -242,8 +242,10 @@ fn session_route() -> Value {
 fn body_of(action: &ActionEntry) -> Value {
     let (domain, verb) = action.name.split_once('.').unwrap_or((action.name, ""));
     let data = action.input().map(|input| advertised(input.schema())).unwrap_or_default();
-    let description = match action.gate {
-        Gate::PeopleOnly => format!("{}\n\nIn people's sessions only: agents are refused.", action.description),
+    let description = match action.class {
+        PermissionClass::PeopleOnly => {
+            format!("{}\n\nIn people's sessions only: agents are refused.", action.description)
+        }
         _ => action.description.clone(),
     };
     json!({
@@ -296,10 +298,10 @@ fn readable<'a>(data: &'a [DataEntry], caller: &Caller) -> impl Iterator<Item = 
 }
 
 /// The permission class that holds for this caller, limits and rules aside: people are bound by their role alone.
-fn permission(action: &ActionEntry, caller: &Caller) -> Gate {
+fn permission(action: &ActionEntry, caller: &Caller) -> PermissionClass {
     match caller.is_agent() {
-        true => caller.own_class(action.name).map_or(action.gate, |own| own.max(action.gate)),
-        false => Gate::Unrestricted,
+        true => caller.own_class(action.name).map_or(action.class, |own| own.max(action.class)),
+        false => PermissionClass::Unrestricted,
     }
 }
 

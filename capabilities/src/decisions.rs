@@ -16,9 +16,9 @@ use crate::gate;
 use crate::plan::Plan;
 use crate::queue::{Authorization, authorization, plan_in_words};
 use crate::registry::ActionEntry;
+use crate::telemetry::InnerCall;
 use crate::tx::{Running, Tx};
 use crate::verdict::ABOVE_RULES;
-use crate::watching::InnerCall;
 
 /// How a request is allowed.
 #[derive(Debug, Clone)]
@@ -105,7 +105,7 @@ impl Tx<'_> {
             return Err(Error::PlanChanged(Box::new(json!(authorization(id, self).await?))));
         }
         let action = self.office().registry.action(&held.action)?;
-        gate::permit(self.caller(), action.name, action.gate, action.who)?;
+        gate::permit(self.caller(), action.name, action.class, action.who)?;
         if matches!(allowance, Allowance::Always(_)) && action.each_time {
             let message = format!("`{}` must be decided each time.", action.name);
             return Err(Error::conflict("EACH_TIME", message, "Allow it once with authorization.allow_once."));

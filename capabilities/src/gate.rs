@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 /// The permission class of an action for agents, mildest first. People are bound by their role instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Gate {
+pub enum PermissionClass {
     /// Done at once.
     Unrestricted,
     /// Done at once when the call carries a reasoning.
@@ -23,7 +23,7 @@ pub enum Gate {
     PeopleOnly,
 }
 
-impl Gate {
+impl PermissionClass {
     /// As callers read it.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -37,8 +37,8 @@ impl Gate {
 }
 
 /// Whether `caller` may do something of this class and for these people at all.
-pub(crate) fn permit(caller: &Caller, action: &str, class: Gate, who: Who) -> Result<()> {
-    if caller.is_agent() && class == Gate::PeopleOnly {
+pub(crate) fn permit(caller: &Caller, action: &str, class: PermissionClass, who: Who) -> Result<()> {
+    if caller.is_agent() && class == PermissionClass::PeopleOnly {
         return Err(Error::Forbidden(format!("`{action}` is for people to do, not for agents.")));
     }
     match caller.is_among(who) {
@@ -85,38 +85,43 @@ enum Test<A> {
 /// What raises the class of one call: a fact of the input, or one that the action's review finds in the rows.
 pub struct Escalation<A> {
     code: &'static str,
-    gate: Gate,
+    class: PermissionClass,
     message: &'static str,
     test: Test<A>,
 }
 
 impl<A> Escalation<A> {
     /// Holds by the input alone.
-    pub const fn on_input(code: &'static str, gate: Gate, message: &'static str, test: fn(&A) -> bool) -> Self {
-        Self { code, gate, message, test: Test::Input(test) }
+    pub const fn on_input(
+        code: &'static str,
+        class: PermissionClass,
+        message: &'static str,
+        test: fn(&A) -> bool,
+    ) -> Self {
+        Self { code, class, message, test: Test::Input(test) }
     }
 
     /// Holds when the action's `review` names `code`.
-    pub const fn on_review(code: &'static str, gate: Gate, message: &'static str) -> Self {
-        Self { code, gate, message, test: Test::Review }
+    pub const fn on_review(code: &'static str, class: PermissionClass, message: &'static str) -> Self {
+        Self { code, class, message, test: Test::Review }
     }
 
     /// For the catalogue: code, class and sentence.
-    pub(crate) fn facts(&self) -> (&'static str, Gate, &'static str) {
-        (self.code, self.gate, self.message)
+    pub(crate) fn facts(&self) -> (&'static str, PermissionClass, &'static str) {
+        (self.code, self.class, self.message)
     }
 }
 
 impl<A> fmt::Debug for Escalation<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} → {:?}", self.code, self.gate)
+        write!(f, "{} → {:?}", self.code, self.class)
     }
 }
 
 /// The class of a whole call: the strictest of its steps, with all their reasons.
 #[derive(Debug, Clone)]
 pub(crate) struct Judgement {
-    pub gate: Gate,
+    pub class: PermissionClass,
     /// The people who may do every step of it.
     pub who: Who,
     pub reasons: Vec<Reason>,
@@ -126,12 +131,12 @@ pub(crate) struct Judgement {
 
 impl Judgement {
     pub fn mild() -> Self {
-        Self { gate: Gate::Unrestricted, who: Who::EVERYONE, reasons: Vec::new(), steps: Vec::new() }
+        Self { class: PermissionClass::Unrestricted, who: Who::EVERYONE, reasons: Vec::new(), steps: Vec::new() }
     }
 
     /// Judges one step by its declared class, its input and what its review found.
     pub fn add<A: Action>(&mut self, input_holds: &[bool], found: &Reasons) {
-        self.gate = self.gate.max(A::GATE);
+        self.class = self.class.max(A::CLASS);
         self.who = self.who.max(A::WHO);
         if !self.steps.contains(&A::NAME) {
             self.steps.push(A::NAME);
@@ -140,7 +145,7 @@ impl Judgement {
             let holds = *holds_by_input || found.0.contains(&escalation.code);
             let known = self.reasons.iter().any(|reason| reason.code == escalation.code);
             if holds && !known {
-                self.gate = self.gate.max(escalation.gate);
+                self.class = self.class.max(escalation.class);
                 self.reasons.push(Reason { code: escalation.code.into(), message: escalation.message.into() });
             }
         }

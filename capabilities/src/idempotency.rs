@@ -8,9 +8,9 @@ use uuid::Uuid;
 use crate::answer::Meta;
 use crate::error::{Error, Result};
 use crate::office::Outcome;
-use crate::prepared::Prepared;
 use crate::registry::ActionEntry;
 use crate::tx::Tx;
+use crate::validation::Prepared;
 
 /// What the first call with a key came to.
 pub(crate) enum Earlier {

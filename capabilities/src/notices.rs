@@ -185,7 +185,7 @@ impl Decider {
             ),
             many => (
                 format!("{total} requests wait for you at {}", self.organization),
-                format!("{total} requests of agents wait for your decision. {}", told(many, total)),
+                format!("{total} requests of agents wait for your decision. {}", to_words(many, total)),
                 format!("{}/queue", office.address()),
             ),
         };
@@ -208,7 +208,7 @@ impl Decider {
 }
 
 /// The newest ones, a line each.
-fn told(waiting: &[Waiting], total: i64) -> String {
+fn to_words(waiting: &[Waiting], total: i64) -> String {
     let lines: String = waiting.iter().map(|one| format!("\n- {}", one.sentence())).collect();
     match total - waiting.len() as i64 {
         0 => format!("They are:\n{lines}"),

@@ -10,17 +10,17 @@ use crate::call_log::{LogEntry, write_log};
 use crate::circuits::Circuits;
 use crate::errands::Recorded;
 use crate::error::{Error, Result};
-use crate::gate::Gate;
+use crate::gate::PermissionClass;
 use crate::idempotency::{Earlier, earlier_outcome, keep_authorization, keep_outcome, release};
+use crate::listen::{Listening, Wakeups};
 use crate::plan::Plan;
-use crate::prepared::{Prepared, place, validate};
 use crate::queue::{self, Waiting};
 use crate::redact;
 use crate::registry::{ActionEntry, Registry};
+use crate::telemetry::{self, Watch};
 use crate::tx::{Access, Tx, Warning};
+use crate::validation::{Prepared, place, validate};
 use crate::verdict::{Verdict, judge};
-use crate::wakeups::{Listening, Wakeups};
-use crate::watching::{self, Watch};
 use crate::world::{Clock, Database, Ids, Mail};
 
 /// The office: everything it can do, over its database.
@@ -45,7 +45,7 @@ pub(crate) struct Outcome {
 }
 
 /// A call on its way: what it asks for, understood.
-struct Asked<'c> {
+struct Order<'c> {
     action: &'c ActionEntry,
     prepared: Prepared,
     source: &'c Source,
@@ -53,7 +53,7 @@ struct Asked<'c> {
     watch: &'c Watch,
 }
 
-impl Asked<'_> {
+impl Order<'_> {
     /// Its line in the call log.
     fn line(&self, outcome: &'static str, verdict: &Verdict) -> LogEntry<'_> {
         LogEntry {
@@ -141,7 +141,7 @@ impl Office {
     #[must_use]
     pub fn refuse(&self, error: &Error) -> Answer {
         let meta = self.fresh_meta();
-        watching::refused(meta.request_id, error);
+        telemetry::refused(meta.request_id, error);
         Answer::refused(error, meta)
     }
 
@@ -173,7 +173,7 @@ impl Office {
     async fn carry_out(&self, caller: &Caller, call: &Call, meta: Meta, watch: &Watch) -> Result<Outcome> {
         let action = self.registry.action_for(caller, &call.action)?;
         action.permit(caller)?;
-        let asked = Asked { action, prepared: validate(action, call)?, source: &call.source, meta, watch };
+        let asked = Order { action, prepared: validate(action, call)?, source: &call.source, meta, watch };
         let prepared = &asked.prepared;
         let mut tx = Tx::open(self, caller, Access::Write, asked.meta.request_id, asked.meta.timestamp).await?;
         if let Some(earlier) = earlier_outcome(&mut tx, action, prepared).await? {
@@ -189,10 +189,10 @@ impl Office {
             return preview(tx, &asked, &data).await;
         }
         let verdict = judge(&mut tx, action, prepared.items()).await?;
-        if verdict.class >= Gate::SoftLimit && prepared.reasoning.is_none() {
+        if verdict.class >= PermissionClass::SoftLimit && prepared.reasoning.is_none() {
             return Err(Error::ReasoningRequired(verdict.reasons));
         }
-        if verdict.class >= Gate::RequiresAuthorization {
+        if verdict.class >= PermissionClass::RequiresAuthorization {
             let plan = Plan::of(&mut tx, &prepared.inputs).await?;
             tx.roll_back().await?;
             return self.enqueue(caller, asked, &verdict, &plan).await;
@@ -201,7 +201,7 @@ impl Office {
     }
 
     /// Writes what the call leaves beside its rows, and commits.
-    async fn record(&self, mut tx: Tx<'_>, asked: &Asked<'_>, verdict: &Verdict, data: Value) -> Result<Outcome> {
+    async fn record(&self, mut tx: Tx<'_>, asked: &Order<'_>, verdict: &Verdict, data: Value) -> Result<Outcome> {
         let prepared = &asked.prepared;
         record_redactions(&mut tx, asked.action.name, &prepared.redactions).await?;
         let mut outcome = outcome(&tx, data, asked.meta.clone(), prepared);
@@ -221,7 +221,7 @@ impl Office {
     }
 
     /// Puts the call into the queue, in a transaction of its own: what its run had done is undone by then.
-    async fn enqueue(&self, caller: &Caller, asked: Asked<'_>, verdict: &Verdict, plan: &Plan) -> Result<Outcome> {
+    async fn enqueue(&self, caller: &Caller, asked: Order<'_>, verdict: &Verdict, plan: &Plan) -> Result<Outcome> {
         let (prepared, action) = (&asked.prepared, asked.action);
         let mut tx = Tx::open(self, caller, Access::Write, asked.meta.request_id, asked.meta.timestamp).await?;
         // Another call with the same key may have come first meanwhile.
@@ -243,7 +243,7 @@ impl Office {
     }
 
     /// Commits although the answer is a refusal: what the action wrote to say so must stay.
-    async fn keep_refusal(&self, mut tx: Tx<'_>, asked: Asked<'_>, error: Error) -> Result<Outcome> {
+    async fn keep_refusal(&self, mut tx: Tx<'_>, asked: Order<'_>, error: Error) -> Result<Outcome> {
         if let Some(key) = &asked.prepared.key {
             release(&mut tx, key).await?;
         }
@@ -382,7 +382,7 @@ pub(crate) async fn run(tx: &mut Tx<'_>, action: &ActionEntry, inputs: &[Value],
 }
 
 /// What the call would do, read from the audit trail of the very run, which is then undone.
-async fn preview(mut tx: Tx<'_>, asked: &Asked<'_>, data: &Value) -> Result<Outcome> {
+async fn preview(mut tx: Tx<'_>, asked: &Order<'_>, data: &Value) -> Result<Outcome> {
     let prepared = &asked.prepared;
     let plan = Plan::of(&mut tx, &prepared.inputs).await?;
     let verdict = judge(&mut tx, asked.action, prepared.items()).await?;
@@ -420,7 +420,7 @@ fn redacted(prepared: &Prepared) -> impl Iterator<Item = Warning> {
     })
 }
 
-async fn record_redactions(tx: &mut Tx<'_>, action: &str, redactions: &[(String, redact::Kind)]) -> Result<()> {
+async fn record_redactions(tx: &mut Tx<'_>, action: &str, redactions: &[(String, redact::Finding)]) -> Result<()> {
     let (org_id, call_id, now) = (tx.org_id(), tx.call_id(), tx.now());
     for (field, kind) in redactions {
         let id = tx.next_id();

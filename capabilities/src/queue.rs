@@ -14,9 +14,9 @@ use crate::error::{Error, Result};
 use crate::gate::Reason;
 use crate::notices;
 use crate::plan::{Plan, Stake};
-use crate::prepared::Prepared;
 use crate::registry::ActionEntry;
 use crate::tx::Tx;
+use crate::validation::Prepared;
 use crate::verdict::Verdict;
 
 /// How long a request waits for a decision.

@@ -16,8 +16,8 @@ use crate::error::{Error, Problem, Result};
 use crate::office::Office;
 use crate::registry::{DataEntry, Include};
 use crate::schema;
+use crate::telemetry::Watch;
 use crate::tx::{Access, Tx, Warning};
-use crate::watching::Watch;
 
 const PAGE: i64 = 25;
 const PAGE_AT_MOST: i64 = 200;
@@ -61,7 +61,7 @@ pub struct Read {
 }
 
 /// A question after validation.
-struct Asked<'r> {
+struct Question<'r> {
     entry: &'r DataEntry,
     filters: Value,
     query: Query,
@@ -110,7 +110,7 @@ impl Office {
         Ok(Answer::done(rows.into_iter().map(|keyed| keyed.row).collect(), meta))
     }
 
-    fn understand(&self, caller: &Caller, selection: &Selection) -> Result<Asked<'_>> {
+    fn understand(&self, caller: &Caller, selection: &Selection) -> Result<Question<'_>> {
         let entry = self.registry.data_type_for(caller, &selection.data_type)?;
         entry.permit(caller)?;
         let mut problems = Vec::new();
@@ -145,7 +145,7 @@ impl Office {
         }
         match problems.is_empty() {
             false => Err(Error::InvalidInput(problems)),
-            true => Ok(Asked {
+            true => Ok(Question {
                 entry,
                 filters,
                 query: Query { ids, after, limit },

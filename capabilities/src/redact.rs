@@ -21,20 +21,20 @@ pub const REDACTED: &str = "[REDACTED]";
 
 /// A kind of number that is never stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum Finding {
     /// A payment card number.
     Card,
     /// A social security number of the United States.
     Ssn,
 }
 
-impl Kind {
+impl Finding {
     /// The name used in warnings, security events and the test vectors.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Card => "card",
-            Kind::Ssn => "ssn",
+            Finding::Card => "card",
+            Finding::Ssn => "ssn",
         }
     }
 }
@@ -45,7 +45,7 @@ pub struct Redacted<'a> {
     /// The text, borrowed when nothing had to be taken out.
     pub text: Cow<'a, str>,
     /// One entry for each number taken out, cards first.
-    pub found: Vec<Kind>,
+    pub found: Vec<Finding>,
 }
 
 /// Replaces every card and social security number in `text` by `[REDACTED]`.
@@ -69,7 +69,7 @@ pub fn redact(text: &str) -> Redacted<'_> {
 }
 
 struct Span {
-    kind: Kind,
+    kind: Finding,
     bytes: Range<usize>,
 }
 
@@ -228,7 +228,7 @@ impl Chain<'_> {
         let mut at = 0;
         for card in cards {
             self.ssns(at..card.start, dialled, &mut numbers);
-            numbers.push(self.span(Kind::Card, &card));
+            numbers.push(self.span(Finding::Card, &card));
             at = card.end;
         }
         self.ssns(at..self.groups.len(), dialled, &mut numbers);
@@ -415,13 +415,13 @@ impl Chain<'_> {
                 self.groups[at].len == 9 && names_ssn(&self.text[..self.groups[at].bytes.start])
             };
             if expected && is_ssn(self.value(at..end)) {
-                found.push(self.span(Kind::Ssn, &(at..end)));
+                found.push(self.span(Finding::Ssn, &(at..end)));
             }
             at = end;
         }
     }
 
-    fn span(&self, kind: Kind, groups: &Range<usize>) -> Span {
+    fn span(&self, kind: Finding, groups: &Range<usize>) -> Span {
         Span { kind, bytes: self.groups[groups.start].bytes.start..self.groups[groups.end - 1].bytes.end }
     }
 

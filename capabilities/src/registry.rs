@@ -13,7 +13,7 @@ use crate::call::{Caller, Who};
 use crate::data::{Data, Keyed, Listing, Parent, Query};
 use crate::errands::{Delivery, Errand, Undelivered};
 use crate::error::{Error, Result};
-use crate::gate::{self, Gate};
+use crate::gate::{self, PermissionClass};
 use crate::jobs::Standing;
 use crate::schema::{self, Checker, SECRET};
 use crate::tx::Tx;
@@ -44,7 +44,7 @@ pub struct ActionEntry {
     /// What it does to what is there.
     pub effect: Effect,
     /// Its class for agents.
-    pub gate: Gate,
+    pub class: PermissionClass,
     /// The people who may do it.
     pub who: Who,
     /// Whether a person must decide each time.
@@ -56,7 +56,7 @@ pub struct ActionEntry {
     /// Where `audit.undo` does not take it back: what to do instead.
     pub instead_of_undo: Option<&'static str>,
     /// What raises the class: code, class, sentence.
-    pub escalations: Vec<(&'static str, Gate, &'static str)>,
+    pub escalations: Vec<(&'static str, PermissionClass, &'static str)>,
     /// A complete, valid input.
     pub example: Value,
     /// The tool of its own that agents get for it.
@@ -70,7 +70,7 @@ pub struct ActionEntry {
 impl ActionEntry {
     /// Whether `caller` may do it at all.
     pub(crate) fn permit(&self, caller: &Caller) -> Result<()> {
-        gate::permit(caller, self.name, self.gate, self.who)
+        gate::permit(caller, self.name, self.class, self.who)
     }
 
     /// Its compiled input schema; present once the registry was built.
@@ -194,7 +194,7 @@ impl Domain {
             formerly: A::FORMERLY,
             description: schema["description"].as_str().unwrap_or_default().to_string(),
             effect: A::EFFECT,
-            gate: A::GATE,
+            class: A::CLASS,
             each_time: A::EACH_TIME,
             never_held: A::NEVER_HELD,
             items: A::ITEMS,

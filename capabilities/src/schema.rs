@@ -4,7 +4,7 @@
 //! Portable means that every known client takes them: no `$schema` and `$ref`, no bare `true`, no integer
 //! formats JSON Schema does not know, optional is "may be absent" rather than a union with null.
 
-use jsonschema::error::ValidationErrorKind as Kind;
+use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -279,7 +279,7 @@ fn describe(schema: &Value, error: &ValidationError<'_>, problems: &mut Vec<Prob
     let here = at(schema, pointer);
     let problem = |message: String| Problem::at(pointer, message);
     problems.push(match error.kind() {
-        Kind::AdditionalProperties { unexpected } => {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
             let known: Vec<&str> =
                 here["properties"].as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
             problems.extend(unexpected.iter().take(PROBLEMS_AT_MOST + 1).map(|name| {
@@ -292,24 +292,26 @@ fn describe(schema: &Value, error: &ValidationError<'_>, problems: &mut Vec<Prob
             }));
             return;
         }
-        Kind::Required { property } => {
+        ValidationErrorKind::Required { property } => {
             Problem::at(format!("{pointer}/{}", property.as_str().unwrap_or_default()), "is required")
         }
-        Kind::Enum { options } => {
+        ValidationErrorKind::Enum { options } => {
             let allowed: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             problem(format!("must be one of {}", allowed.join(", ")))
                 .did_you_mean(nearest(error.instance().as_str().unwrap_or_default(), allowed.iter().copied()))
         }
-        Kind::Type { .. } => problem(format!("must be {}, not {}", wanted(&here["type"]), kind_of(error.instance()))),
-        Kind::MaxLength { limit } => problem(format!("has more than {limit} characters")),
-        Kind::MinLength { limit: 1 } => problem("must not be empty".into()),
-        Kind::MinLength { limit } => problem(format!("has fewer than {limit} characters")),
-        Kind::MaxItems { limit } => problem(format!("has more than {limit} items")),
-        Kind::MinItems { limit } => problem(format!("needs at least {limit} items")),
-        Kind::Maximum { limit } => problem(format!("must be at most {limit}")),
-        Kind::Minimum { limit } => problem(format!("must be at least {limit}")),
-        Kind::Format { format } => problem(format_in_words(format)),
-        Kind::Pattern { pattern } => problem(format!("must match {pattern}")),
+        ValidationErrorKind::Type { .. } => {
+            problem(format!("must be {}, not {}", wanted(&here["type"]), kind_of(error.instance())))
+        }
+        ValidationErrorKind::MaxLength { limit } => problem(format!("has more than {limit} characters")),
+        ValidationErrorKind::MinLength { limit: 1 } => problem("must not be empty".into()),
+        ValidationErrorKind::MinLength { limit } => problem(format!("has fewer than {limit} characters")),
+        ValidationErrorKind::MaxItems { limit } => problem(format!("has more than {limit} items")),
+        ValidationErrorKind::MinItems { limit } => problem(format!("needs at least {limit} items")),
+        ValidationErrorKind::Maximum { limit } => problem(format!("must be at most {limit}")),
+        ValidationErrorKind::Minimum { limit } => problem(format!("must be at least {limit}")),
+        ValidationErrorKind::Format { format } => problem(format_in_words(format)),
+        ValidationErrorKind::Pattern { pattern } => problem(format!("must match {pattern}")),
         _ => problem(error.masked().to_string()),
     });
 }

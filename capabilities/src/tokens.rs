@@ -22,7 +22,7 @@ const PREFIX_LENGTH: usize = 8;
 const CSRF_CONTEXT: &[u8] = b"frontdesk csrf 1\0";
 
 /// A kind of token.
-pub trait Kind {
+pub trait TokenKind {
     /// What its tokens begin with.
     const START: &'static str;
     /// What it is called where a secret must not be shown.
@@ -33,7 +33,7 @@ pub trait Kind {
 #[derive(Debug, Clone, Copy)]
 pub struct OfAgent;
 
-impl Kind for OfAgent {
+impl TokenKind for OfAgent {
     const START: &'static str = "fd_";
     const NAME: &'static str = "AgentToken";
 }
@@ -42,7 +42,7 @@ impl Kind for OfAgent {
 #[derive(Debug, Clone, Copy)]
 pub struct OfSession;
 
-impl Kind for OfSession {
+impl TokenKind for OfSession {
     const START: &'static str = "fs_";
     const NAME: &'static str = "SessionToken";
 }
@@ -51,7 +51,7 @@ impl Kind for OfSession {
 #[derive(Debug, Clone, Copy)]
 pub struct OfLink;
 
-impl Kind for OfLink {
+impl TokenKind for OfLink {
     const START: &'static str = "fl_";
     const NAME: &'static str = "LinkToken";
 }
@@ -70,13 +70,13 @@ pub struct Token<K> {
     kind: PhantomData<K>,
 }
 
-impl<K: Kind> fmt::Debug for Token<K> {
+impl<K: TokenKind> fmt::Debug for Token<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(K::NAME)
     }
 }
 
-impl<K: Kind> Token<K> {
+impl<K: TokenKind> Token<K> {
     /// A new token of `org`.
     pub(crate) fn mint(org: Uuid) -> Self {
         let secret: [u8; 32] = rand::random();

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::gate::{self, Judgement, by_input};
 use crate::kinds::{Entity, Id};
 use crate::office::Office;
-use crate::watching::InnerCall;
+use crate::telemetry::InnerCall;
 
 /// Something the caller should know although the call went through.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -198,7 +198,7 @@ impl<'a> Tx<'a> {
 
     /// Carries out another action inside this call: same transaction, same preview, one decision for the whole.
     pub async fn call<A: Action>(&mut self, action: A) -> Result<A::Output> {
-        gate::permit(self.caller(), A::NAME, A::GATE, A::WHO)?;
+        gate::permit(self.caller(), A::NAME, A::CLASS, A::WHO)?;
         let holds = by_input(A::ESCALATIONS, &action);
         let found = action.review(self).await?;
         self.running.judgement.add::<A>(&holds, &found);

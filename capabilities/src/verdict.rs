@@ -10,7 +10,7 @@ use crate::action::Effect;
 use crate::budgets::{self, day_of};
 use crate::call::own_class;
 use crate::error::{Error, Result};
-use crate::gate::{Gate, Judgement, Reason};
+use crate::gate::{Judgement, PermissionClass, Reason};
 use crate::registry::ActionEntry;
 use crate::tx::Tx;
 
@@ -35,9 +35,9 @@ pub(crate) const ABOVE_RULES: [&str; 3] = [OVERRIDE, FROZEN, OVER_BUDGET];
 #[derive(Debug)]
 pub(crate) struct Verdict {
     /// What holds for it in the end.
-    pub class: Gate,
+    pub class: PermissionClass,
     /// How strict it was before rules: what later calls are counted by.
-    pub judged: Gate,
+    pub judged: PermissionClass,
     pub reasons: Vec<Reason>,
     /// The rule that lets it through.
     pub rule_id: Option<Uuid>,
@@ -48,7 +48,7 @@ pub(crate) struct Verdict {
 struct Facts {
     disabled: bool,
     frozen: bool,
-    overrides: BTreeMap<String, Gate>,
+    overrides: BTreeMap<String, PermissionClass>,
     recent: i64,
     recent_strict: i64,
     rules: Vec<Rule>,
@@ -88,10 +88,10 @@ pub(crate) struct Case<'c> {
     action: &'c ActionEntry,
     /// The actions it is made of, as far as they are known.
     steps: Vec<&'static str>,
-    judged: Gate,
+    judged: PermissionClass,
     reasons: Vec<Reason>,
     items: i64,
-    overrides: &'c BTreeMap<String, Gate>,
+    overrides: &'c BTreeMap<String, PermissionClass>,
     /// What holds it whatever rules say: the freeze, a budget.
     above: Vec<Reason>,
 }
@@ -100,10 +100,10 @@ impl<'c> Case<'c> {
     /// A request that waited, as it was judged then, under the limits that its agent has by now.
     pub fn of_request(
         action: &'c ActionEntry,
-        judged: Gate,
+        judged: PermissionClass,
         reasons: Vec<Reason>,
         items: i64,
-        overrides: &'c BTreeMap<String, Gate>,
+        overrides: &'c BTreeMap<String, PermissionClass>,
     ) -> Self {
         let by_now = reasons.into_iter().filter(|reason| reason.code != OVERRIDE);
         let (above, reasons) = by_now.partition(|reason| ABOVE_RULES.contains(&reason.code.as_str()));
@@ -114,8 +114,8 @@ impl<'c> Case<'c> {
     pub fn settle(self, rules: &[Rule]) -> Verdict {
         let Self { action, steps, judged, mut reasons, items, overrides, above } = self;
         let rule = rules.iter().find(|rule| !action.each_time && rule.covers(&reasons, items));
-        let rule = rule.filter(|_| judged > Gate::Unrestricted);
-        let mut class = if rule.is_some() { Gate::Unrestricted } else { judged };
+        let rule = rule.filter(|_| judged > PermissionClass::Unrestricted);
+        let mut class = if rule.is_some() { PermissionClass::Unrestricted } else { judged };
         let own = steps.iter().filter_map(|step| own_class(overrides, step)).max();
         if let Some(stricter) = own.filter(|own| *own > class) {
             class = stricter;
@@ -123,7 +123,7 @@ impl<'c> Case<'c> {
                 .push(Reason { code: OVERRIDE.into(), message: "this agent has stricter limits than others".into() });
         }
         if !above.is_empty() {
-            class = Gate::RequiresAuthorization;
+            class = PermissionClass::RequiresAuthorization;
             reasons.extend(above);
         }
         Verdict { class, judged, reasons, rule_id: rule.map(|rule| rule.id) }
@@ -134,7 +134,7 @@ impl<'c> Case<'c> {
 pub(crate) async fn judge(tx: &mut Tx<'_>, action: &ActionEntry, items: i32) -> Result<Verdict> {
     let judgement = tx.running.judgement.clone();
     if !tx.caller().is_agent() || action.never_held {
-        let (class, reasons) = (Gate::Unrestricted, judgement.reasons);
+        let (class, reasons) = (PermissionClass::Unrestricted, judgement.reasons);
         return Ok(Verdict { class, judged: class, reasons, rule_id: None });
     }
     let facts = facts(tx, action).await?;
@@ -177,10 +177,10 @@ fn weigh(
     items: i64,
     over_budget: Option<String>,
 ) -> Verdict {
-    let Judgement { gate: declared, mut reasons, steps, .. } = judgement;
+    let Judgement { class: declared, mut reasons, steps, .. } = judgement;
     let mut judged = declared;
     let mut raise = |reasons: &mut Vec<Reason>, code: &str, message: String| {
-        judged = Gate::RequiresAuthorization;
+        judged = PermissionClass::RequiresAuthorization;
         reasons.push(Reason { code: code.into(), message });
     };
     if items > ITEMS {
@@ -198,14 +198,14 @@ fn weigh(
 }
 
 /// Whether an agent does too much of one thing within a short time.
-fn burst(facts: &Facts, effect: Effect, declared: Gate, items: i64) -> Option<String> {
+fn burst(facts: &Facts, effect: Effect, declared: PermissionClass, items: i64) -> Option<String> {
     let minutes = AT_ONCE.num_minutes();
     let too_many = |done: i64, most: i64| {
         (done > 0 && done + items > most).then(|| format!("more than {most} of this within {minutes} minutes"))
     };
     let strict = match (effect, declared) {
         (Effect::Destroys, _) => too_many(facts.recent, STRICT_AT_ONCE),
-        (_, Gate::Unrestricted) => None,
+        (_, PermissionClass::Unrestricted) => None,
         _ => too_many(facts.recent_strict, STRICT_AT_ONCE),
     };
     strict.or_else(|| too_many(facts.recent, OTHERS_AT_ONCE))
@@ -244,12 +244,12 @@ mod tests {
     #[test]
     fn bursts_are_counted_by_how_strict_the_action_is() {
         let facts = |recent, recent_strict| Facts { recent, recent_strict, ..Facts::default() };
-        assert!(burst(&facts(5, 5), Effect::Destroys, Gate::SoftLimit, 1).is_some());
-        assert!(burst(&facts(4, 4), Effect::Destroys, Gate::SoftLimit, 1).is_none());
-        assert!(burst(&facts(20, 3), Effect::Updates, Gate::SoftLimit, 1).is_none());
-        assert!(burst(&facts(20, 5), Effect::Updates, Gate::SoftLimit, 1).is_some());
-        assert!(burst(&facts(49, 0), Effect::Adds, Gate::Unrestricted, 1).is_none());
-        assert!(burst(&facts(50, 0), Effect::Adds, Gate::Unrestricted, 1).is_some());
-        assert!(burst(&facts(0, 0), Effect::Destroys, Gate::SoftLimit, 6).is_none(), "that is bulk");
+        assert!(burst(&facts(5, 5), Effect::Destroys, PermissionClass::SoftLimit, 1).is_some());
+        assert!(burst(&facts(4, 4), Effect::Destroys, PermissionClass::SoftLimit, 1).is_none());
+        assert!(burst(&facts(20, 3), Effect::Updates, PermissionClass::SoftLimit, 1).is_none());
+        assert!(burst(&facts(20, 5), Effect::Updates, PermissionClass::SoftLimit, 1).is_some());
+        assert!(burst(&facts(49, 0), Effect::Adds, PermissionClass::Unrestricted, 1).is_none());
+        assert!(burst(&facts(50, 0), Effect::Adds, PermissionClass::Unrestricted, 1).is_some());
+        assert!(burst(&facts(0, 0), Effect::Destroys, PermissionClass::SoftLimit, 6).is_none(), "that is bulk");
     }
 }

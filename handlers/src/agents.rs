@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use capabilities::{
-    Action, AgentToken, Budget, Data, Domain, Effect, Entity, Error, Gate, Id, Key, Keyed, Listing, Name, Patch,
-    Problem, Query, Result, Secret, Spent, Tx, Who,
+    Action, AgentToken, Budget, Data, Domain, Effect, Entity, Error, Id, Key, Keyed, Listing, Name, Patch,
+    PermissionClass, Problem, Query, Result, Secret, Spent, Tx, Who,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -178,7 +178,7 @@ pub(crate) struct Create {
 impl Action for Create {
     const NAME: &str = "agent.create";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
     const INSTEAD_OF_UNDO: Option<&str> = Some("Disable it with agent.disable: its token stops working at once.");
@@ -209,7 +209,7 @@ pub(crate) struct RotateToken {
 impl Action for RotateToken {
     const NAME: &str = "agent.rotate_token";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
     const INSTEAD_OF_UNDO: Option<&str> = Some("The old token is gone for good; agent.rotate_token makes another one.");
@@ -261,7 +261,7 @@ pub(crate) struct SetOverrides {
 impl Action for SetOverrides {
     const NAME: &str = "agent.set_overrides";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
     const INSTEAD_OF_UNDO: Option<&str> = Some("Set its limits as they were with agent.set_overrides.");
@@ -323,7 +323,7 @@ pub(crate) struct SetBudget {
 impl Action for SetBudget {
     const NAME: &str = "agent.set_budget";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
     type Output = AgentRow;
@@ -381,7 +381,7 @@ pub(crate) struct Disabled {
 impl Action for Disable {
     const NAME: &str = "agent.disable";
     const EFFECT: Effect = Effect::Destroys;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
     const INSTEAD_OF_UNDO: Option<&str> = Some("Let it call again with agent.enable.");
@@ -420,7 +420,7 @@ pub(crate) struct Enable {
 impl Action for Enable {
     const NAME: &str = "agent.enable";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
     const INSTEAD_OF_UNDO: Option<&str> = Some("Disable it again with agent.disable.");

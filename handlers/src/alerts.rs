@@ -1,14 +1,16 @@
 //! What a person must look at, because the office could not do it by itself. The kernel raises alerts; here they are read,
 //! acknowledged, and what they are about is tried again.
 
-use capabilities::{Action, Data, Domain, Effect, Entity, Gate, Id, Ids, Listing, Parent, Query, Result, Tx, Who};
+use capabilities::{
+    Action, Data, Domain, Effect, Entity, Id, Ids, Listing, Parent, PermissionClass, Query, Result, Tx, Who,
+};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::jobs::{ErrandEntity, JobEntity};
+use crate::jobs::{Errand, Job};
 
 pub fn domain() -> Domain {
     Domain::new("alert", "What a person must look at").data::<Alerts>().action::<Acknowledge>().action::<Retry>()
@@ -52,9 +54,9 @@ pub(crate) struct Alerts {
     /// Only alerts that somebody took note of (true), or only those nobody did (false).
     acknowledged: Option<bool>,
     /// Only alerts about this errand.
-    errand_id: Option<Ids<ErrandEntity>>,
+    errand_id: Option<Ids<Errand>>,
     /// Only alerts about this job.
-    job_id: Option<Ids<JobEntity>>,
+    job_id: Option<Ids<Job>>,
 }
 
 impl Data for Alerts {
@@ -151,7 +153,7 @@ pub(crate) struct Acknowledge {
 impl Action for Acknowledge {
     const NAME: &str = "alert.acknowledge";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::MANAGERS;
     type Output = AlertRow;
 
@@ -178,7 +180,7 @@ pub(crate) struct Retry {
 impl Action for Retry {
     const NAME: &str = "alert.retry";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::MANAGERS;
     const INSTEAD_OF_UNDO: Option<&str> =
         Some("What was tried again goes on; look at it with the data types errands and jobs.");

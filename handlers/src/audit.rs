@@ -1,8 +1,8 @@
 //! What happened: every call with the rows it changed. Written by the kernel; here it is read, and undone.
 
 use capabilities::{
-    Action, Data, Domain, Effect, Entity, Error, Gate, Id, Ids, Listing, Name, Parent, Problem, Query, Result, Text,
-    Trail, TrailQuery, Tx, Undoing, Undone, Who, trail,
+    Action, Data, Domain, Effect, Entity, Error, Id, Ids, Listing, Name, Parent, PermissionClass, Problem, Query,
+    Result, Text, Trail, TrailQuery, Tx, Undoing, Undone, Who, trail,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -113,7 +113,7 @@ impl Undo {
 impl Action for Undo {
     const NAME: &str = "audit.undo";
     const EFFECT: Effect = Effect::Destroys;
-    const GATE: Gate = Gate::RequiresAuthorization;
+    const CLASS: PermissionClass = PermissionClass::RequiresAuthorization;
     const WHO: Who = Who::MANAGERS;
     const EACH_TIME: bool = true;
     const ITEMS: bool = false;

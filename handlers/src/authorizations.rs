@@ -1,8 +1,8 @@
 //! What agents ask and people decide. The queue itself is the kernel's; here it is read, and decided by people.
 
 use capabilities::{
-    Action, Allowance, Authorization, AuthorizationQuery, Data, Domain, Effect, Entity, FreeText, Gate, Id, Listing,
-    Name, Patch, Query, QueueNotice, Result, RuleTerms, Text, Tx, Who, authorizations,
+    Action, Allowance, Authorization, AuthorizationQuery, Data, Domain, Effect, Entity, FreeText, Id, Listing, Name,
+    Patch, PermissionClass, Query, QueueNotice, Result, RuleTerms, Text, Tx, Who, authorizations,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -141,7 +141,7 @@ pub(crate) struct AllowOnce {
 impl Action for AllowOnce {
     const NAME: &str = "authorization.allow_once";
     const EFFECT: Effect = Effect::Destroys;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::MANAGERS;
     const EACH_TIME: bool = true;
     const ITEMS: bool = false;
@@ -196,7 +196,7 @@ fn narrowed(patch: &Patch<i32>) -> Option<Option<i32>> {
 impl Action for AllowAlways {
     const NAME: &str = "authorization.allow_always";
     const EFFECT: Effect = Effect::Destroys;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
     const ITEMS: bool = false;
@@ -236,7 +236,7 @@ pub(crate) struct Deny {
 impl Action for Deny {
     const NAME: &str = "authorization.deny";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::MANAGERS;
     const EACH_TIME: bool = true;
     const ITEMS: bool = false;
@@ -263,7 +263,7 @@ pub(crate) struct Withdraw {
 impl Action for Withdraw {
     const NAME: &str = "authorization.withdraw";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     const NEVER_HELD: bool = true;
     const ITEMS: bool = false;

@@ -1,6 +1,8 @@
 //! What is due later and what goes out: read here; worked off by the kernel.
 
-use capabilities::{Action, Data, Domain, Effect, Entity, Gate, Listing, Query, Result, Standing, Tidied, Tx, Who};
+use capabilities::{
+    Action, Data, Domain, Effect, Entity, Listing, PermissionClass, Query, Result, Standing, Tidied, Tx, Who,
+};
 use chrono::{DateTime, NaiveTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,24 +33,24 @@ pub(crate) enum Progress {
 }
 
 /// A call that is due later.
-pub(crate) struct JobEntity;
+pub(crate) struct Job;
 
-impl Entity for JobEntity {
+impl Entity for Job {
     const NAME: &str = "job";
     const TABLE: &str = "jobs";
 }
 
 /// Something to be done outside.
-pub(crate) struct ErrandEntity;
+pub(crate) struct Errand;
 
-impl Entity for ErrandEntity {
+impl Entity for Errand {
     const NAME: &str = "errand";
     const TABLE: &str = "errands";
 }
 
 /// A call that is due later.
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct Job {
+pub(crate) struct JobRow {
     /// The job.
     id: Uuid,
     /// The action.
@@ -84,9 +86,9 @@ impl Data for Jobs {
     const ONE: &str = "job";
     const WHO: Who = Who::MANAGERS;
     const SORTED_BY: &str = "time of scheduling, newest first";
-    type Row = Job;
+    type Row = JobRow;
 
-    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<Job>> {
+    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<JobRow>> {
         let org_id = tx.org_id();
         let (_, after) = query.after();
         let rows = sqlx::query!(
@@ -119,7 +121,7 @@ impl Data for Jobs {
         .fetch_all(tx.db())
         .await?;
         let total = rows.first().map_or(0, |row| row.total);
-        let rows = rows.into_iter().map(|row| Job {
+        let rows = rows.into_iter().map(|row| JobRow {
             id: row.id,
             action: row.action,
             due_at: row.due_at,
@@ -137,7 +139,7 @@ impl Data for Jobs {
 
 /// Something to be done outside, such as a mail.
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct Errand {
+pub(crate) struct ErrandRow {
     /// The errand.
     id: Uuid,
     /// What it is.
@@ -180,9 +182,9 @@ impl Data for Errands {
     const ONE: &str = "errand";
     const WHO: Who = Who::MANAGERS;
     const SORTED_BY: &str = "time, newest first";
-    type Row = Errand;
+    type Row = ErrandRow;
 
-    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<Errand>> {
+    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<ErrandRow>> {
         let org_id = tx.org_id();
         let (_, after) = query.after();
         let states: Option<Vec<String>> = self.progress.map(|progress| match progress {
@@ -219,7 +221,7 @@ impl Data for Errands {
         .fetch_all(tx.db())
         .await?;
         let total = rows.first().map_or(0, |row| row.total);
-        let rows = rows.into_iter().map(|row| Errand {
+        let rows = rows.into_iter().map(|row| ErrandRow {
             id: row.id,
             kind: row.kind,
             service: row.service,
@@ -247,7 +249,7 @@ pub(crate) struct Tidy {}
 impl Action for Tidy {
     const NAME: &str = "job.tidy";
     const EFFECT: Effect = Effect::Destroys;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const INSTEAD_OF_UNDO: Option<&str> = Some("What was removed for its age is gone.");
     type Output = Tidied;

@@ -1,8 +1,8 @@
 //! Free text on a contact or a ticket, with its author. What outsiders wrote comes back marked as untrusted.
 
 use capabilities::{
-    Action, Data, Domain, Effect, Entity, Error, FreeText, Gate, Id, Ids, Key, Keyed, Listing, Parent, Query, Result,
-    Tx, Untrusted, Who,
+    Action, Data, Domain, Effect, Entity, Error, FreeText, Id, Ids, Key, Keyed, Listing, Parent, PermissionClass,
+    Query, Result, Tx, Untrusted, Who,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -161,7 +161,7 @@ pub(crate) struct Add {
 impl Action for Add {
     const NAME: &str = "note.add";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::EVERYONE;
     type Output = NoteRow;
 
@@ -275,7 +275,7 @@ pub(crate) struct Edit {
 impl Action for Edit {
     const NAME: &str = "note.edit";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::EVERYONE;
     type Output = NoteRow;
 
@@ -329,7 +329,7 @@ pub(crate) struct Deleted {
 impl Action for Delete {
     const NAME: &str = "note.delete";
     const EFFECT: Effect = Effect::Destroys;
-    const GATE: Gate = Gate::SoftLimit;
+    const CLASS: PermissionClass = PermissionClass::SoftLimit;
     const WHO: Who = Who::MANAGERS;
     type Output = Deleted;
 

@@ -2,8 +2,8 @@
 //! never changes what was agreed.
 
 use capabilities::{
-    Action, Data, Domain, Effect, Entity, Error, FreeText, Gate, Id, Key, Keyed, Listing, Money, Name, Patch, Percent,
-    Query, Result, Text, Tx, Who,
+    Action, Data, Domain, Effect, Entity, Error, FreeText, Id, Key, Keyed, Listing, Money, Name, Patch, Percent,
+    PermissionClass, Query, Result, Text, Tx, Who,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::orgs::{Business, Orgs};
+use crate::orgs::{Org, Orgs};
 
 pub fn domain() -> Domain {
     Domain::new("service", "The catalog: what the business does and sells, and for how much")
@@ -33,14 +33,14 @@ impl Entity for Service {
 /// Whether a service is done or handed over.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
+pub(crate) enum ServiceKind {
     /// Something that is done.
     Work,
     /// Something that is handed over.
     Product,
 }
 
-impl Kind {
+impl ServiceKind {
     fn as_str(self) -> &'static str {
         match self {
             Self::Work => "work",
@@ -202,7 +202,7 @@ pub(crate) struct Services {
     /// Only those that are offered (true, as if left out), or only those that no longer are (false).
     active: Option<bool>,
     /// Only work, or only products.
-    kind: Option<Kind>,
+    kind: Option<ServiceKind>,
     /// Only the service with this code, whatever its capitals.
     code: Option<Text<40>>,
 }
@@ -254,7 +254,7 @@ impl Data for Services {
             org_id,
             query.ids.as_deref(),
             self.active,
-            self.kind.map(Kind::as_str),
+            self.kind.map(ServiceKind::as_str),
             self.code.as_ref().map(Text::as_str),
             after_name,
             after_id,
@@ -302,7 +302,7 @@ pub(crate) struct Create {
     /// Short and unique, for lists and imports.
     pub code: Text<40>,
     /// work or product.
-    pub kind: Kind,
+    pub kind: ServiceKind,
     /// More about it, at most 10,000 characters.
     pub description: Option<FreeText>,
     /// Percent as exact decimal text such as `9.25`; the business's own if left out.
@@ -318,7 +318,7 @@ pub(crate) struct Create {
 impl Action for Create {
     const NAME: &str = "service.create";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = ServiceRow;
 
@@ -334,7 +334,7 @@ impl Action for Create {
         let price = self.pricing.amount(tx).await?;
         let tax_rate = match &self.tax_rate {
             Some(rate) => rate.as_str().to_string(),
-            None => tx.one(Orgs {}, Id::<Business>::from(tx.org_id())).await?.default_tax_rate,
+            None => tx.one(Orgs {}, Id::<Org>::from(tx.org_id())).await?.default_tax_rate,
         };
         let (org_id, id, now) = (tx.org_id(), tx.new_id::<Service>(), tx.now());
         sqlx::query!(
@@ -378,7 +378,7 @@ pub(crate) struct Update {
     /// Short and unique, for lists and imports.
     pub code: Option<Text<40>>,
     /// work or product.
-    pub kind: Option<Kind>,
+    pub kind: Option<ServiceKind>,
     /// More about it, at most 10,000 characters.
     #[serde(default)]
     pub description: Patch<FreeText>,
@@ -395,7 +395,7 @@ pub(crate) struct Update {
 impl Action for Update {
     const NAME: &str = "service.update";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = ServiceRow;
 
@@ -432,7 +432,7 @@ impl Action for Update {
             self.service_id.uuid(),
             self.name.as_ref().map(Text::as_str),
             self.code.as_ref().map(Text::as_str),
-            self.kind.map(Kind::as_str),
+            self.kind.map(ServiceKind::as_str),
             description.0,
             description.1.map(FreeText::as_str),
             self.tax_rate.as_ref().map(Percent::as_str),
@@ -461,7 +461,7 @@ pub(crate) struct Archive {
 impl Action for Archive {
     const NAME: &str = "service.archive";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::SoftLimit;
+    const CLASS: PermissionClass = PermissionClass::SoftLimit;
     const WHO: Who = Who::MANAGERS;
     type Output = ServiceRow;
 
@@ -497,7 +497,7 @@ pub(crate) struct Restore {
 impl Action for Restore {
     const NAME: &str = "service.restore";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = ServiceRow;
 

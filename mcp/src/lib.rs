@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use toolbox::{Asked, Toolbox};
+use toolbox::{ToolRequest, Toolbox};
 
 /// About 8,000 tokens at four bytes each, less the envelope.
 const ROOM: usize = 30_000;
@@ -134,18 +134,23 @@ impl OfficeServer {
         Source::of(self.door()).client(client.as_deref()).traceparent(cx.meta.get_traceparent())
     }
 
-    async fn answer(&self, asked: Asked, caller: &Caller, cx: &RequestContext<RoleServer>) -> Result<Answer, Error> {
+    async fn answer(
+        &self,
+        asked: ToolRequest,
+        caller: &Caller,
+        cx: &RequestContext<RoleServer>,
+    ) -> Result<Answer, Error> {
         match asked {
-            Asked::Capabilities { domain, action } => {
+            ToolRequest::Capabilities { domain, action } => {
                 let data = self.office.registry().capabilities(caller, domain.as_deref(), action.as_deref())?;
                 Ok(self.office.state(data))
             }
-            Asked::Query(selection) => Ok(self.read(caller, selection).await),
-            Asked::Decision { id, seconds } => {
+            ToolRequest::Query(selection) => Ok(self.read(caller, selection).await),
+            ToolRequest::Decision { id, seconds } => {
                 Ok(waiting::decision(&self.office, caller, (id, seconds), &self.stop, cx).await)
             }
-            Asked::Action(request) => Ok(self.office.call(caller, request.into_call(self.source(cx))?).await),
-            Asked::OwnAction(request) => {
+            ToolRequest::Action(request) => Ok(self.office.call(caller, request.into_call(self.source(cx))?).await),
+            ToolRequest::OwnAction(request) => {
                 Ok(by_arguments(self.office.call(caller, request.into_call(self.source(cx))?).await))
             }
         }

@@ -35,7 +35,7 @@ pub(crate) struct CheckRequest {
 }
 
 /// What a tool call asks for.
-pub(crate) enum Asked {
+pub(crate) enum ToolRequest {
     Capabilities {
         domain: Option<String>,
         action: Option<String>,
@@ -85,22 +85,22 @@ impl ToolForm {
         }
     }
 
-    pub fn read(&self, arguments: Value) -> Result<Asked, Error> {
+    pub fn read(&self, arguments: Value) -> Result<ToolRequest, Error> {
         match self {
-            Self::Capabilities(form) => {
-                form.parse(arguments).map(|asked| Asked::Capabilities { domain: asked.domain, action: asked.action })
-            }
-            Self::Query(form) => form.parse(arguments)?.try_into().map(Asked::Query),
-            Self::Action(form) => form.parse(arguments).map(Asked::Action),
-            Self::Check(form) => form.parse(arguments).map(|asked| Asked::Decision {
+            Self::Capabilities(form) => form
+                .parse(arguments)
+                .map(|asked| ToolRequest::Capabilities { domain: asked.domain, action: asked.action }),
+            Self::Query(form) => form.parse(arguments)?.try_into().map(ToolRequest::Query),
+            Self::Action(form) => form.parse(arguments).map(ToolRequest::Action),
+            Self::Check(form) => form.parse(arguments).map(|asked| ToolRequest::Decision {
                 id: asked.authorization_id,
                 seconds: asked.wait_seconds.unwrap_or(WAITS_AT_MOST),
             }),
             Self::Reads { data_type, form } => {
-                form.parse(arguments).map(|filters| Asked::Query(own_tool_query(data_type, filters)))
+                form.parse(arguments).map(|filters| ToolRequest::Query(own_tool_query(data_type, filters)))
             }
             Self::Acts { action, form } => {
-                form.parse(arguments).map(|input| Asked::OwnAction(ActionRequest::of_tool(action, input)))
+                form.parse(arguments).map(|input| ToolRequest::OwnAction(ActionRequest::of_tool(action, input)))
             }
         }
     }

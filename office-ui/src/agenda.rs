@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use crate::asking::{Detail, Span};
 use crate::card::Card;
-use crate::filter::Narrowing;
-use crate::inputs::Typed;
-use crate::{Asked, HOME, Named, Shared, Shown, Who, Work, onward, words};
+use crate::filter::CalendarFilter;
+use crate::inputs::VisitForm;
+use crate::{HOME, Named, Queried, Shared, Shown, Who, Work, onward, words};
 
 /// The way to another day.
 #[derive(Serialize)]
@@ -21,7 +21,7 @@ pub(crate) struct Way {
     pub words: String,
 }
 
-pub(crate) async fn today(State(work): Shared, Extension(visitor): Who, asked: Asked<Narrowing>) -> Response {
+pub(crate) async fn today(State(work): Shared, Extension(visitor): Who, asked: Queried<CalendarFilter>) -> Response {
     let Query(asked) = asked.unwrap_or_default();
     let shown = work.agenda(&visitor, work.today(&visitor), &asked, None).await;
     work.answered(&visitor, shown).await
@@ -31,7 +31,7 @@ pub(crate) async fn day(
     State(work): Shared,
     Extension(visitor): Who,
     day: Named<NaiveDate>,
-    asked: Asked<Narrowing>,
+    asked: Queried<CalendarFilter>,
 ) -> Response {
     let Query(asked) = asked.unwrap_or_default();
     let Ok(Path(day)) = day else { return onward(HOME) };
@@ -45,14 +45,14 @@ impl Work {
         &self,
         visitor: &Visitor,
         day: NaiveDate,
-        asked: &Narrowing,
-        refused: Option<(Uuid, Typed)>,
+        asked: &CalendarFilter,
+        refused: Option<(Uuid, VisitForm)>,
     ) -> Shown {
         let today = self.today(visitor);
         let path = if day == today { HOME.to_string() } else { format!("/day/{day}") };
         let whose = self.whose(visitor, &path, asked).await?;
         let span = Span { first: day, last: day, technician: whose.technician };
-        let (listed, house) = (self.tickets(visitor, span, Detail::WHOLE).await?, self.door.house(visitor).await?);
+        let (listed, frame) = (self.tickets(visitor, span, Detail::WHOLE).await?, self.ui.frame(visitor).await?);
         let mut cards: Vec<Card> = listed.rows.iter().map(|row| self.card(visitor, row)).collect();
         let next = cards.iter().position(Card::is_running);
         let next = next.or_else(|| cards.iter().position(Card::is_untouched));
@@ -74,7 +74,7 @@ impl Work {
             month_of => words::month(day), whose,
         };
         let section = if day == today { "today" } else { "calendar" };
-        let page = self.show(visitor, &house, section, "agenda.html", values);
+        let page = self.show(visitor, &frame, section, "agenda.html", values);
         Ok(match refused {
             Some((_, typed)) => typed.on(page),
             None => page,

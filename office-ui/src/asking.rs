@@ -66,7 +66,7 @@ impl Span {
 
 impl Work {
     pub(crate) fn now(&self) -> DateTime<Utc> {
-        self.door.office().clock().now()
+        self.ui.office().clock().now()
     }
 
     pub(crate) fn today(&self, visitor: &Visitor) -> NaiveDate {
@@ -75,7 +75,7 @@ impl Work {
 
     /// Of what rows could bring along, what there is in this office and the visitor may read.
     pub(crate) fn there_is(&self, visitor: &Visitor, data_type: &str, wanted: &[&str]) -> Vec<String> {
-        let registry = self.door.office().registry();
+        let registry = self.ui.office().registry();
         let is_there = |name: &&&str| {
             let own =
                 registry.data_type(data_type).is_ok_and(|own| own.parents.iter().any(|p| p.parent == Some(**name)));
@@ -97,7 +97,7 @@ impl Work {
         let include = self.there_is(visitor, data_type, include);
         let selection =
             Selection { data_type: data_type.into(), id: Some(id.to_string()), include, ..Selection::default() };
-        self.door.read(visitor, selection).await
+        self.ui.read(visitor, selection).await
     }
 
     /// All rows of a list, or the first two thousand.
@@ -129,7 +129,7 @@ impl Work {
             let (data_type, filters, limit) = (data_type.into(), filters.clone(), Some(EACH));
             let (include, fields) = (include.clone(), fields.clone());
             let selection = Selection { data_type, filters, include, fields, limit, cursor, ..Selection::default() };
-            let answer = self.door.read(visitor, selection).await?;
+            let answer = self.ui.read(visitor, selection).await?;
             if let Some(Value::Array(rows)) = answer.data {
                 all.rows.extend(rows);
             }

@@ -14,12 +14,12 @@ use crate::asking::Detail;
 use crate::forms::{in_words, unreadable};
 use crate::free::Chosen;
 use crate::inputs::decimal;
-use crate::{Asked, Named, Sent, Shared, Shown, Who, Work, again, onward, words};
+use crate::{Named, Queried, Sent, Shared, Shown, Who, Work, again, onward, words};
 
 /// What is to be booked, as far as it was filled in.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Wish {
+pub(crate) struct BookingForm {
     service: String,
     quantity: String,
     address: String,
@@ -43,7 +43,7 @@ pub(crate) async fn show(
     State(work): Shared,
     Extension(visitor): Who,
     id: Named<Uuid>,
-    asked: Asked<Wish>,
+    asked: Queried<BookingForm>,
 ) -> Response {
     let Query(wish) = asked.unwrap_or_default();
     let shown = match id {
@@ -53,7 +53,12 @@ pub(crate) async fn show(
     work.answered(&visitor, shown).await
 }
 
-pub(crate) async fn send(State(work): Shared, Extension(visitor): Who, id: Named<Uuid>, sent: Sent<Wish>) -> Response {
+pub(crate) async fn send(
+    State(work): Shared,
+    Extension(visitor): Who,
+    id: Named<Uuid>,
+    sent: Sent<BookingForm>,
+) -> Response {
     let Form(wish) = sent.unwrap_or_default();
     let shown = match id {
         Ok(Path(id)) => work.book(&visitor, id, wish).await,
@@ -62,7 +67,7 @@ pub(crate) async fn send(State(work): Shared, Extension(visitor): Who, id: Named
     work.answered(&visitor, shown).await
 }
 
-impl Wish {
+impl BookingForm {
     /// The input of `ticket.schedule`, or what is missing in it.
     fn input(&self, contact: Uuid) -> Result<Value, &'static str> {
         if self.service.is_empty() {
@@ -115,7 +120,7 @@ impl Wish {
 }
 
 impl Work {
-    async fn book(&self, visitor: &Visitor, contact: Uuid, mut wish: Wish) -> Shown {
+    async fn book(&self, visitor: &Visitor, contact: Uuid, mut wish: BookingForm) -> Shown {
         let input = match wish.input(contact) {
             Ok(input) => input,
             Err(problem) => {
@@ -135,8 +140,8 @@ impl Work {
     }
 
     /// The page, with the free times as soon as one knows what for.
-    async fn booking(&self, visitor: &Visitor, id: Uuid, mut wish: Wish, mut status: Option<u16>) -> Shown {
-        if !self.door.may(visitor, "ticket.schedule") {
+    async fn booking(&self, visitor: &Visitor, id: Uuid, mut wish: BookingForm, mut status: Option<u16>) -> Shown {
+        if !self.ui.may(visitor, "ticket.schedule") {
             return Err(self.refused(&Error::Forbidden("Visits are booked by the office.".into())));
         }
         let answer = self.customer(visitor, id, &["addresses"]).await?;
@@ -162,7 +167,7 @@ impl Work {
         let people: Vec<_> =
             people.iter().filter(|person| person["role"] == "technician").map(choice("name")).collect();
         let choices: Vec<_> = places.iter().map(|place| (text(&place["id"]), words::address(place))).collect();
-        let (offers, house) = (self.offers(visitor).await?, self.door.house(visitor).await?);
+        let (offers, frame) = (self.offers(visitor).await?, self.ui.frame(visitor).await?);
         let ways = week.ways(|day| wish.path(id, day));
         let values = context! {
             id, once, customer => text(&row["display_name"]), offers, people, many_sites => choices.len() > 1,
@@ -170,12 +175,12 @@ impl Work {
             is_asked => !wish.service.is_empty(), free, ways, names_them => wish.technician.is_empty(),
             there => place.and_then(|place| place["timezone"].as_str()), wish,
         };
-        let page = self.show(visitor, &house, "customers", "booking.html", values);
+        let page = self.show(visitor, &frame, "customers", "booking.html", values);
         Ok(again(page, status))
     }
 }
 
-impl Wish {
+impl BookingForm {
     /// The address of this page with other days.
     fn path(&self, contact: Uuid, day: NaiveDate) -> String {
         let day = day.to_string();

@@ -14,8 +14,8 @@ use serde_json::Value;
 use crate::agenda::Way;
 use crate::asking::{Detail, Span};
 use crate::card::Card;
-use crate::filter::Narrowing;
-use crate::{Asked, HOME, Named, Shared, Shown, Who, Work, onward, words};
+use crate::filter::CalendarFilter;
+use crate::{HOME, Named, Queried, Shared, Shown, Who, Work, onward, words};
 
 /// A day of the calendar.
 #[derive(Serialize)]
@@ -33,7 +33,11 @@ struct Day {
     cards: Vec<Card>,
 }
 
-pub(crate) async fn this_week(State(work): Shared, Extension(visitor): Who, asked: Asked<Narrowing>) -> Response {
+pub(crate) async fn this_week(
+    State(work): Shared,
+    Extension(visitor): Who,
+    asked: Queried<CalendarFilter>,
+) -> Response {
     let Query(asked) = asked.unwrap_or_default();
     let shown = work.week(&visitor, work.today(&visitor), &asked).await;
     work.answered(&visitor, shown).await
@@ -43,7 +47,7 @@ pub(crate) async fn week(
     State(work): Shared,
     Extension(visitor): Who,
     day: Named<NaiveDate>,
-    asked: Asked<Narrowing>,
+    asked: Queried<CalendarFilter>,
 ) -> Response {
     let Query(asked) = asked.unwrap_or_default();
     let Ok(Path(day)) = day else { return onward("/week") };
@@ -51,7 +55,11 @@ pub(crate) async fn week(
     work.answered(&visitor, shown).await
 }
 
-pub(crate) async fn this_month(State(work): Shared, Extension(visitor): Who, asked: Asked<Narrowing>) -> Response {
+pub(crate) async fn this_month(
+    State(work): Shared,
+    Extension(visitor): Who,
+    asked: Queried<CalendarFilter>,
+) -> Response {
     let Query(asked) = asked.unwrap_or_default();
     let shown = work.month(&visitor, work.today(&visitor), &asked).await;
     work.answered(&visitor, shown).await
@@ -62,7 +70,7 @@ pub(crate) async fn month(
     State(work): Shared,
     Extension(visitor): Who,
     month: Named<String>,
-    asked: Asked<Narrowing>,
+    asked: Queried<CalendarFilter>,
 ) -> Response {
     let Query(asked) = asked.unwrap_or_default();
     let first = month.ok().and_then(|Path(month)| format!("{month}-01").parse::<NaiveDate>().ok());
@@ -92,7 +100,7 @@ impl Work {
         Ok(days.iter().filter_map(day).collect())
     }
 
-    async fn week(&self, visitor: &Visitor, day: NaiveDate, asked: &Narrowing) -> Shown {
+    async fn week(&self, visitor: &Visitor, day: NaiveDate, asked: &CalendarFilter) -> Shown {
         let (today, first) = (self.today(visitor), monday(day));
         let whose = self.whose(visitor, &format!("/week/{first}"), asked).await?;
         let span = Span { first, last: after(first, 6), technician: whose.technician };
@@ -120,17 +128,17 @@ impl Work {
             words: format!("Week of {}", first.format("%b %-d")),
         };
         let last = span.last;
-        let house = self.door.house(visitor).await?;
+        let frame = self.ui.frame(visitor).await?;
         let form = if first.year() == last.year() { "%b %-d" } else { "%b %-d, %Y" };
         let values = context! {
             title => format!("{} – {}", first.format(form), last.format("%b %-d, %Y")),
             is_empty => listed.rows.is_empty(), goes_on => listed.goes_on, days, before => way(before(first, 7)),
             after => way(after(first, 7)), day => first.max(today.min(last)), month_of => words::month(last), whose,
         };
-        Ok(self.show(visitor, &house, "calendar", "week.html", values))
+        Ok(self.show(visitor, &frame, "calendar", "week.html", values))
     }
 
-    async fn month(&self, visitor: &Visitor, day: NaiveDate, asked: &Narrowing) -> Shown {
+    async fn month(&self, visitor: &Visitor, day: NaiveDate, asked: &CalendarFilter) -> Shown {
         let (today, first) = (self.today(visitor), day.with_day(1).unwrap_or(day));
         let whose = self.whose(visitor, &format!("/month/{}", words::month(first)), asked).await?;
         let next = first.checked_add_months(Months::new(1)).unwrap_or(first);
@@ -153,14 +161,14 @@ impl Work {
             words: month.format("%B %Y").to_string(),
         };
         let total: usize = counts.values().sum();
-        let house = self.door.house(visitor).await?;
+        let frame = self.ui.frame(visitor).await?;
         let values = context! {
             title => first.format("%B %Y").to_string(), weeks, is_empty => total == 0,
             count => counted(total.try_into().unwrap_or(i64::MAX), "visit", "visits"),
             before => way(before(first, 1).with_day(1).unwrap_or(first)), after => way(next),
             day => first.max(today.min(last)), month_of => words::month(first), whose,
         };
-        Ok(self.show(visitor, &house, "calendar", "month.html", values))
+        Ok(self.show(visitor, &frame, "calendar", "month.html", values))
     }
 }
 

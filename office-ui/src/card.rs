@@ -52,7 +52,7 @@ pub(crate) struct Card {
     look: &'static str,
     is_off: bool,
     /// What the customer said, if somebody should do something about it.
-    heed: &'static str,
+    needs_attention: &'static str,
     address: String,
     map: String,
     access: String,
@@ -81,9 +81,9 @@ impl Work {
         let (zone, today) = (visitor.caller.org().timezone, self.today(visitor));
         let start = time(&row["starts_at"]).unwrap_or_else(|| self.now());
         let end = time(&row["ends_at"]).unwrap_or(start);
-        let moment = self.door.moment(visitor, start);
+        let moment = self.ui.moment(visitor, start);
         let (status, look) = words::status(row);
-        let (confirmation, heeded) = words::confirmation(row);
+        let (confirmation, needs_attention) = words::confirmation(row);
         let is_off = !words::takes_place(row);
         Card {
             id: text(&row["id"]),
@@ -96,7 +96,7 @@ impl Work {
             status,
             look,
             is_off,
-            heed: if heeded && row["status"] == "scheduled" { confirmation } else { "" },
+            needs_attention: if needs_attention && row["status"] == "scheduled" { confirmation } else { "" },
             address: words::address(&row["address"]),
             map: words::map(&row["address"]),
             access: text(&row["address"]["access_notes"]),
@@ -115,11 +115,11 @@ impl Work {
         let is_open = ["scheduled", "in_progress"].contains(&row["status"].as_str().unwrap_or_default());
         let is_due = self.day_of(visitor, row) <= self.today(visitor);
         let action = if since.is_some() { "ticket.clock_out" } else { "ticket.clock_in" };
-        if !self.door.may(visitor, action) || !is_open || !(is_due || since.is_some()) {
+        if !self.ui.may(visitor, action) || !is_open || !(is_due || since.is_some()) {
             return None;
         }
         let minutes = since.map_or(TimeDelta::zero(), |since| self.now() - since).num_minutes();
-        Some(Clock { since: since.map(|at| self.door.moment(visitor, at)), minutes: words::duration(minutes) })
+        Some(Clock { since: since.map(|at| self.ui.moment(visitor, at)), minutes: words::duration(minutes) })
     }
 
     /// The day on which a visit begins, where the business is.

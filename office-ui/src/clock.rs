@@ -9,7 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::card::is;
-use crate::inputs::Typed;
+use crate::inputs::VisitForm;
 use crate::{Shown, Work, words};
 
 /// A stretch of work.
@@ -29,17 +29,17 @@ pub(crate) struct Stretch {
 
 impl Work {
     /// The page of a visit's clock.
-    pub(crate) async fn clock(&self, visitor: &Visitor, id: Uuid, typed: Typed) -> Shown {
+    pub(crate) async fn clock(&self, visitor: &Visitor, id: Uuid, typed: VisitForm) -> Shown {
         let (row, once) = self.visit(visitor, id, &["clock_spans", "technicians"]).await?;
         if !self.may_change(visitor, &row, "ticket.update_clock_span") {
             return self.ticket(visitor, id, typed).await;
         }
-        let house = self.door.house(visitor).await?;
+        let frame = self.ui.frame(visitor).await?;
         let values = context! {
             once, typed => &typed, stretches => self.stretches(visitor, &row),
             there => row["timezone"].as_str(), ..self.heading(visitor, &row)
         };
-        let page = self.show(visitor, &house, "visit", "clock.html", values);
+        let page = self.show(visitor, &frame, "visit", "clock.html", values);
         Ok(typed.on(page))
     }
 

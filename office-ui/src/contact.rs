@@ -18,7 +18,7 @@ const VISITS: usize = 20;
 
 /// A place of the customer's.
 #[derive(Serialize)]
-struct Place {
+struct Site {
     label: String,
     address: String,
     map: String,
@@ -61,10 +61,10 @@ impl Work {
         let (past, to_come): (Vec<&Value>, Vec<&Value>) = visits.iter().partition(is_past);
         let last = past.iter().rev().find(|visit| is_finished(visit));
         let card = |visit: &&Value| self.card(visitor, visit);
-        let house = self.door.house(visitor).await?;
+        let frame = self.ui.frame(visitor).await?;
         let is_here = !row["archived_at"].is_string() && !row["merged_into_id"].is_string();
         let values = context! {
-            id, books => is_here && self.door.may(visitor, "ticket.schedule"),
+            id, books => is_here && self.ui.may(visitor, "ticket.schedule"),
             name => text(&row["display_name"]), phones => Phone::all(&row), emails => emails(&row),
             many_sites => row["addresses"].as_array().is_some_and(|all| all.len() > 1), sites => sites(&row),
             tags => tags(&row), preferred => preferred(&row),
@@ -73,7 +73,7 @@ impl Work {
             to_come => to_come.iter().take(VISITS).map(card).collect::<Vec<_>>(), more_to_come => to_come.len() > VISITS,
             past => past.iter().rev().take(VISITS).map(card).collect::<Vec<_>>(), more_past => past.len() > VISITS,
         };
-        Ok(self.show(visitor, &house, "customers", "contact.html", values))
+        Ok(self.show(visitor, &frame, "customers", "contact.html", values))
     }
 }
 
@@ -88,8 +88,8 @@ fn emails(row: &Value) -> Vec<Email> {
     row["emails"].as_array().into_iter().flatten().map(email).collect()
 }
 
-fn sites(row: &Value) -> Vec<Place> {
-    let place = |place: &Value| Place {
+fn sites(row: &Value) -> Vec<Site> {
+    let place = |place: &Value| Site {
         label: text(&place["label"]),
         address: words::address(place),
         map: words::map(place),

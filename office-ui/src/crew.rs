@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::asking::Detail;
 use crate::card::{crew, is};
-use crate::inputs::Typed;
+use crate::inputs::VisitForm;
 use crate::{Shown, Work, words};
 
 /// Somebody of the business.
@@ -25,7 +25,7 @@ struct Person {
 
 impl Work {
     /// The page of who is on a visit.
-    pub(crate) async fn crew(&self, visitor: &Visitor, id: Uuid, typed: Typed) -> Shown {
+    pub(crate) async fn crew(&self, visitor: &Visitor, id: Uuid, typed: VisitForm) -> Shown {
         let (row, once) = self.visit(visitor, id, &["technicians"]).await?;
         if !self.may_change(visitor, &row, "ticket.assign") {
             return self.ticket(visitor, id, typed).await;
@@ -35,9 +35,9 @@ impl Work {
         let mut people: Vec<Person> =
             people.iter().map(|person| self.person(visitor, person, &row, &meanwhile)).collect();
         people.sort_by_key(|person| (!person.is_on_it, !person.is_technician, !person.elsewhere.is_empty()));
-        let house = self.door.house(visitor).await?;
+        let frame = self.ui.frame(visitor).await?;
         let values = context! { once, typed => &typed, people, ..self.heading(visitor, &row) };
-        let page = self.show(visitor, &house, "visit", "crew.html", values);
+        let page = self.show(visitor, &frame, "visit", "crew.html", values);
         Ok(typed.on(page))
     }
 

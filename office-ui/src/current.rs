@@ -1,6 +1,6 @@
 //! The way to the day's work in everybody's navigation, with the visit one should be on now.
 
-use authorization_queue_ui::{Place, cut, text};
+use authorization_queue_ui::{NavItem, cut, text};
 use capabilities::{Caller, Office, Read, Selection};
 use serde_json::{Map, Value, json};
 
@@ -13,8 +13,8 @@ const NAME: usize = 24;
 const CURRENT: &str = "current_ticket";
 
 /// The places of this door that the caller goes to, the visit of this moment last.
-pub async fn places(office: &Office, caller: &Caller) -> Vec<Place> {
-    let place = |path: &str, words: &str, section| Place { path: path.into(), words: words.into(), section };
+pub async fn nav(office: &Office, caller: &Caller) -> Vec<NavItem> {
+    let place = |path: &str, words: &str, section| NavItem { path: path.into(), words: words.into(), section };
     let mut places = vec![
         place(HOME, "Today", "today"),
         place("/week", "Calendar", "calendar"),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::card::Phone;
-use crate::{Asked, CUSTOMERS, Shared, Shown, Who, Work, words};
+use crate::{CUSTOMERS, Queried, Shared, Shown, Who, Work, words};
 
 /// So many are shown at once.
 const PAGE: i64 = 25;
@@ -31,7 +31,7 @@ struct Entry {
     phone: Option<Phone>,
 }
 
-pub(crate) async fn list(State(work): Shared, Extension(visitor): Who, asked: Asked<Sought>) -> Response {
+pub(crate) async fn list(State(work): Shared, Extension(visitor): Who, asked: Queried<Sought>) -> Response {
     let Query(asked) = asked.unwrap_or_default();
     let shown = work.customers(&visitor, &asked).await;
     work.answered(&visitor, shown).await
@@ -47,8 +47,8 @@ impl Work {
         let include = self.there_is(visitor, "contacts", &["addresses"]);
         let (data_type, cursor) = ("contacts".into(), asked.cursor.clone().filter(|cursor| !cursor.is_empty()));
         let selection = Selection { data_type, filters, include, cursor, limit: Some(PAGE), ..Selection::default() };
-        let answer = self.door.read(visitor, selection).await?;
-        let house = self.door.house(visitor).await?;
+        let answer = self.ui.read(visitor, selection).await?;
+        let frame = self.ui.frame(visitor).await?;
         let rows = answer.data.as_ref().and_then(Value::as_array);
         let here = format!("{CUSTOMERS}?search={}", words::encoded(search));
         let values = context! {
@@ -56,7 +56,7 @@ impl Work {
             next => answer.meta.next_cursor.map(|cursor| format!("{here}&cursor={}", words::encoded(&cursor))),
             first => here, is_first => asked.cursor.is_none(),
         };
-        Ok(self.show(visitor, &house, "customers", "customers.html", values))
+        Ok(self.show(visitor, &frame, "customers", "customers.html", values))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::asking::Detail;
 
 /// What a list's address says besides.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Narrowing {
+pub(crate) struct CalendarFilter {
     who: Option<Uuid>,
     pub told: Option<String>,
 }
@@ -40,7 +40,12 @@ pub(crate) struct Whose {
 
 impl Work {
     /// Whose visits to show at `path`.
-    pub(crate) async fn whose(&self, visitor: &Visitor, path: &str, asked: &Narrowing) -> Result<Whose, Box<Answer>> {
+    pub(crate) async fn whose(
+        &self,
+        visitor: &Visitor,
+        path: &str,
+        asked: &CalendarFilter,
+    ) -> Result<Whose, Box<Answer>> {
         if let Some(own) = visitor.caller.only_own() {
             return Ok(Whose {
                 technician: Some(own),

@@ -8,11 +8,16 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::filter::Narrowing;
-use crate::inputs::Typed;
+use crate::filter::CalendarFilter;
+use crate::inputs::VisitForm;
 use crate::{HOME, Named, Sent, Shared, Shown, Who, Work, onward};
 
-pub(crate) async fn send(State(work): Shared, Extension(visitor): Who, id: Named<Uuid>, sent: Sent<Typed>) -> Response {
+pub(crate) async fn send(
+    State(work): Shared,
+    Extension(visitor): Who,
+    id: Named<Uuid>,
+    sent: Sent<VisitForm>,
+) -> Response {
     let Form(typed) = sent.unwrap_or_default();
     let shown = match id {
         Ok(Path(id)) => work.carry_out(&visitor, id, typed).await,
@@ -21,7 +26,7 @@ pub(crate) async fn send(State(work): Shared, Extension(visitor): Who, id: Named
     work.answered(&visitor, shown).await
 }
 
-impl Typed {
+impl VisitForm {
     /// Whether it is what the form was sent for that stands in its way.
     fn is_so_already(&self, code: &str) -> bool {
         self.at.is_empty()
@@ -39,10 +44,10 @@ impl Work {
         let digest = Sha256::digest(format!("{action}{input}"));
         let digest: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let idempotency_key = once.parse::<Uuid>().ok().map(|once| format!("page {once} {digest}"));
-        self.door.call_with(visitor, action, input, Options { idempotency_key, ..Options::default() }).await
+        self.ui.call_with(visitor, action, input, Options { idempotency_key, ..Options::default() }).await
     }
 
-    async fn carry_out(&self, visitor: &Visitor, id: Uuid, mut typed: Typed) -> Shown {
+    async fn carry_out(&self, visitor: &Visitor, id: Uuid, mut typed: VisitForm) -> Shown {
         let Some(form) = typed.form() else {
             return Err(self.refused(&Error::invalid("/do", "is nothing that can be done here")));
         };
@@ -69,9 +74,9 @@ impl Work {
     }
 
     /// The page once more, with what was typed and what is wrong with it.
-    async fn again(&self, visitor: &Visitor, id: Uuid, typed: Typed) -> Shown {
+    async fn again(&self, visitor: &Visitor, id: Uuid, typed: VisitForm) -> Shown {
         match typed.from.clone().as_str() {
-            "today" => self.agenda(visitor, self.today(visitor), &Narrowing::default(), Some((id, typed))).await,
+            "today" => self.agenda(visitor, self.today(visitor), &CalendarFilter::default(), Some((id, typed))).await,
             part => self.part(visitor, id, part, typed).await,
         }
     }

@@ -20,7 +20,7 @@ pub(crate) struct Form {
     pub action: &'static str,
     /// The word that tells it was done.
     pub told: &'static str,
-    input: fn(&Typed, &Business) -> Made,
+    input: fn(&VisitForm, &Business) -> Made,
 }
 
 /// What a form is filled in for.
@@ -49,7 +49,7 @@ const FORMS: [Form; 14] = [
 /// A form as a person filled it in, and what is wrong with it.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Typed {
+pub(crate) struct VisitForm {
     #[serde(rename(deserialize = "do"))]
     pub what: String,
     /// Of the page it was sent from, and no other.
@@ -95,7 +95,7 @@ pub(crate) struct Typed {
     pub is_busy: bool,
 }
 
-impl Typed {
+impl VisitForm {
     /// Nothing is filled in yet.
     pub fn coming(told: String, day: String) -> Self {
         Self { told, day, ..Self::default() }
@@ -134,12 +134,12 @@ impl Typed {
 
 impl Form {
     /// The input of the action, or what is missing in it.
-    pub fn input(&self, typed: &Typed, ticket: Uuid, org: &OrgFacts) -> Made {
+    pub fn input(&self, typed: &VisitForm, ticket: Uuid, org: &OrgFacts) -> Made {
         (self.input)(typed, &Business { ticket, org })
     }
 }
 
-fn stroke(typed: &Typed, of: &Business) -> Made {
+fn stroke(typed: &VisitForm, of: &Business) -> Made {
     let mut input = json!({"ticket_id": of.ticket});
     for (member, value) in [("technician_id", &typed.technician), ("at", &typed.at)] {
         if !value.is_empty() {
@@ -150,24 +150,24 @@ fn stroke(typed: &Typed, of: &Business) -> Made {
 }
 
 /// Fields have no seconds: what was left as it was is not sent.
-fn corrected(typed: &Typed, of: &Business) -> Made {
+fn corrected(typed: &VisitForm, of: &Business) -> Made {
     let mut input = no_stretch(typed, of)?;
     for (member, typed, was, missing) in [
         ("started_at", &typed.starts_at, &typed.was_started_at, "Choose when it began."),
         ("ended_at", &typed.ends_at, &typed.was_ended_at, "Choose when it ended."),
     ] {
         if typed != was {
-            input[member] = Typed::or(typed, missing)?;
+            input[member] = VisitForm::or(typed, missing)?;
         }
     }
     Ok(input)
 }
 
-fn no_stretch(typed: &Typed, _: &Business) -> Made {
+fn no_stretch(typed: &VisitForm, _: &Business) -> Made {
     Ok(typed.as_seen(json!({"clock_span_id": typed.span})))
 }
 
-fn other_time(typed: &Typed, of: &Business) -> Made {
+fn other_time(typed: &VisitForm, of: &Business) -> Made {
     let starts_at = match Chosen::of(&typed.slot, &typed.starts_at)? {
         Chosen::Free { start, .. } | Chosen::Typed(start) => start,
     };
@@ -175,17 +175,17 @@ fn other_time(typed: &Typed, of: &Business) -> Made {
     Ok(typed.as_seen(json!({"ticket_id": of.ticket, "starts_at": starts_at, "allow_overlap": anyway})))
 }
 
-fn called_off(typed: &Typed, of: &Business) -> Made {
-    let reason = Typed::or(&typed.reason, "Write in a few words why it is cancelled.")?;
+fn called_off(typed: &VisitForm, of: &Business) -> Made {
+    let reason = VisitForm::or(&typed.reason, "Write in a few words why it is cancelled.")?;
     Ok(typed.as_seen(json!({"ticket_id": of.ticket, "reason": reason})))
 }
 
-fn missed(typed: &Typed, of: &Business) -> Made {
+fn missed(typed: &VisitForm, of: &Business) -> Made {
     Ok(typed.as_seen(json!({"ticket_id": of.ticket})))
 }
 
-fn answered(typed: &Typed, of: &Business) -> Made {
-    let answer = Typed::or(&typed.answer, "Choose what the customer says.")?;
+fn answered(typed: &VisitForm, of: &Business) -> Made {
+    let answer = VisitForm::or(&typed.answer, "Choose what the customer says.")?;
     let mut input = json!({"ticket_id": of.ticket, "answer": answer});
     if !typed.words.trim().is_empty() {
         input["words"] = typed.words.trim().into();
@@ -193,22 +193,22 @@ fn answered(typed: &Typed, of: &Business) -> Made {
     Ok(typed.as_seen(input))
 }
 
-fn noted(typed: &Typed, of: &Business) -> Made {
-    Ok(json!({"ticket_id": of.ticket, "content": Typed::or(&typed.content, "Write the note first.")?}))
+fn noted(typed: &VisitForm, of: &Business) -> Made {
+    Ok(json!({"ticket_id": of.ticket, "content": VisitForm::or(&typed.content, "Write the note first.")?}))
 }
 
-fn assigned(typed: &Typed, of: &Business) -> Made {
+fn assigned(typed: &VisitForm, of: &Business) -> Made {
     let mut input = unassigned(typed, of)?;
     input["allow_overlap"] = (typed.anyway == "yes").into();
     Ok(input)
 }
 
-fn unassigned(typed: &Typed, of: &Business) -> Made {
-    Ok(json!({"ticket_id": of.ticket, "technician_ids": [Typed::or(&typed.technician, "Choose who.")?]}))
+fn unassigned(typed: &VisitForm, of: &Business) -> Made {
+    Ok(json!({"ticket_id": of.ticket, "technician_ids": [VisitForm::or(&typed.technician, "Choose who.")?]}))
 }
 
-fn new_line(typed: &Typed, of: &Business) -> Made {
-    let service = Typed::or(&typed.service, "Choose the service first.")?;
+fn new_line(typed: &VisitForm, of: &Business) -> Made {
+    let service = VisitForm::or(&typed.service, "Choose the service first.")?;
     let mut line = json!({"service_id": service, "quantity": quantity(typed)?});
     if let Some(price) = price(typed, of.org)? {
         line["unit_price"] = price;
@@ -216,7 +216,7 @@ fn new_line(typed: &Typed, of: &Business) -> Made {
     Ok(json!({"ticket_id": of.ticket, "line_item": line}))
 }
 
-fn changed_line(typed: &Typed, of: &Business) -> Made {
+fn changed_line(typed: &VisitForm, of: &Business) -> Made {
     let mut input = json!({"line_item_id": typed.line, "quantity": quantity(typed)?});
     if typed.price.is_some() {
         input["unit_price"] = price(typed, of.org)?.unwrap_or(Value::Null);
@@ -224,12 +224,12 @@ fn changed_line(typed: &Typed, of: &Business) -> Made {
     Ok(typed.as_seen(input))
 }
 
-fn removed_line(typed: &Typed, _: &Business) -> Made {
+fn removed_line(typed: &VisitForm, _: &Business) -> Made {
     Ok(typed.as_seen(json!({"line_item_id": typed.line})))
 }
 
-fn quantity(typed: &Typed) -> Made {
-    Typed::or(&decimal(&typed.quantity), "Write how many, such as 1 or 2.5.")
+fn quantity(typed: &VisitForm) -> Made {
+    VisitForm::or(&decimal(&typed.quantity), "Write how many, such as 1 or 2.5.")
 }
 
 /// Thumbs type a comma where the country does.
@@ -238,7 +238,7 @@ pub(crate) fn decimal(typed: &str) -> String {
 }
 
 /// Nothing where none was typed.
-fn price(typed: &Typed, org: &OrgFacts) -> Result<Option<Value>, &'static str> {
+fn price(typed: &VisitForm, org: &OrgFacts) -> Result<Option<Value>, &'static str> {
     let price = typed.price.as_deref().map(str::trim).filter(|price| !price.is_empty());
     let Some(price) = price else { return Ok(None) };
     let minor = minor_units(price, org).ok_or("Write the price as an amount, such as 149.50.")?;

@@ -25,7 +25,7 @@ mod words;
 
 use std::sync::Arc;
 
-use authorization_queue_ui::{Door, House, Pages, Refusal, Visitor, with_status};
+use authorization_queue_ui::{Frame, Pages, Refusal, Ui, Visitor, with_status};
 use axum::Router;
 use axum::extract::rejection::{FormRejection, PathRejection, QueryRejection};
 use axum::extract::{Extension, Form, Path, Query, Request, State};
@@ -37,7 +37,7 @@ use minijinja::context;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
-pub use current::places;
+pub use current::nav;
 
 /// Where somebody who works on site begins.
 pub const HOME: &str = "/today";
@@ -69,7 +69,7 @@ const STYLE: &str = include_str!("../static/office.css");
 
 /// The pages of the day's work.
 struct Work {
-    door: Door,
+    ui: Ui,
     pages: Arc<Pages>,
     style: String,
 }
@@ -78,14 +78,14 @@ type Shared = State<Arc<Work>>;
 type Who = Extension<Visitor>;
 /// What is not readable as a form is an empty one: the answer says what is missing.
 type Sent<T> = Result<Form<T>, FormRejection>;
-type Asked<T> = Result<Query<T>, QueryRejection>;
+type Queried<T> = Result<Query<T>, QueryRejection>;
 type Named<T> = Result<Path<T>, PathRejection>;
 /// A page, or the answer that says why there is none.
 type Shown = Result<Response, Box<Answer>>;
 
 /// The routes. They need a [`Visitor`] among the extensions of each request. What stays open ends when `ended` does.
-pub fn door(office: &Arc<Office>, pages: &Arc<Pages>, ended: CancellationToken) -> Router {
-    let work = Arc::new(Work { door: Door::new(office, pages, ended), pages: pages.clone(), style: style() });
+pub fn routes(office: &Arc<Office>, pages: &Arc<Pages>, ended: CancellationToken) -> Router {
+    let work = Arc::new(Work { ui: Ui::new(office, pages, ended), pages: pages.clone(), style: style() });
     Router::new()
         .route(HOME, get(agenda::today))
         .route("/day/{day}", get(agenda::day))
@@ -120,12 +120,12 @@ impl Work {
     fn show(
         &self,
         visitor: &Visitor,
-        house: &House,
+        frame: &Frame,
         section: &str,
         template: &str,
         values: minijinja::Value,
     ) -> Response {
-        self.door.show(visitor, house, section, template, context! { office_style => self.style, ..values })
+        self.ui.show(visitor, frame, section, template, context! { office_style => self.style, ..values })
     }
 
     /// A page for whoever got here, or the refusal in words.
@@ -138,22 +138,22 @@ impl Work {
 
     async fn refuse(&self, visitor: &Visitor, answer: &Answer) -> Response {
         let (title, advice) = in_words(answer);
-        match self.door.house(visitor).await {
-            Ok(house) => {
+        match self.ui.frame(visitor).await {
+            Ok(frame) => {
                 let message = answer.error.as_ref().map(|error| error["message"].as_str().unwrap_or_default());
                 let quote = (answer.error_code() == Some("INTERNAL")).then(|| answer.meta.request_id.to_string());
                 let values = context! { title, advice, message, quote };
-                with_status(self.show(visitor, &house, "nowhere", "undone.html", values), answer.status)
+                with_status(self.show(visitor, &frame, "nowhere", "undone.html", values), answer.status)
             }
             Err(_) => {
                 let refusal = Refusal { title, message: None, advice: advice.into(), frame: None, to_sign_in: false };
-                self.pages.refuse(self.door.office(), answer, &refusal)
+                self.pages.refuse(self.ui.office(), answer, &refusal)
             }
         }
     }
 
     fn refused(&self, error: &Error) -> Box<Answer> {
-        Box::new(self.door.office().refuse(error))
+        Box::new(self.ui.office().refuse(error))
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::asking::Detail;
-use crate::inputs::Typed;
+use crate::inputs::VisitForm;
 use crate::ticket::{Line, price};
 use crate::{Shown, Work};
 
@@ -37,20 +37,20 @@ pub(crate) struct Offer {
 
 impl Work {
     /// The page of a visit's lines.
-    pub(crate) async fn lines(&self, visitor: &Visitor, id: Uuid, typed: Typed) -> Shown {
+    pub(crate) async fn lines(&self, visitor: &Visitor, id: Uuid, typed: VisitForm) -> Shown {
         let org = visitor.caller.org();
         let (row, once) = self.visit(visitor, id, &["line_items", "technicians"]).await?;
         if !self.may_change(visitor, &row, "ticket.add_line_item") {
             return self.ticket(visitor, id, typed).await;
         }
-        let (offers, house) = (self.offers(visitor).await?, self.door.house(visitor).await?);
+        let (offers, frame) = (self.offers(visitor).await?, self.ui.frame(visitor).await?);
         let lines = row["line_items"].as_array().into_iter().flatten();
         let values = context! {
             once, typed => &typed, offers, total => price(org, &row["total"]),
             unpriced => row["lines_without_price"].as_i64().unwrap_or_default(),
             lines => lines.map(|line| Changeable::of(line, org)).collect::<Vec<_>>(), ..self.heading(visitor, &row)
         };
-        let page = self.show(visitor, &house, "visit", "lines.html", values);
+        let page = self.show(visitor, &frame, "visit", "lines.html", values);
         Ok(typed.on(page))
     }
 

@@ -6,12 +6,12 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::forms::in_words;
-use crate::inputs::Typed;
+use crate::inputs::VisitForm;
 use crate::{Shown, Work};
 
 impl Work {
     /// The page on which a visit is moved, with the form as it was filled in.
-    pub(crate) async fn moving(&self, visitor: &Visitor, id: Uuid, mut typed: Typed) -> Shown {
+    pub(crate) async fn moving(&self, visitor: &Visitor, id: Uuid, mut typed: VisitForm) -> Shown {
         let (row, once) = self.visit(visitor, id, &["technicians", "address"]).await?;
         if row["status"] != "scheduled" || !self.may_change(visitor, &row, "ticket.reschedule") {
             return self.ticket(visitor, id, typed).await;
@@ -31,13 +31,13 @@ impl Work {
                 None
             }
         };
-        let house = self.door.house(visitor).await?;
+        let frame = self.ui.frame(visitor).await?;
         let values = context! {
             once, wish => &typed, typed => &typed, free, version => row["version"].as_i64(),
             ways => week.ways(|day| format!("/tickets/{id}/move?day={day}")), week, there => row["timezone"].as_str(),
             names_them => false, ..self.heading(visitor, &row)
         };
-        let page = self.show(visitor, &house, "visit", "moving.html", values);
+        let page = self.show(visitor, &frame, "visit", "moving.html", values);
         Ok(typed.on(page))
     }
 }

@@ -6,8 +6,8 @@ use axum::response::Response;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::inputs::Typed;
-use crate::{Asked, Named, Shared, Shown, Who, Work};
+use crate::inputs::VisitForm;
+use crate::{Named, Queried, Shared, Shown, Who, Work};
 
 /// What the address of such a page says besides.
 #[derive(Default, Deserialize)]
@@ -23,7 +23,7 @@ pub(crate) async fn show(
     State(work): Shared,
     Extension(visitor): Who,
     id: Named<Uuid>,
-    asked: Asked<Coming>,
+    asked: Queried<Coming>,
 ) -> Response {
     work.show_visit(&visitor, id.ok().map(|Path(id)| (id, String::new())), asked).await
 }
@@ -32,23 +32,23 @@ pub(crate) async fn show_part(
     State(work): Shared,
     Extension(visitor): Who,
     part: Named<(Uuid, String)>,
-    asked: Asked<Coming>,
+    asked: Queried<Coming>,
 ) -> Response {
     work.show_visit(&visitor, part.ok().map(|Path(part)| part), asked).await
 }
 
 impl Work {
-    async fn show_visit(&self, visitor: &Visitor, part: Option<(Uuid, String)>, asked: Asked<Coming>) -> Response {
+    async fn show_visit(&self, visitor: &Visitor, part: Option<(Uuid, String)>, asked: Queried<Coming>) -> Response {
         let Query(Coming { told, day }) = asked.unwrap_or_default();
         let shown = match part {
-            Some((id, part)) => self.part(visitor, id, &part, Typed::coming(told, day)).await,
+            Some((id, part)) => self.part(visitor, id, &part, VisitForm::coming(told, day)).await,
             None => Err(self.no_such_visit()),
         };
         self.answered(visitor, shown).await
     }
 
     /// A page of a visit, with a form as it was filled in. One that changes nothing of this visit shows the whole instead.
-    pub(crate) async fn part(&self, visitor: &Visitor, id: Uuid, part: &str, typed: Typed) -> Shown {
+    pub(crate) async fn part(&self, visitor: &Visitor, id: Uuid, part: &str, typed: VisitForm) -> Shown {
         match part {
             "" => self.ticket(visitor, id, typed).await,
             "clock" => self.clock(visitor, id, typed).await,

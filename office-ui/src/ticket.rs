@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::card::{Phone, crew, is};
 use crate::clock::in_form;
-use crate::inputs::Typed;
+use crate::inputs::VisitForm;
 use crate::{Shown, Work, words};
 
 /// So much of a visit's notes and history is shown.
@@ -57,18 +57,18 @@ struct Deed {
 
 impl Work {
     /// The page of a visit.
-    pub(crate) async fn ticket(&self, visitor: &Visitor, id: Uuid, typed: Typed) -> Shown {
+    pub(crate) async fn ticket(&self, visitor: &Visitor, id: Uuid, typed: VisitForm) -> Shown {
         let include =
             ["contact", "address", "line_items", "technicians", "clock_spans", "notes", "audit_trail"].as_slice();
         let (row, once) = self.visit(visitor, id, include).await?;
-        let house = self.door.house(visitor).await?;
+        let frame = self.ui.frame(visitor).await?;
         let values = context! {
             once, is_so => self.is_so(&typed.told, visitor, &row), typed => &typed,
             may => self.may_do(visitor, &row), ..self.facts(visitor, &row)
         };
         let here = format!("/tickets/{id}");
-        let section = if visitor.places.iter().any(|place| place.path == here) { "now" } else { "visit" };
-        let page = self.show(visitor, &house, section, "ticket.html", values);
+        let section = if visitor.nav.iter().any(|item| item.path == here) { "now" } else { "visit" };
+        let page = self.show(visitor, &frame, section, "ticket.html", values);
         Ok(typed.on(page))
     }
 
@@ -107,11 +107,11 @@ impl Work {
         let is_closed = row["status"] == "closed";
         let has_begun = time(&row["starts_at"]).is_some_and(|start| start <= self.now());
         context! {
-            moves => is_scheduled && self.door.may(visitor, "ticket.reschedule"),
-            cancels => is_scheduled && self.door.may(visitor, "ticket.cancel"),
-            misses => is_scheduled && has_begun && self.door.may(visitor, "ticket.mark_no_show"),
-            answers => is_scheduled && self.door.may(visitor, "ticket.record_confirmation"),
-            notes => !is_closed && self.door.may(visitor, "note.add"),
+            moves => is_scheduled && self.ui.may(visitor, "ticket.reschedule"),
+            cancels => is_scheduled && self.ui.may(visitor, "ticket.cancel"),
+            misses => is_scheduled && has_begun && self.ui.may(visitor, "ticket.mark_no_show"),
+            answers => is_scheduled && self.ui.may(visitor, "ticket.record_confirmation"),
+            notes => !is_closed && self.ui.may(visitor, "note.add"),
             lines => self.may_change(visitor, row, "ticket.add_line_item"),
             crew => self.may_change(visitor, row, "ticket.assign"),
             corrects => self.may_change(visitor, row, "ticket.update_clock_span"),
@@ -122,7 +122,7 @@ impl Work {
     pub(crate) fn may_change(&self, visitor: &Visitor, row: &Value, action: &str) -> bool {
         let is_open = ["scheduled", "in_progress"].contains(&row["status"].as_str().unwrap_or_default());
         let is_own = |own: Uuid| crew(row).iter().any(|member| is(&member["technician_id"], Some(own)));
-        is_open && self.door.may(visitor, action) && visitor.caller.only_own().is_none_or(is_own)
+        is_open && self.ui.may(visitor, action) && visitor.caller.only_own().is_none_or(is_own)
     }
 
     fn facts(&self, visitor: &Visitor, row: &Value) -> minijinja::Value {
@@ -131,16 +131,16 @@ impl Work {
         let start = time(&row["starts_at"]).unwrap_or_else(|| self.now());
         let end = time(&row["ends_at"]).unwrap_or(start);
         let (status, look) = words::status(row);
-        let (confirmation, heeded) = words::confirmation(row);
+        let (confirmation, needs_attention) = words::confirmation(row);
         let there = (zone != own).then(|| words::from_to(start, end, zone));
-        let before = time(&row["previous_starts_at"]).map(|at| self.door.moment(visitor, at));
+        let before = time(&row["previous_starts_at"]).map(|at| self.ui.moment(visitor, at));
         let place = &row["address"];
         context! {
             id => text(&row["id"]), customer => text(&row["contact_name"]), contact => text(&row["contact_id"]),
-            title => text(&row["title"]), status, look, confirmation, heeded,
+            title => text(&row["title"]), status, look, confirmation, needs_attention,
             day => words::day(self.day_of(visitor, row), self.today(visitor)), from_to => words::from_to(start, end, own),
-            starts => self.door.moment(visitor, start), there, before, day_path => format!("/day/{}", self.day_of(visitor, row)),
-            cancelled => self.door.moment_of(visitor, &row["cancelled_at"]), reason => text(&row["cancellation_reason"]),
+            starts => self.ui.moment(visitor, start), there, before, day_path => format!("/day/{}", self.day_of(visitor, row)),
+            cancelled => self.ui.moment_of(visitor, &row["cancelled_at"]), reason => text(&row["cancellation_reason"]),
             address => words::address(place), map => words::map(place), label => text(&place["label"]),
             access => text(&place["access_notes"]), phones => Phone::all(&row["contact"]),
             lines => lines(visitor.caller.org(), row), total => price(visitor.caller.org(), &row["total"]),
@@ -155,10 +155,10 @@ impl Work {
 
     fn members(&self, visitor: &Visitor, row: &Value) -> Vec<Member> {
         let me = visitor.caller.id().map(|id| id.to_string());
-        let may = self.door.may(visitor, "ticket.clock_out");
+        let may = self.ui.may(visitor, "ticket.clock_out");
         let member = |member: &Value| {
             let id = text(&member["technician_id"]);
-            let since = self.door.moment_of(visitor, &member["clock_running_since_at"]);
+            let since = self.ui.moment_of(visitor, &member["clock_running_since_at"]);
             let is_me = me.as_deref() == Some(id.as_str());
             let worked = member["clocked_minutes"].as_i64().filter(|minutes| *minutes > 0);
             Member {
@@ -183,7 +183,7 @@ impl Work {
                 text: text(words),
                 author: text(&note["author"]),
                 is_outside: outside.is_object(),
-                written: self.door.moment_of(visitor, &note["created_at"]),
+                written: self.ui.moment_of(visitor, &note["created_at"]),
             }
         };
         notes.map(note).collect()
@@ -194,7 +194,7 @@ impl Work {
         let deed = |call: &Value| Deed {
             who: text(&call["actor"]),
             did: words::deed(&text(&call["action"])),
-            at: self.door.moment_of(visitor, &call["at"]),
+            at: self.ui.moment_of(visitor, &call["at"]),
         };
         calls.filter(|call| call["outcome"] == "done").take(HISTORY).map(deed).collect()
     }

@@ -62,7 +62,7 @@ pub(crate) fn status(row: &Value) -> (&'static str, &'static str) {
         "in_progress" => ("Not closed yet", "plain"),
         "closed" => ("Done", "plain"),
         "cancelled" => ("Cancelled", "plain"),
-        "no_show" => ("Nobody was there", "heed"),
+        "no_show" => ("Nobody was there", "needs-attention"),
         _ => ("Scheduled", "plain"),
     }
 }
@@ -72,7 +72,7 @@ pub(crate) fn takes_place(row: &Value) -> bool {
     !["cancelled", "no_show"].contains(&row["status"].as_str().unwrap_or_default())
 }
 
-/// What the customer says to the time, and whether somebody should heed it.
+/// What the customer says to the time, and whether somebody should act on it.
 pub(crate) fn confirmation(row: &Value) -> (&'static str, bool) {
     match row["confirmation"].as_str().unwrap_or_default() {
         "asked" => ("Asked, no answer yet", false),

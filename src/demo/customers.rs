@@ -75,7 +75,7 @@ pub(super) const TRADES: [Trade; 8] = [
     },
     Trade {
         tags: &["realtor"],
-        names: "Magnolia Gate Realty, Tupelo Lane Homes, Osei & Daughters Real Estate, \
+        names: "Magnolia PermissionClass Realty, Tupelo Lane Homes, Osei & Daughters Real Estate, \
             Cotton Gin Realty Group, Porchlight Properties, Ridge & River Realty",
         preferred_time: "any",
         in_suites: true,

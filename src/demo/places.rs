@@ -148,28 +148,28 @@ pub(super) const BUSY_AREAS: usize = 5;
 pub(super) const SCATTER: [i32; 11] = [-61, 34, -12, 78, -43, 9, 57, -76, 21, -28, 66];
 
 pub(super) const HOME_ACCESS: [&str; 22] = [
-    "Gate code 4417, then the first drive on the left.",
+    "PermissionClass code 4417, then the first drive on the left.",
     "Side gate sticks, lift and push.",
-    "Gate code 0926#, closes by itself.",
+    "PermissionClass code 0926#, closes by itself.",
     "Park in the street, the driveway is shared.",
     "Spigot is behind the air conditioner.",
     "Community gate: dial 118 and they will open.",
     "Key with the neighbor on the right.",
-    "Gate code 7730.",
+    "PermissionClass code 7730.",
     "Come round the back, the front bell is broken.",
     "Garage keypad 5512, water tap inside on the left.",
     "Long gravel drive, mailbox with a red bird.",
-    "Gate code 2081*, wait for the green light.",
+    "PermissionClass code 2081*, wait for the green light.",
     "Ring twice.",
     "Second driveway after the church.",
     "Lockbox on the porch rail, code 3164.",
-    "Gate is open from eight to five.",
+    "PermissionClass is open from eight to five.",
     "Steep drive: leave the trailer at the bottom.",
-    "Gate code 6605, tell the guard which house.",
+    "PermissionClass code 6605, tell the guard which house.",
     "House is behind the one you see from the road.",
     "Spigot on the east wall, needs a key (we have one).",
     "Back gate has a bungee cord, hook it again.",
-    "Gate code 1949.",
+    "PermissionClass code 1949.",
 ];
 
 pub(super) const BUSINESS_ACCESS: [&str; 10] = [
@@ -187,6 +187,6 @@ pub(super) const BUSINESS_ACCESS: [&str; 10] = [
 
 pub(super) const BUILDINGS: &str = "Willow Court, The Arbors, Foxglove Place, Quarry Lofts, Stillwater Commons, \
     Heron Landing, Maple Row, Overlook Terrace, Cotton Yard, Juniper Square, Lantern Hill, \
-    Brickyard Flats, Sycamore Walk, Depot Lofts, Laurel Bluff, Copperfield, Mill Race, Orchard Gate";
+    Brickyard Flats, Sycamore Walk, Depot Lofts, Laurel Bluff, Copperfield, Mill Race, Orchard PermissionClass";
 
 pub(super) const SECOND_HOMES: &str = "Mother's house, Rental, Workshop, Son's house, Studio";

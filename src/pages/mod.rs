@@ -18,7 +18,7 @@ use axum::routing::{get, post};
 use capabilities::{Door, Error, Office, Result, Session, Source};
 use tokio_util::sync::CancellationToken;
 
-use crate::identity::Doorkeeper;
+use crate::identity::Authenticator;
 use crate::rest;
 use sign_in::Proof;
 
@@ -42,7 +42,7 @@ const HEADERS: [(&str, &str); 3] = [
 
 struct Pages {
     office: Arc<Office>,
-    doorkeeper: Arc<Doorkeeper>,
+    authenticator: Arc<Authenticator>,
     templates: Arc<Templates>,
 }
 
@@ -50,17 +50,17 @@ type Shared = State<Arc<Pages>>;
 
 /// The routes of the pages. What the office mailed is shown where it is tried out, and in production not even there. What
 /// stays open ends with `streams`.
-pub(crate) fn door(
+pub(crate) fn routes(
     office: &Arc<Office>,
-    doorkeeper: &Arc<Doorkeeper>,
+    authenticator: &Arc<Authenticator>,
     production: bool,
     streams: CancellationToken,
 ) -> anyhow::Result<Router> {
     let templates = Arc::new(Templates::new(&[TEMPLATES, office_ui::TEMPLATES].concat())?);
-    let pages = Arc::new(Pages { office: office.clone(), doorkeeper: doorkeeper.clone(), templates });
-    let queue = authorization_queue_ui::door(office, &pages.templates, streams.clone());
+    let pages = Arc::new(Pages { office: office.clone(), authenticator: authenticator.clone(), templates });
+    let queue = authorization_queue_ui::routes(office, &pages.templates, streams.clone());
     let queue = queue.layer(from_fn_with_state(pages.clone(), admit));
-    let work = office_ui::door(office, &pages.templates, streams).layer(from_fn_with_state(pages.clone(), admit));
+    let work = office_ui::routes(office, &pages.templates, streams).layer(from_fn_with_state(pages.clone(), admit));
     let routes = Router::new()
         .route("/", get(sign_in::home))
         .route("/sign-in", get(sign_in::explain).post(sign_in::send_link))
@@ -89,7 +89,7 @@ async fn admit(State(pages): Shared, request: Request, next: Next) -> Response {
             return Ok(None);
         }
         let csrf = proof(&parts, &body).await;
-        let session = pages.doorkeeper.session_to_write(&parts.headers, &parts.uri, csrf.as_deref()).await?;
+        let session = pages.authenticator.session_to_write(&parts.headers, &parts.uri, csrf.as_deref()).await?;
         Ok(Some((session, Body::from(body))))
     };
     match admitted.await {
@@ -97,8 +97,8 @@ async fn admit(State(pages): Shared, request: Request, next: Next) -> Response {
             let (csrf, source) = (session.token.csrf(), source(&parts.headers));
             let mut request = Request::from_parts(parts, body);
             let Session { caller, token, .. } = session;
-            let places = office_ui::places(&pages.office, &caller).await;
-            request.extensions_mut().insert(Visitor { caller, session: token, csrf, source, places });
+            let nav = office_ui::nav(&pages.office, &caller).await;
+            request.extensions_mut().insert(Visitor { caller, session: token, csrf, source, nav });
             next.run(request).await
         }
         // A stream is opened by a script, which takes no page for an answer.
@@ -145,7 +145,7 @@ async fn method_not_allowed(State(pages): Shared, request: Request) -> Response 
 impl Pages {
     /// Whose session a request has; nobody's, if it has none or one that ended.
     async fn signed_in(&self, headers: &HeaderMap) -> Result<Option<Session>> {
-        match self.doorkeeper.session(headers).await {
+        match self.authenticator.session(headers).await {
             Err(Error::Unauthenticated(_)) if !headers.contains_key(header::AUTHORIZATION) => Ok(None),
             session => session.map(Some),
         }

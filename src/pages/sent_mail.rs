@@ -74,14 +74,14 @@ struct Line {
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Place {
+struct MailQuery {
     cursor: Option<String>,
 }
 
-type Asked = std::result::Result<Query<Place>, axum::extract::rejection::QueryRejection>;
+type Queried = std::result::Result<Query<MailQuery>, axum::extract::rejection::QueryRejection>;
 type Named = std::result::Result<Path<String>, PathRejection>;
 
-async fn list(State(pages): Shared, asked: Asked, parts: Parts) -> Response {
+async fn list(State(pages): Shared, asked: Queried, parts: Parts) -> Response {
     let Query(place) = asked.unwrap_or_default();
     let shown = async {
         let Some(looker) = pages.looker(&parts).await? else { return Ok(to_sign_in(&parts)) };

@@ -49,12 +49,12 @@ pub(super) struct Proof {
 
 /// What is not readable as such is as good as not given: the answer says what is missing.
 type Lenient<T, R> = Result<T, R>;
-type Asked = Lenient<Query<Onward>, axum::extract::rejection::QueryRejection>;
+type Queried = Lenient<Query<Onward>, axum::extract::rejection::QueryRejection>;
 type Sent<T> = Lenient<Form<T>, axum::extract::rejection::FormRejection>;
 type Token = Lenient<Path<String>, axum::extract::rejection::PathRejection>;
 
 /// How one gets a link.
-pub(super) async fn explain(State(pages): Shared, headers: HeaderMap, asked: Asked) -> Response {
+pub(super) async fn explain(State(pages): Shared, headers: HeaderMap, asked: Queried) -> Response {
     let Query(onward) = asked.unwrap_or_default();
     let undone = onward.undone.is_some();
     let next = onward.local();
@@ -92,7 +92,7 @@ pub(super) async fn send_link(
     sent: Sent<Wanted>,
 ) -> Response {
     let done = async {
-        pages.doorkeeper.must_be_ours(&headers, &uri)?;
+        pages.authenticator.must_be_ours(&headers, &uri)?;
         let email = sent.map(|Form(wanted)| wanted.email).unwrap_or_default();
         let Ok(address) = email.parse::<EmailAddress>() else {
             let problem = "Write an address like jo@example.com.";
@@ -102,7 +102,7 @@ pub(super) async fn send_link(
                 status,
             ));
         };
-        pages.doorkeeper.wants_link(address.as_str(), peer.network)?;
+        pages.authenticator.wants_link(address.as_str(), peer.network)?;
         tokio::spawn(mail_links(pages.office.clone(), address.as_str().to_string(), source(&headers)));
         pages.show("sign_in.html", context! { sent_to => address.as_str() })
     };
@@ -126,7 +126,7 @@ async fn mail_links(office: Arc<Office>, address: String, source: Source) {
 }
 
 /// Asks whether to sign in. Changes nothing: only the button does.
-pub(super) async fn ask(State(pages): Shared, token: Token, asked: Asked) -> Response {
+pub(super) async fn ask(State(pages): Shared, token: Token, asked: Queried) -> Response {
     let shown = async {
         let holder = pages.office.link_holder(&text(token)).await?;
         let next = asked.ok().and_then(|Query(onward)| onward.local());
@@ -145,10 +145,10 @@ pub(super) async fn sign_in(
     sent: Sent<Onward>,
 ) -> Response {
     let done = async {
-        pages.doorkeeper.must_be_ours(&headers, &uri)?;
+        pages.authenticator.must_be_ours(&headers, &uri)?;
         let (session, caller) = pages.office.sign_in(&text(token), &source(&headers)).await?;
         let next = sent.ok().and_then(|Form(onward)| onward.local()).or_else(|| remembered(&headers));
-        let cookie = [(header::SET_COOKIE, pages.doorkeeper.cookie(&session)?)];
+        let cookie = [(header::SET_COOKIE, pages.authenticator.cookie(&session)?)];
         Ok((cookie, Redirect::to(next.as_deref().unwrap_or_else(|| home_of(&caller)))).into_response())
     };
     pages.answered(done.await)
@@ -162,9 +162,9 @@ pub(super) async fn sign_out(State(pages): Shared, headers: HeaderMap, uri: Uri,
             return Ok(away.into_response());
         }
         let csrf = sent.ok().and_then(|Form(proof)| proof.csrf);
-        let session = pages.doorkeeper.session_to_write(&headers, &uri, csrf.as_deref()).await?;
+        let session = pages.authenticator.session_to_write(&headers, &uri, csrf.as_deref()).await?;
         pages.office.sign_out(&session, &source(&headers)).await?;
-        let cookie = [(header::SET_COOKIE, pages.doorkeeper.no_cookie()?)];
+        let cookie = [(header::SET_COOKIE, pages.authenticator.no_cookie()?)];
         Ok((cookie, away).into_response())
     };
     pages.answered(done.await)

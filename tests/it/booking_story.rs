@@ -5,7 +5,7 @@ use capabilities::Role;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::browser::{Browser, Driver, House, Screen};
+use crate::browser::{Browser, Driver, Premises, Screen};
 use crate::desk::{Actor, Desk};
 use crate::mcp::{Client, LEGACY};
 use crate::rest::Web;
@@ -107,19 +107,19 @@ async fn an_agent_runs_a_booking_over_mcp_and_its_trail_tells_it() {
         assert_eq!(deeds(&ticket["audit_trail"]), OVER_MCP);
 
         let other = agent.books("2030-01-10T09:00").await;
-        agent.acts("cancel", json!({"ticket_id": other, "reason": "She sold the house."})).await;
+        agent.acts("cancel", json!({"ticket_id": other, "reason": "She sold the premises."})).await;
         let gone = agent.does("crm_query", json!({"type": "tickets", "id": other, "include": ["audit_trail"]})).await;
         assert_eq!(
             (&gone["status"], &gone["cancellation_reason"]),
-            (&json!("cancelled"), &json!("She sold the house."))
+            (&json!("cancelled"), &json!("She sold the premises."))
         );
         assert_eq!(gone["audit_trail"][0]["reasoning"], "As Jane asked on the phone.", "{:#}", gone["audit_trail"]);
     }
 }
 
 /// One of those who tell the story, before their own browser.
-async fn person(driver: &Driver, house: &House, who: &Actor) -> Browser {
-    let browser = driver.browser(house).await;
+async fn person(driver: &Driver, premises: &Premises, who: &Actor) -> Browser {
+    let browser = driver.browser(premises).await;
     browser.on(Screen::Phone).await;
     browser.be(who).await;
     browser
@@ -170,12 +170,12 @@ async fn send(browser: &Browser, capability: &str, fields: &[(&str, &str)]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn people_run_a_booking_on_pages_and_its_trail_tells_it() {
-    let house = House::open().await;
-    let desk = &house.web.desk;
+    let premises = Premises::open().await;
+    let desk = &premises.web.desk;
     let (tara, tom) = office(desk).await;
     let driver = Driver::start();
-    let office = person(&driver, &house, &desk.owner().await).await;
-    let (hers, his) = (person(&driver, &house, &tara).await, person(&driver, &house, &tom).await);
+    let office = person(&driver, &premises, &desk.owner().await).await;
+    let (hers, his) = (person(&driver, &premises, &tara).await, person(&driver, &premises, &tom).await);
     let ticket = book(&office, "2030-01-08").await;
     office.says("Tomorrow, 8:00 – 9:30 AM").await;
 
@@ -228,7 +228,7 @@ async fn people_run_a_booking_on_pages_and_its_trail_tells_it() {
     }
 
     book(&office, "2030-01-10").await;
-    send(&office, "ticket.cancel", &[("reason", "She sold the house.")]).await;
+    send(&office, "ticket.cancel", &[("reason", "She sold the premises.")]).await;
     office.says("Cancelled. Tell the customer").await;
-    office.says(": She sold the house.").await;
+    office.says(": She sold the premises.").await;
 }

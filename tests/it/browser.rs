@@ -39,13 +39,13 @@ const ARGUMENTS: [&str; 9] = [
 ];
 
 /// The doors of a desk, on a port.
-pub struct House {
+pub struct Premises {
     pub web: Web,
     pub url: String,
     serving: JoinHandle<()>,
 }
 
-impl House {
+impl Premises {
     pub async fn open() -> Self {
         Self::of(Desk::open().await).await
     }
@@ -60,7 +60,7 @@ impl House {
     }
 }
 
-impl Drop for House {
+impl Drop for Premises {
     fn drop(&mut self) {
         self.web.stop.cancel();
         self.serving.abort();
@@ -176,15 +176,15 @@ impl Driver {
         }
     }
 
-    /// A fresh browser, before the house.
-    pub async fn browser(&self, house: &House) -> Browser {
+    /// A fresh browser, before the premises.
+    pub async fn browser(&self, premises: &Premises) -> Browser {
         let profile = format!("--user-data-dir={}", self.scratch.join(fresh()).display());
         let arguments: Vec<&str> = ARGUMENTS.iter().copied().chain([profile.as_str()]).collect();
         let options = json!({"binary": TOOLS.chromium, "args": arguments});
         let capabilities = serde_json::from_value(json!({"goog:chromeOptions": options})).unwrap();
         let mut builder = ClientBuilder::new(HttpConnector::new());
         let client = builder.capabilities(capabilities).connect(&self.url).await.unwrap();
-        Browser { client, url: house.url.clone() }
+        Browser { client, url: premises.url.clone() }
     }
 }
 

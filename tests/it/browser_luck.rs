@@ -3,15 +3,15 @@
 use chrono::TimeDelta;
 use serde_json::json;
 
-use crate::browser::{Browser, Driver, House, Screen};
+use crate::browser::{Browser, Driver, Premises, Screen};
 use crate::desk::Actor;
 
 const ALLOW: &str = "form[data-capability='authorization.allow_once'] button";
 const DENY: &str = "form[data-capability='authorization.deny'] button";
 
 /// A request to delete Jane, who has a note, and its page.
-async fn jane_waits(house: &House) -> (String, String, String) {
-    let (owner, agent) = (house.web.desk.owner().await, house.web.desk.agent().await);
+async fn jane_waits(premises: &Premises) -> (String, String, String) {
+    let (owner, agent) = (premises.web.desk.owner().await, premises.web.desk.agent().await);
     let jane = owner.contact("Jane", json!({"family_name": "Smith", "notes": ["Beware of the dog."]})).await;
     let id = agent.call_because("contact.delete", json!({"contact_id": jane})).await.held();
     (jane, format!("/queue/{id}"), id)
@@ -24,17 +24,17 @@ async fn decisions(owner: &Actor) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pressed_twice_gone_back_or_too_late_it_is_decided_once() {
-    let house = House::open().await;
-    let owner = house.web.desk.owner().await;
+    let premises = Premises::open().await;
+    let owner = premises.web.desk.owner().await;
     let driver = Driver::start();
-    let browser = driver.browser(&house).await;
+    let browser = driver.browser(&premises).await;
     browser.be(&owner).await;
     browser.on(Screen::Phone).await;
 
     for without in [false, true] {
         browser.without_scripts(without).await;
         let before = decisions(&owner).await;
-        let (_, path, _) = jane_waits(&house).await;
+        let (_, path, _) = jane_waits(&premises).await;
         browser.go(&path).await;
         let twice = format!("[1, 2].forEach(() => document.querySelector({}).click())", json!(ALLOW));
         browser.look(&twice).await;
@@ -58,13 +58,13 @@ async fn pressed_twice_gone_back_or_too_late_it_is_decided_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_changed_plan_is_shown_anew_with_what_differs_and_never_slips_under_the_button() {
-    let house = House::open().await;
-    let (owner, manager) = (house.web.desk.owner().await, house.web.desk.manager().await);
+    let premises = Premises::open().await;
+    let (owner, manager) = (premises.web.desk.owner().await, premises.web.desk.manager().await);
     let driver = Driver::start();
-    let browser = driver.browser(&house).await;
+    let browser = driver.browser(&premises).await;
     browser.be(&owner).await;
     browser.on(Screen::Phone).await;
-    let (jane, path, id) = jane_waits(&house).await;
+    let (jane, path, id) = jane_waits(&premises).await;
     browser.go(&path).await;
     let seen = browser.look("document.querySelector('[name=seen]').value").await;
     browser.write("#note", "I wonder").await;
@@ -101,14 +101,14 @@ async fn different(browser: &Browser) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_must_sign_in_first_comes_back_to_the_request_and_to_what_was_typed() {
-    let house = House::open().await;
-    let desk = &house.web.desk;
+    let premises = Premises::open().await;
+    let desk = &premises.web.desk;
     let owner = desk.owner().await;
     let driver = Driver::start();
-    let browser = driver.browser(&house).await;
+    let browser = driver.browser(&premises).await;
     browser.be(&owner).await;
     browser.on(Screen::Phone).await;
-    let (_, path, id) = jane_waits(&house).await;
+    let (_, path, id) = jane_waits(&premises).await;
     browser.go(&path).await;
     browser.write("#note", "Ask her first.").await;
     // The session is gone without a word to this page.
@@ -133,12 +133,12 @@ async fn whoever_must_sign_in_first_comes_back_to_the_request_and_to_what_was_ty
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_move_and_open_and_never_decide_and_a_lost_connection_is_told() {
-    let house = House::open().await;
-    let owner = house.web.desk.owner().await;
-    let (_, first, id) = jane_waits(&house).await;
-    let (_, second, _) = jane_waits(&house).await;
+    let premises = Premises::open().await;
+    let owner = premises.web.desk.owner().await;
+    let (_, first, id) = jane_waits(&premises).await;
+    let (_, second, _) = jane_waits(&premises).await;
     let driver = Driver::start();
-    let browser = driver.browser(&house).await;
+    let browser = driver.browser(&premises).await;
     browser.be(&owner).await;
     browser.on(Screen::Desk).await;
     browser.go("/queue").await;
@@ -168,7 +168,7 @@ async fn keys_move_and_open_and_never_decide_and_a_lost_connection_is_told() {
     browser.devtools("Network.emulateNetworkConditions", offline(true)).await;
     browser.says("You are offline. What you see may be out of date.").await;
     browser.picture("request-offline").await;
-    house.web.desk.manager().await.call("authorization.deny", json!({"authorization_id": id})).await.ok();
+    premises.web.desk.manager().await.call("authorization.deny", json!({"authorization_id": id})).await.ok();
     browser.devtools("Network.emulateNetworkConditions", offline(false)).await;
     browser.says("Decided meanwhile by Max Manager.").await;
     browser.until("document.querySelector('.state').textContent === ''").await;
@@ -176,28 +176,28 @@ async fn keys_move_and_open_and_never_decide_and_a_lost_connection_is_told() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_comes_moves_nothing_under_the_eyes_and_times_go_on() {
-    let house = House::open().await;
-    let owner = house.web.desk.owner().await;
+    let premises = Premises::open().await;
+    let owner = premises.web.desk.owner().await;
     for _ in 0..8 {
-        jane_waits(&house).await;
+        jane_waits(&premises).await;
     }
     let driver = Driver::start();
-    let browser = driver.browser(&house).await;
+    let browser = driver.browser(&premises).await;
     browser.be(&owner).await;
     browser.on(Screen::Phone).await;
     browser.go("/queue").await;
     let card = "document.querySelectorAll('.card')[document.querySelectorAll('.card').length - 4]";
     let top = format!("Math.round({card}.getBoundingClientRect().top)");
     let before = browser.look(&format!("({card}.scrollIntoView(), {top})")).await;
-    let (_, path, id) = jane_waits(&house).await;
+    let (_, path, id) = jane_waits(&premises).await;
     browser.until("document.querySelectorAll('.card').length === 9").await;
     assert_eq!(browser.look(&top).await, before);
 
     owner.call("authorization.deny", json!({"authorization_id": id})).await.ok();
     browser.go(&format!("{path}?told=done")).await;
     browser.says("Denied by Olivia Owner (you) just now").await;
-    house.web.desk.pass(TimeDelta::minutes(5));
-    jane_waits(&house).await;
+    premises.web.desk.pass(TimeDelta::minutes(5));
+    jane_waits(&premises).await;
     browser.says("Denied by Olivia Owner (you) 5 minutes ago").await;
     browser.until("document.querySelector('nav .count').textContent === '9'").await;
 }

@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::browser::{Browser, Driver, House, Screen};
+use crate::browser::{Browser, Driver, Premises, Screen};
 use crate::browser_pages::{Page, check};
 use crate::office_pages::{FIRST_VIEW, jane_today};
 use crate::services::{flexible, usd};
@@ -13,8 +13,8 @@ use crate::tickets_scheduling::{user, visit, with};
 const NOBODY: &str = "01970000-0000-7000-8000-000000000001";
 
 /// A working day with everything on it: a visit that is done, one with a clock that runs, one without anybody, one called off.
-async fn a_day(house: &House) -> Vec<Page> {
-    let desk = &house.web.desk;
+async fn a_day(premises: &Premises) -> Vec<Page> {
+    let desk = &premises.web.desk;
     let (owner, tara) = (desk.owner().await, desk.technician().await);
     let (jane, ticket) = jane_today(desk, &[&tara]).await;
     let stains = flexible(&owner, "Hard water stains").await;
@@ -56,25 +56,25 @@ async fn a_day(house: &House) -> Vec<Page> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_can_use_the_pages_of_the_day_on_every_screen() {
-    let house = House::open().await;
+    let premises = Premises::open().await;
     let driver = Driver::start();
-    let browser = driver.browser(&house).await;
-    let owner = house.web.desk.owner().await;
+    let browser = driver.browser(&premises).await;
+    let owner = premises.web.desk.owner().await;
     browser.be(&owner).await;
     for (name, path) in [("today-none", "/today"), ("week-none", "/week"), ("customers-none", "/contacts")] {
         check(&browser, &(name, path.into())).await;
     }
-    for page in a_day(&house).await {
+    for page in a_day(&premises).await {
         check(&browser, &page).await;
     }
-    browser.be(&house.web.desk.technician().await).await;
+    browser.be(&premises.web.desk.technician().await).await;
     check(&browser, &("today-technician", "/today".into())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn names_of_any_length_fit_on_every_screen() {
-    let house = House::open().await;
-    let desk = &house.web.desk;
+    let premises = Premises::open().await;
+    let desk = &premises.web.desk;
     let owner = desk.owner().await;
     let name = "Wolfeschlegelsteinhausenbergerdorff".repeat(2);
     let address = json!({"street": name, "city": name, "access_notes": name});
@@ -86,7 +86,7 @@ async fn names_of_any_length_fit_on_every_screen() {
     let more = json!({"line_items": [{"service_id": service, "quantity": "9999.999"}], "technician_ids": [who]});
     let ticket = owner.call("ticket.schedule", with(visit(&contact, "2030-01-07T09:00"), more)).await.id();
     let driver = Driver::start();
-    let browser = driver.browser(&house).await;
+    let browser = driver.browser(&premises).await;
     browser.be(&owner).await;
     for (name, path) in [
         ("long-today", "/today".to_string()),
@@ -112,16 +112,16 @@ async fn came(browser: &Browser) -> (u64, u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn little_comes_over_a_thin_line_until_a_clock_runs() {
-    let house = House::open().await;
-    let (owner, tara) = (house.web.desk.owner().await, house.web.desk.technician().await);
-    let (jane, _) = jane_today(&house.web.desk, &[&tara]).await;
+    let premises = Premises::open().await;
+    let (owner, tara) = (premises.web.desk.owner().await, premises.web.desk.technician().await);
+    let (jane, _) = jane_today(&premises.web.desk, &[&tara]).await;
     for hour in 11..17 {
         let more = json!({"technician_ids": [user(&tara)], "title": "Windows inside and outside"});
         owner.call("ticket.schedule", with(visit(&jane, &format!("2030-01-07T{hour}:00")), more)).await.ok();
     }
-    house.web.desk.pass(TimeDelta::hours(6));
+    premises.web.desk.pass(TimeDelta::hours(6));
     let driver = Driver::start();
-    let browser = driver.browser(&house).await;
+    let browser = driver.browser(&premises).await;
     browser.on(Screen::Phone).await;
     browser.be(&tara).await;
     browser.go("/today").await;

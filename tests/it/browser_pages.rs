@@ -4,21 +4,21 @@
 use capabilities::Options;
 use serde_json::json;
 
-use crate::browser::{Browser, Driver, House, Screen};
+use crate::browser::{Browser, Driver, Premises, Screen};
 
 /// A page, and what it is called.
 pub type Page = (&'static str, String);
 
 /// Requests in every state.
-async fn requests(house: &House) -> Vec<Page> {
-    let desk = &house.web.desk;
+async fn requests(premises: &Premises) -> Vec<Page> {
+    let desk = &premises.web.desk;
     let (owner, agent) = (desk.owner().await, desk.agent().await);
     let held = async || agent.call_on_each("contact.archive", &desk.contacts(6).await).await.held();
     let (executed, denied, waits) = (held().await, held().await, held().await);
     owner.allow_once(&executed).await.ok();
     owner.call("authorization.deny", json!({"authorization_id": denied, "note": "They are back: ask me."})).await.ok();
     let stays = owner.contact("Jane", json!({"family_name": "Smith"})).await;
-    let more = json!({"family_name": "Smyth", "emails": [{"email": "j@example.com"}], "notes": ["Gate code 4711."]});
+    let more = json!({"family_name": "Smyth", "emails": [{"email": "j@example.com"}], "notes": ["PermissionClass code 4711."]});
     let goes = owner.contact("J.", more).await;
     let merge = json!({"contact_id": stays, "merged_contact_id": goes});
     let merge = agent.call_because("contact.merge", merge).await.held();
@@ -36,8 +36,8 @@ async fn requests(house: &House) -> Vec<Page> {
 }
 
 /// One request that waits, one rule, one of everything.
-async fn one_of_each(house: &House) -> Vec<Page> {
-    let desk = &house.web.desk;
+async fn one_of_each(premises: &Premises) -> Vec<Page> {
+    let desk = &premises.web.desk;
     let (owner, agent) = (desk.owner().await, desk.agent().await);
     let held = async || agent.call_on_each("contact.archive", &desk.contacts(6).await).await.held();
     let (always, _) = (held().await, held().await);
@@ -52,8 +52,8 @@ async fn one_of_each(house: &House) -> Vec<Page> {
 }
 
 /// Words as long as names get, without a place to break them.
-async fn long_names(house: &House) {
-    let desk = &house.web.desk;
+async fn long_names(premises: &Premises) {
+    let desk = &premises.web.desk;
     let name = "Wolfeschlegelsteinhausenbergerdorff".repeat(2);
     let agent = desk.other_agent(&name).await;
     let person = json!({"kind": "person", "given_name": name, "family_name": name});
@@ -103,31 +103,31 @@ pub async fn check(browser: &Browser, (name, path): &Page) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_can_use_the_page_of_a_request_on_every_screen() {
-    let house = House::open().await;
+    let premises = Premises::open().await;
     let driver = Driver::start();
-    let browser = driver.browser(&house).await;
-    browser.be(&house.web.desk.owner().await).await;
-    for page in requests(&house).await {
+    let browser = driver.browser(&premises).await;
+    browser.be(&premises.web.desk.owner().await).await;
+    for page in requests(&premises).await {
         check(&browser, &page).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_can_use_every_list_and_sign_in_on_every_screen() {
-    let house = House::open().await;
-    let owner = house.web.desk.owner().await;
+    let premises = Premises::open().await;
+    let owner = premises.web.desk.owner().await;
     let driver = Driver::start();
-    let browser = driver.browser(&house).await;
+    let browser = driver.browser(&premises).await;
     check(&browser, &("sign-in", "/sign-in".into())).await;
     check(&browser, &("sign-in-gone", "/sign-in/fl_x".into())).await;
     browser.be(&owner).await;
     check(&browser, &("queue-none", "/queue".into())).await;
-    for page in one_of_each(&house).await {
+    for page in one_of_each(&premises).await {
         check(&browser, &page).await;
     }
     owner.call("org.freeze", json!({})).await.ok();
-    long_names(&house).await;
+    long_names(&premises).await;
     check(&browser, &("queue-long-and-frozen", "/queue".into())).await;
-    browser.be(&house.web.desk.technician().await).await;
+    browser.be(&premises.web.desk.technician().await).await;
     check(&browser, &("not-yours", "/queue".into())).await;
 }

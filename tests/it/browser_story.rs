@@ -6,7 +6,7 @@ use capabilities::world::Mail;
 use capabilities::{Door, Role, Source};
 use serde_json::{Value, json};
 
-use crate::browser::{Browser, Driver, House, Screen};
+use crate::browser::{Browser, Driver, Premises, Screen};
 use crate::desk::Desk;
 use crate::mcp::{Client, envelope_of};
 use crate::smtp::MailServer;
@@ -17,16 +17,16 @@ const SPACE: &str = " ";
 
 /// The agent, at the door that listens.
 struct Agent<'h> {
-    house: &'h House,
+    premises: &'h Premises,
 }
 
 impl Agent<'_> {
     async fn call(&self, tool: &str, arguments: Value) -> Value {
         let params = json!({"name": tool, "arguments": arguments});
         let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
-        let (parts, body) = Client::modern(&self.house.web).request(message).into_parts();
+        let (parts, body) = Client::modern(&self.premises.web).request(message).into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-        let mut request = ureq::post(format!("{}/mcp", self.house.url));
+        let mut request = ureq::post(format!("{}/mcp", self.premises.url));
         for (name, value) in parts.headers.iter().filter(|(name, _)| *name != "host") {
             request = request.header(name, value);
         }
@@ -39,7 +39,7 @@ impl Agent<'_> {
 
     /// Wants six contacts archived that are its own for this.
     async fn asks(&self) -> String {
-        let contacts = self.house.web.desk.contacts(6).await;
+        let contacts = self.premises.web.desk.contacts(6).await;
         let items: Vec<Value> = contacts.iter().map(|id| json!({"contact_id": id})).collect();
         let reasoning = "They moved away, as Jane says.";
         let call = json!({"domain": "contact", "action": "archive", "items": items, "reasoning": reasoning});
@@ -103,7 +103,7 @@ impl Manner {
 }
 
 /// Signs in by the link that comes by mail.
-async fn sign_in(house: &House, mail: &MailServer, browser: &Browser, email: &str, manner: Manner) {
+async fn sign_in(premises: &Premises, mail: &MailServer, browser: &Browser, email: &str, manner: Manner) {
     browser.go("/queue").await;
     assert_eq!(browser.path().await, "/sign-in?next=/queue");
     browser.write("#email", email).await;
@@ -114,7 +114,7 @@ async fn sign_in(house: &House, mail: &MailServer, browser: &Browser, email: &st
     let mut looks = tokio::time::interval(Duration::from_millis(20));
     let sent = async {
         while !mail.taken().iter().any(to_them) {
-            house.web.desk.work().await;
+            premises.web.desk.work().await;
             looks.tick().await;
         }
     };
@@ -148,22 +148,22 @@ async fn an_agent_asks_and_a_person_decides_at_a_desk_by_the_keyboard_with_and_w
 async fn decide_in(manners: [Manner; 2]) {
     let mail = MailServer::start().await;
     let sending = Mail::smtp(&mail.url(), "office@test.example").unwrap();
-    let house = House::of(Desk::mailing(handlers::domains(), sending).await).await;
-    let desk = &house.web.desk;
+    let premises = Premises::of(Desk::mailing(handlers::domains(), sending).await).await;
+    let desk = &premises.web.desk;
     let driver = Driver::start();
-    let browser = driver.browser(&house).await;
-    let agent = Agent { house: &house };
+    let browser = driver.browser(&premises).await;
+    let agent = Agent { premises: &premises };
     for (nth, manner) in manners.into_iter().enumerate() {
         let (email, source) = (format!("jo{nth}@{}.example", desk.org), Source::of(Door::Program));
         desk.office.create_user(desk.org, &email, "Jo Owner", Role::Owner, &source).await.unwrap();
         manner.take(&browser).await;
         browser.devtools("Network.clearBrowserCookies", json!({})).await;
-        sign_in(&house, &mail, &browser, &email, manner).await;
-        story(&house, &browser, &agent, manner).await;
+        sign_in(&premises, &mail, &browser, &email, manner).await;
+        story(&premises, &browser, &agent, manner).await;
     }
 }
 
-async fn story(house: &House, browser: &Browser, agent: &Agent<'_>, manner: Manner) {
+async fn story(premises: &Premises, browser: &Browser, agent: &Agent<'_>, manner: Manner) {
     let (once, denied, always) = (agent.asks().await, agent.asks().await, agent.asks().await);
     browser.go("/queue").await;
     manner.press(browser, &format!("a[href='/queue/{once}']")).await;
@@ -192,10 +192,10 @@ async fn story(house: &House, browser: &Browser, agent: &Agent<'_>, manner: Mann
     assert_eq!(agent.hears(&always).await["data"]["decision"], "allow_always");
     browser.go("/queue/rules").await;
     browser.says("may archive contacts").await;
-    let owner = house.web.desk.owner().await;
+    let owner = premises.web.desk.owner().await;
     let rules = owner.read("rules", json!({})).await.ok();
     owner.call("rule.revoke", json!({"rule_id": rules[0]["id"]})).await.ok();
-    assert_eq!(house.web.desk.count("authorizations").await % 3, 0, "nothing waits or came besides");
+    assert_eq!(premises.web.desk.count("authorizations").await % 3, 0, "nothing waits or came besides");
 }
 
 /// What happens elsewhere while a page is open.
@@ -203,11 +203,11 @@ async fn story(house: &House, browser: &Browser, agent: &Agent<'_>, manner: Mann
 async fn what_is_decided_elsewhere_appears_by_itself() {
     let mail = MailServer::start().await;
     let sending = Mail::smtp(&mail.url(), "office@test.example").unwrap();
-    let house = House::of(Desk::alone(handlers::domains(), sending).await).await;
-    let (owner, manager) = (house.web.desk.owner().await, house.web.desk.manager().await);
-    let agent = Agent { house: &house };
+    let premises = Premises::of(Desk::alone(handlers::domains(), sending).await).await;
+    let (owner, manager) = (premises.web.desk.owner().await, premises.web.desk.manager().await);
+    let agent = Agent { premises: &premises };
     let driver = Driver::start();
-    let (one, two) = tokio::join!(driver.browser(&house), driver.browser(&house));
+    let (one, two) = tokio::join!(driver.browser(&premises), driver.browser(&premises));
     one.be(&owner).await;
     two.be(&manager).await;
     one.on(Screen::Desk).await;
@@ -235,7 +235,7 @@ async fn what_is_decided_elsewhere_appears_by_itself() {
     one.until("/1 request no longer waiting/.test(document.querySelector('[aria-live]').textContent)").await;
 
     // Another server does, while the owner writes a note.
-    let other = crate::workers::Server::start(house.web.desk.database(), &mail, "2030-01-07T09:00:00Z");
+    let other = crate::workers::Server::start(premises.web.desk.database(), &mail, "2030-01-07T09:00:00Z");
     one.go(&format!("/queue/{second}")).await;
     one.write("#note", "Not yet, because").await;
     let url = other.url().await;
@@ -256,6 +256,6 @@ async fn what_is_decided_elsewhere_appears_by_itself() {
     // The owner's session ends elsewhere.
     one.go(&format!("/queue/{first}")).await;
     let end = json!({"user_id": owner.caller.id().unwrap()});
-    house.web.desk.sign_in(owner.caller.id().unwrap()).await.call("user.end_sessions", end).await.ok();
+    premises.web.desk.sign_in(owner.caller.id().unwrap()).await.call("user.end_sessions", end).await.ok();
     one.says("You are no longer signed in. Sign in again").await;
 }

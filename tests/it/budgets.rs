@@ -1,7 +1,8 @@
 //! What an agent may do in a day: beyond it everything waits, whatever rules say, and nothing slips past.
 
 use capabilities::{
-    Action, Delivery, Direction, Domain, Effect, Errand, Gate, Options, Payment, Result, Tx, Undelivered, Who,
+    Action, Delivery, Direction, Domain, Effect, Errand, Options, Payment, PermissionClass, Result, Tx, Undelivered,
+    Who,
 };
 use chrono::TimeDelta;
 use schemars::JsonSchema;
@@ -160,7 +161,7 @@ struct Sent {}
 impl Action for Send {
     const NAME: &str = "trial.send";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = Sent;
     fn example() -> Value {

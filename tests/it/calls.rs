@@ -1,8 +1,8 @@
 //! What the kernel does with every call, shown on actions of its own.
 
 use capabilities::{
-    Action, Delivery, Domain, Effect, Entity, Errand, Error, Escalation, Gate, Id, Options, Result, Secret, Tx,
-    Undelivered, Who,
+    Action, Delivery, Domain, Effect, Entity, Errand, Error, Escalation, Id, Options, PermissionClass, Result, Secret,
+    Tx, Undelivered, Who,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,10 +60,12 @@ struct Written {
 impl Action for Write {
     const NAME: &str = "trial.write";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::EVERYONE;
     const ESCALATIONS: &[Escalation<Self>] =
-        &[Escalation::on_input("to_the_press", Gate::SoftLimit, "it goes to the press", |input| input.to == "press")];
+        &[Escalation::on_input("to_the_press", PermissionClass::SoftLimit, "it goes to the press", |input| {
+            input.to == "press"
+        })];
     type Output = Written;
     fn example() -> Value {
         json!({"to": "Jane"})
@@ -86,7 +88,7 @@ struct Revealed {
 impl Action for Reveal {
     const NAME: &str = "trial.reveal";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::OWNERS;
     type Output = Revealed;
     fn example() -> Value {
@@ -112,7 +114,7 @@ struct Referred {
 impl Action for Refer {
     const NAME: &str = "trial.refer";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::EVERYONE;
     type Output = Referred;
     fn example() -> Value {
@@ -134,7 +136,7 @@ struct Both {
 impl Action for Both {
     const NAME: &str = "trial.both";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::EVERYONE;
     type Output = Written;
     fn example() -> Value {

@@ -144,7 +144,7 @@ fn described(action: &ActionEntry) -> Value {
         "formerly": action.formerly,
         "description": action.description,
         "effect": action.effect,
-        "gate": action.gate,
+        "gate": action.class,
         "who": action.who.in_words(),
         "each_time": action.each_time,
         "never_held": action.never_held,

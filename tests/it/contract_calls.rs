@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use capabilities::{
-    Action, ActionEntry, DataEntry, Domain, Effect, Entity, Form, Gate, Id, Options, QueryRequest, Registry, Result,
-    Role, Selection, Tx, Who,
+    Action, ActionEntry, DataEntry, Domain, Effect, Entity, Form, Id, Options, PermissionClass, QueryRequest, Registry,
+    Result, Role, Selection, Tx, Who,
 };
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -46,7 +46,7 @@ impl Entity for Contact {
 impl Action for Close {
     const NAME: &str = "trial.close";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::RequiresAuthorization;
+    const CLASS: PermissionClass = PermissionClass::RequiresAuthorization;
     const WHO: Who = Who::MANAGERS;
     const EACH_TIME: bool = true;
     type Output = Closed;
@@ -309,12 +309,12 @@ async fn an_action_that_is_not_unrestricted_asks_an_agent_for_its_reasoning_firs
         let before = desk.state().await;
         let reply = standing.agent.call(action.name, input.clone()).await;
         if reply.0.success() {
-            assert_eq!(action.gate, Gate::Unrestricted, "{} does not ask", action.name);
+            assert_eq!(action.class, PermissionClass::Unrestricted, "{} does not ask", action.name);
             continue;
         }
         let error = reply.refused("REASONING_REQUIRED");
         assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("`reasoning`")), "{}: {error}", action.name);
-        let declared = action.gate > Gate::Unrestricted || !action.escalations.is_empty();
+        let declared = action.class > PermissionClass::Unrestricted || !action.escalations.is_empty();
         assert!(declared, "{} asks without saying when", action.name);
         assert_eq!(desk.state().await, before, "{}", action.name);
         done_because(&desk, &standing.agent, action.name, input).await.ok();
@@ -333,7 +333,9 @@ async fn errands_but_notices(desk: &Desk) -> Vec<Value> {
 #[tokio::test]
 async fn what_needs_an_authorization_waits_with_nothing_changed_and_is_done_when_it_is_allowed() {
     let trial = Registry::new(with_trial()).unwrap();
-    for action in trial.actions().filter(|action| action.gate == Gate::RequiresAuthorization && !action.never_held) {
+    for action in
+        trial.actions().filter(|action| action.class == PermissionClass::RequiresAuthorization && !action.never_held)
+    {
         let desk = Desk::with(with_trial()).await;
         let (standing, input) = Standing::sample(&desk, action).await;
         let (before, left) = (desk.state_without(OF_THE_QUEUE).await, errands_but_notices(&desk).await);

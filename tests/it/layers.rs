@@ -468,7 +468,7 @@ fn http_statuses_are_known_in_one_place_and_at_the_http_doors() {
 fn the_pool_is_asked_by_the_kernel_only() {
     let allowed = |path: &str| {
         path.starts_with("capabilities/src/world/")
-            || ["agents", "people", "tx", "wakeups", "work"]
+            || ["agents", "listen", "people", "tx", "work"]
                 .iter()
                 .any(|name| path == format!("capabilities/src/{name}.rs"))
     };

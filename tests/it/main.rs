@@ -100,6 +100,8 @@ mod standing;
 #[cfg(test)]
 mod stopping;
 #[cfg(test)]
+mod telemetry;
+#[cfg(test)]
 mod tickets_closed;
 #[cfg(test)]
 mod tickets_properties;
@@ -115,8 +117,6 @@ mod undo_leftovers;
 mod undo_pages;
 #[cfg(test)]
 mod undo_sequences;
-#[cfg(test)]
-mod watching;
 #[cfg(test)]
 mod work;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, Request};
-use capabilities::Gate;
+use capabilities::PermissionClass;
 use serde_json::{Value, json};
 
 use crate::desk::Desk;
@@ -497,7 +497,7 @@ async fn capabilities_lead_from_a_line_to_a_schema_and_its_example_to_a_call() {
     let lines: Vec<&Value> = all["domains"].as_array().unwrap().iter().collect();
     for action in registry.actions() {
         let listed = lines.iter().any(|domain| domain["actions"][action.name].is_string());
-        assert_eq!(listed, action.gate != Gate::PeopleOnly, "{}", action.name);
+        assert_eq!(listed, action.class != PermissionClass::PeopleOnly, "{}", action.name);
     }
     for entry in registry.data_types() {
         let listed = lines.iter().any(|domain| domain["data"][entry.name].is_string());

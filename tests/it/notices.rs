@@ -1,6 +1,6 @@
 //! Word to those who decide: one mail to each for what begins to wait, composed of what waits when it leaves.
 
-use capabilities::{Action, Delivery, Domain, Effect, Errand, Gate, Result, Role, Tx, Undelivered, Who};
+use capabilities::{Action, Delivery, Domain, Effect, Errand, PermissionClass, Result, Role, Tx, Undelivered, Who};
 use chrono::TimeDelta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ struct Written {}
 impl Action for Write {
     const NAME: &str = "trial.write";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = Written;
     fn example() -> Value {

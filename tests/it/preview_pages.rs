@@ -4,8 +4,8 @@
 use axum::http::Method;
 use capabilities::world::Letter;
 use capabilities::{
-    Action, Delivery, Direction, Domain, Effect, Errand, Gate, LINK_TO_COME, Options, Payment, Result, Tx, Undelivered,
-    Who,
+    Action, Delivery, Direction, Domain, Effect, Errand, LINK_TO_COME, Options, Payment, PermissionClass, Result, Tx,
+    Undelivered, Who,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ struct PaidBack {
 impl Action for PayBack {
     const NAME: &str = "trial.pay_back";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::RequiresAuthorization;
+    const CLASS: PermissionClass = PermissionClass::RequiresAuthorization;
     const WHO: Who = Who::MANAGERS;
     type Output = PaidBack;
     fn example() -> Value {

@@ -1,6 +1,6 @@
 //! What agents ask and people decide: held with what it would do, decided once, carried out as shown.
 
-use capabilities::{Action, Domain, Effect, Gate, Options, Result, Tx, Who};
+use capabilities::{Action, Domain, Effect, Options, PermissionClass, Result, Tx, Who};
 use chrono::TimeDelta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -474,7 +474,7 @@ struct Stepped {}
 impl Action for Step {
     const NAME: &str = "trial.step";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::OWNERS;
     type Output = Stepped;
     fn example() -> Value {
@@ -492,7 +492,7 @@ struct Whole {}
 impl Action for Whole {
     const NAME: &str = "trial.whole";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::RequiresAuthorization;
+    const CLASS: PermissionClass = PermissionClass::RequiresAuthorization;
     const WHO: Who = Who::MANAGERS;
     type Output = Stepped;
     fn example() -> Value {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use axum::body::Body;
 use axum::http::Method;
 use capabilities::world::{Letter, Mail};
-use capabilities::{Action, Delivery, Domain, Effect, Errand, Gate, Result, Tx, Undelivered, Who};
+use capabilities::{Action, Delivery, Domain, Effect, Errand, PermissionClass, Result, Tx, Undelivered, Who};
 use chrono::TimeDelta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -49,7 +49,7 @@ struct Written {}
 impl Action for Write {
     const NAME: &str = "trial.write";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = Written;
     fn example() -> Value {

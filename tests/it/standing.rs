@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use capabilities::{ActionEntry, Gate, Role};
+use capabilities::{ActionEntry, PermissionClass, Role};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -27,7 +27,7 @@ pub const MINTED: &[&str] = &["token_prefix"];
 
 /// Whether agents may do it, at once or after a person allowed it.
 pub fn is_for_agents(action: &ActionEntry) -> bool {
-    action.gate != Gate::PeopleOnly
+    action.class != PermissionClass::PeopleOnly
 }
 
 /// Whether people may do it. What is never held takes back a request, and only the agent that made it can.

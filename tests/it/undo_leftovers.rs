@@ -1,7 +1,9 @@
 //! What an undo cannot bring back, or stops in time: mail that went out, is in hand or still waits, and work for later.
 
 use capabilities::world::Mail;
-use capabilities::{Action, Delivery, Domain, Effect, Entity, Errand, Gate, Id, Result, Tx, Undelivered, Who};
+use capabilities::{
+    Action, Delivery, Domain, Effect, Entity, Errand, Id, PermissionClass, Result, Tx, Undelivered, Who,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -32,7 +34,7 @@ struct Told {
 impl Action for Tell {
     const NAME: &str = "trial.tell";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = Told;
     fn example() -> Value {
@@ -60,7 +62,7 @@ struct Look {
 impl Action for Look {
     const NAME: &str = "trial.look";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = Told;
     fn example() -> Value {

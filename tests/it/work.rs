@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use capabilities::world::Mail;
-use capabilities::{Action, Delivery, Domain, Effect, Errand, Error, Gate, Result, Standing, Tx, Undelivered, Who};
+use capabilities::{
+    Action, Delivery, Domain, Effect, Errand, Error, PermissionClass, Result, Standing, Tx, Undelivered, Who,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -169,7 +171,7 @@ struct Counted {
 impl Action for Count {
     const NAME: &str = "trial.count";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = Counted;
     fn example() -> Value {
@@ -195,7 +197,7 @@ struct CountLater {
 impl Action for CountLater {
     const NAME: &str = "trial.count_later";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = Counted;
     fn example() -> Value {
@@ -376,7 +378,7 @@ struct Break {}
 impl Action for Break {
     const NAME: &str = "trial.break";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = Counted;
     fn example() -> Value {

@@ -86,7 +86,7 @@ impl Foreign {
         self.change != "updated" || self.fields.iter().any(|known| known == field)
     }
 
-    fn told(&self, how: &'static str, fields: Vec<String>) -> Later {
+    fn to_words(&self, how: &'static str, fields: Vec<String>) -> Later {
         Later {
             settled: self.settled,
             at: self.at,
@@ -209,11 +209,11 @@ fn changed(
             (false, None) => {}
             (false, Some(_)) => {
                 let again = to_name(since("created"), row.first_line());
-                later.insert(again.ok_or_else(|| unexplained(key))?.told("made", Vec::new()));
+                later.insert(again.ok_or_else(|| unexplained(key))?.to_words("made", Vec::new()));
             }
             (true, None) => {
                 let end = to_name(since("deleted"), row.first_line());
-                later.insert(end.ok_or_else(|| unexplained(key))?.told("deleted", Vec::new()));
+                later.insert(end.ok_or_else(|| unexplained(key))?.to_words("deleted", Vec::new()));
             }
             (true, Some(now)) => {
                 let unlogged = unlogged.get(&key.0).map(Vec::as_slice).unwrap_or_default();
@@ -246,7 +246,7 @@ fn touched(
             by_line.entry(line.line).or_insert((line, Vec::new())).1.push(field.clone());
         }
     }
-    Ok(by_line.into_values().map(|(line, fields)| line.told("changed", fields)).collect())
+    Ok(by_line.into_values().map(|(line, fields)| line.to_words("changed", fields)).collect())
 }
 
 fn unexplained((table, id): &RowKey) -> Error {

@@ -22,7 +22,7 @@ struct Left {
 }
 
 impl Left {
-    fn told(&self) -> String {
+    fn to_words(&self) -> String {
         match &self.recipient {
             Some(to) if !self.summary.contains(to.as_str()) => format!("{} (to {to})", self.summary),
             _ => self.summary.clone(),
@@ -56,10 +56,10 @@ pub(super) async fn take_back_waiting(calls: &[Uuid], tx: &mut Tx<'_>) -> Result
     let (mut ids, mut withdrawn) = (Vec::new(), Vec::new());
     for left in errands_of(calls, tx).await?.iter().filter(|left| reach(left, now) == Reach::Waiting) {
         let (code, message) = match left.claimed_until {
-            None => ("withdrawn", format!("This had not gone out and never will: {}.", left.told())),
+            None => ("withdrawn", format!("This had not gone out and never will: {}.", left.to_words())),
             Some(_) => (
                 "withdrawn_late",
-                format!("This is withdrawn, but may be out, because an attempt was cut off: {}.", left.told()),
+                format!("This is withdrawn, but may be out, because an attempt was cut off: {}.", left.to_words()),
             ),
         };
         tx.warn(code, message.clone(), Some(json!({"errand_id": left.id})));
@@ -158,12 +158,16 @@ async fn delivered(calls: &[Uuid], tx: &mut Tx<'_>) -> Result<Told> {
                 let when = at.map(|at| format!(" at {}", local(at, tx))).unwrap_or_default();
                 told.push((
                     "delivered",
-                    format!("This went out{when} and stays out: {}.{made_up}", left.told()),
+                    format!("This went out{when} and stays out: {}.{made_up}", left.to_words()),
                     about,
                 ));
             }
             (Reach::InDoubt, _) => {
-                told.push(("in_hand", format!("This is going out at this moment: {}.{made_up}", left.told()), about));
+                told.push((
+                    "in_hand",
+                    format!("This is going out at this moment: {}.{made_up}", left.to_words()),
+                    about,
+                ));
             }
             _ => {}
         }

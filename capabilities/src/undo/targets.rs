@@ -180,7 +180,7 @@ async fn permit(targets: &[Target], tx: &mut Tx<'_>) -> Result<()> {
         if let Some(instead) = action.instead_of_undo {
             return Err(cannot_undo(format!("`{}` cannot be undone.", action.name), instead));
         }
-        gate::permit(tx.caller(), action.name, action.gate, action.who)?;
+        gate::permit(tx.caller(), action.name, action.class, action.who)?;
         tx.running.judgement.who = tx.running.judgement.who.max(action.who);
     }
     Ok(())

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use capabilities::{
-    Action, CountryCode, Data, Domain, Effect, Entity, Error, FreeText, Gate, Id, Ids, Listing, Name, Parent, Patch,
-    Query, Result, Text, TimeZone, Tx, Who,
+    Action, CountryCode, Data, Domain, Effect, Entity, Error, FreeText, Id, Ids, Listing, Name, Parent, Patch,
+    PermissionClass, Query, Result, Text, TimeZone, Tx, Who,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -266,7 +266,7 @@ pub(crate) struct Add {
 impl Action for Add {
     const NAME: &str = "address.add";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = AddressRow;
 
@@ -373,12 +373,12 @@ pub(crate) struct Update {
 impl Action for Update {
     const NAME: &str = "address.update";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = AddressRow;
 
     fn example() -> Value {
-        json!({"address_id": "01970000-0000-7000-8000-000000000001", "access_notes": "Gate code 4711", "label": null})
+        json!({"address_id": "01970000-0000-7000-8000-000000000001", "access_notes": "PermissionClass code 4711", "label": null})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<AddressRow> {
@@ -444,7 +444,7 @@ pub(crate) struct SetPrimary {
 impl Action for SetPrimary {
     const NAME: &str = "address.set_primary";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = AddressRow;
 
@@ -488,7 +488,7 @@ pub(crate) struct Removed {
 impl Action for Remove {
     const NAME: &str = "address.remove";
     const EFFECT: Effect = Effect::Destroys;
-    const GATE: Gate = Gate::SoftLimit;
+    const CLASS: PermissionClass = PermissionClass::SoftLimit;
     const WHO: Who = Who::MANAGERS;
     type Output = Removed;
 

@@ -1,13 +1,13 @@
 //! Changing what is known of a contact.
 
-use capabilities::{Action, Effect, Escalation, Gate, Id, Name, Patch, Reasons, Result, Text, Tx, Who};
+use capabilities::{Action, Effect, Escalation, Id, Name, Patch, PermissionClass, Reasons, Result, Text, Tx, Who};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::creating::warn_of_undialable;
 use super::reach::{Columns, NewEmail, NewPhone, essence_of, set_emails, set_phones};
-use super::{Contact, ContactRow, Kind, PreferredTime, Tag, load, lower};
+use super::{Contact, ContactKind, ContactRow, PreferredTime, Tag, load, lower};
 
 /// Change a contact: what is left out stays, null clears, lists are set as a whole.
 ///
@@ -21,7 +21,7 @@ pub(crate) struct Update {
     /// Refuse if the contact is at another version by now.
     pub expected_version: Option<i32>,
     /// person or organization.
-    pub kind: Option<Kind>,
+    pub kind: Option<ContactKind>,
     /// A person's given name.
     #[serde(default)]
     pub given_name: Patch<Name>,
@@ -47,11 +47,11 @@ pub(crate) struct Update {
 impl Action for Update {
     const NAME: &str = "contact.update";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     const ESCALATIONS: &[Escalation<Self>] = &[Escalation::on_review(
         "reach_changes",
-        Gate::SoftLimit,
+        PermissionClass::SoftLimit,
         "an e-mail or phone is added, changed, removed or made primary",
     )];
     type Output = ContactRow;
@@ -112,7 +112,7 @@ impl Update {
             "#,
             org_id,
             self.contact_id.uuid(),
-            self.kind.map(Kind::as_str),
+            self.kind.map(ContactKind::as_str),
             given.0,
             given.1.map(Text::as_str),
             family.0,

@@ -1,12 +1,12 @@
 //! Making contacts, with what is known of them at the first call.
 
-use capabilities::{Action, Effect, EmailAddress, FreeText, Gate, Name, PhoneNumber, Result, Text, Tx, Who};
+use capabilities::{Action, Effect, EmailAddress, FreeText, Name, PermissionClass, PhoneNumber, Result, Text, Tx, Who};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::reach::{Columns, NewEmail, NewPhone, insert_emails, insert_phones};
-use super::{Contact, ContactRow, Kind, PreferredTime, Tag, addresses, load, lower};
+use super::{Contact, ContactKind, ContactRow, PreferredTime, Tag, addresses, load, lower};
 use crate::notes;
 
 /// Create a contact, with e-mails, phones, addresses and notes in one go.
@@ -18,7 +18,7 @@ use crate::notes;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Create {
     /// person or organization.
-    pub kind: Kind,
+    pub kind: ContactKind,
     /// A person's given name.
     pub given_name: Option<Name>,
     /// A person's family name.
@@ -60,7 +60,7 @@ impl Create {
     ) -> Self {
         let (given, family) = name.as_str().rsplit_once(' ').unwrap_or((name.as_str(), ""));
         Self {
-            kind: Kind::Person,
+            kind: ContactKind::Person,
             given_name: given.parse().ok(),
             family_name: family.parse().ok(),
             organization_name: None,
@@ -80,7 +80,7 @@ impl Create {
 impl Action for Create {
     const NAME: &str = "contact.create";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = ContactRow;
 
@@ -141,8 +141,8 @@ pub(crate) fn warn_of_undialable(phones: &Columns, tx: &mut Tx<'_>) {
 async fn warn_of_duplicates(new: &Create, emails: &Columns, phones: &Columns, tx: &mut Tx<'_>) -> Result<()> {
     let org_id = tx.org_id();
     let names = match new.kind {
-        Kind::Organization => vec![new.organization_name.as_ref()],
-        Kind::Person => vec![new.given_name.as_ref(), new.family_name.as_ref()],
+        ContactKind::Organization => vec![new.organization_name.as_ref()],
+        ContactKind::Person => vec![new.given_name.as_ref(), new.family_name.as_ref()],
     };
     let name = names.into_iter().flatten().map(Text::as_str).collect::<Vec<_>>().join(" ").to_lowercase();
     let codes = new.addresses.iter().filter_map(|address| address.postal_code.as_ref());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use capabilities::{Action, Effect, Error, Escalation, Gate, Id, Reasons, Referrer, Result, Tx, Who};
+use capabilities::{Action, Effect, Error, Escalation, Id, PermissionClass, Reasons, Referrer, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -38,11 +38,11 @@ pub(crate) struct Deleted {
 impl Action for Delete {
     const NAME: &str = "contact.delete";
     const EFFECT: Effect = Effect::Destroys;
-    const GATE: Gate = Gate::SoftLimit;
+    const CLASS: PermissionClass = PermissionClass::SoftLimit;
     const WHO: Who = Who::MANAGERS;
     const ESCALATIONS: &[Escalation<Self>] = &[Escalation::on_review(
         "has_history",
-        Gate::RequiresAuthorization,
+        PermissionClass::RequiresAuthorization,
         "notes or other records would be deleted with the contact",
     )];
     type Output = Deleted;

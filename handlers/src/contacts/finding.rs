@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::listing::Narrowing;
+use super::listing::ContactFilters;
 use super::{addresses, load_all};
 
 /// Digits in a row, however spaced, that are read as a phone number.
@@ -68,7 +68,12 @@ fn literally(term: &str) -> String {
 }
 
 /// The matching contacts with their scores, best first, and how many there are.
-pub(crate) async fn search(terms: &Terms, narrow: &Narrowing, query: &Query, tx: &mut Tx<'_>) -> Result<Listing<Uuid>> {
+pub(crate) async fn search(
+    terms: &Terms,
+    narrow: &ContactFilters,
+    query: &Query,
+    tx: &mut Tx<'_>,
+) -> Result<Listing<Uuid>> {
     let exact: Vec<String> = terms.all().iter().map(|term| literally(term)).collect();
     if exact.is_empty() {
         return Ok(Listing { rows: Vec::new(), total: 0 });
@@ -97,7 +102,7 @@ async fn hits(
     terms: &Terms,
     exact: &[String],
     fuzzy: &[String],
-    narrow: &Narrowing,
+    narrow: &ContactFilters,
     query: &Query,
     tx: &mut Tx<'_>,
 ) -> Result<Listing<Uuid>> {
@@ -212,7 +217,8 @@ impl Data for CustomerMatches {
 
     async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<CustomerMatch>> {
         let terms = Terms::read(self.search.as_str(), tx.org().country);
-        let narrow = Narrowing { archived: if self.include_archived { "any" } else { "no" }, ..Narrowing::default() };
+        let narrow =
+            ContactFilters { archived: if self.include_archived { "any" } else { "no" }, ..ContactFilters::default() };
         let found = search(&terms, &narrow, &query, tx).await?;
         let ids: Vec<Uuid> = found.rows.iter().map(|hit| hit.row).collect();
         let mut reasons = why(&ids, &terms, tx).await?;

@@ -50,7 +50,7 @@ pub(crate) struct Contacts {
 
 /// The filters besides the search.
 #[derive(Debug)]
-pub(crate) struct Narrowing {
+pub(crate) struct ContactFilters {
     pub tag: Option<String>,
     pub city: Option<String>,
     pub postal_code: Option<String>,
@@ -60,7 +60,7 @@ pub(crate) struct Narrowing {
     pub archived: &'static str,
 }
 
-impl Default for Narrowing {
+impl Default for ContactFilters {
     fn default() -> Self {
         Self { tag: None, city: None, postal_code: None, ids: None, archived: "no" }
     }
@@ -84,7 +84,7 @@ impl Data for Contacts {
             Archived::Any => "any",
         };
         let ids = self.served(tx).await?;
-        let narrow = Narrowing {
+        let narrow = ContactFilters {
             ids,
             tag: self.tag.map(|tag| tag.as_str().to_lowercase()),
             city: self.city.map(|city| city.as_str().to_string()),
@@ -131,7 +131,7 @@ fn by_name(row: ContactRow) -> Keyed<ContactRow> {
     Keyed { key: Key(row.sort_name.clone(), row.id), row }
 }
 
-async fn in_order_of_names(narrow: &Narrowing, query: &Query, tx: &mut Tx<'_>) -> Result<Listing<Uuid>> {
+async fn in_order_of_names(narrow: &ContactFilters, query: &Query, tx: &mut Tx<'_>) -> Result<Listing<Uuid>> {
     let org_id = tx.org_id();
     let (after_name, after_id) = query.after();
     let rows = sqlx::query!(

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use capabilities::{Action, Effect, Error, Gate, Id, Result, Tx, Who};
+use capabilities::{Action, Effect, Error, Id, PermissionClass, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ pub(crate) struct Merged {
 impl Action for Merge {
     const NAME: &str = "contact.merge";
     const EFFECT: Effect = Effect::Destroys;
-    const GATE: Gate = Gate::RequiresAuthorization;
+    const CLASS: PermissionClass = PermissionClass::RequiresAuthorization;
     const WHO: Who = Who::MANAGERS;
     type Output = Merged;
 

@@ -60,14 +60,14 @@ fn told_as(table: &str) -> Option<String> {
 /// Whether a contact is a person or an organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
+pub(crate) enum ContactKind {
     /// Has a given_name, a family_name or both.
     Person,
     /// Has an organization_name.
     Organization,
 }
 
-impl Kind {
+impl ContactKind {
     fn as_str(self) -> &'static str {
         match self {
             Self::Person => "person",

@@ -1,6 +1,6 @@
 //! In and out of the lists, and what may be sent.
 
-use capabilities::{Action, Effect, EmailAddress, Error, Gate, Id, Result, Tx, Who};
+use capabilities::{Action, Effect, EmailAddress, Error, Id, PermissionClass, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ pub(crate) struct Archive {
 impl Action for Archive {
     const NAME: &str = "contact.archive";
     const EFFECT: Effect = Effect::Destroys;
-    const GATE: Gate = Gate::SoftLimit;
+    const CLASS: PermissionClass = PermissionClass::SoftLimit;
     const WHO: Who = Who::MANAGERS;
     type Output = ContactRow;
 
@@ -61,7 +61,7 @@ pub(crate) struct Restore {
 impl Action for Restore {
     const NAME: &str = "contact.restore";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = ContactRow;
 
@@ -110,7 +110,7 @@ pub(crate) struct MarkEmail {
 impl Action for MarkEmail {
     const NAME: &str = "contact.mark_email";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::SoftLimit;
+    const CLASS: PermissionClass = PermissionClass::SoftLimit;
     const WHO: Who = Who::MANAGERS;
     type Output = ContactRow;
 
@@ -166,7 +166,7 @@ pub(crate) struct Unsubscribe {
 impl Action for Unsubscribe {
     const NAME: &str = "contact.unsubscribe";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = ContactRow;
 

@@ -1,15 +1,15 @@
 //! Changing the business's settings.
 
 use capabilities::{
-    Action, CountryCode, CurrencyCode, Effect, EmailAddress, Error, Gate, Id, Name, Patch, Percent, Result, Text,
-    TimeOfDay, TimeZone, Tx, Who,
+    Action, CountryCode, CurrencyCode, Effect, EmailAddress, Error, Id, Name, Patch, Percent, PermissionClass, Result,
+    Text, TimeOfDay, TimeZone, Tx, Who,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::types::Json;
 
-use super::{Business, Org, load};
+use super::{Org, OrgRow, load};
 use crate::services::Services;
 use crate::tickets::Tickets;
 
@@ -146,10 +146,10 @@ pub(crate) struct Update {
 impl Action for Update {
     const NAME: &str = "org.update";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::RequiresAuthorization;
+    const CLASS: PermissionClass = PermissionClass::RequiresAuthorization;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
-    type Output = Org;
+    type Output = OrgRow;
 
     fn example() -> Value {
         json!({
@@ -158,8 +158,8 @@ impl Action for Update {
         })
     }
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Org> {
-        tx.lock(Id::<Business>::from(tx.org_id()), self.expected_version).await?;
+    async fn run(self, tx: &mut Tx<'_>) -> Result<OrgRow> {
+        tx.lock(Id::<Org>::from(tx.org_id()), self.expected_version).await?;
         self.refuse_other_currency(tx).await?;
         self.set_columns(tx).await?;
         load(tx).await

@@ -1,11 +1,11 @@
 //! The switch that holds every change of every agent.
 
-use capabilities::{Action, Effect, FreeText, Gate, Result, Tx, Who};
+use capabilities::{Action, Effect, FreeText, PermissionClass, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Org, load};
+use super::{OrgRow, load};
 
 /// Freeze the business: every change by an agent waits for a person until `org.unfreeze`.
 ///
@@ -21,16 +21,16 @@ pub(crate) struct Freeze {
 impl Action for Freeze {
     const NAME: &str = "org.freeze";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::MANAGERS;
     const INSTEAD_OF_UNDO: Option<&str> = Some("Let agents work again with org.unfreeze.");
-    type Output = Org;
+    type Output = OrgRow;
 
     fn example() -> Value {
         json!({"reason": "The agent wrote to the wrong customers."})
     }
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Org> {
+    async fn run(self, tx: &mut Tx<'_>) -> Result<OrgRow> {
         let (org_id, now) = (tx.org_id(), tx.now());
         sqlx::query!("update orgs set frozen_at = coalesce(frozen_at, $2) where org_id = $1 and id = $1", org_id, now)
             .execute(tx.db())
@@ -49,16 +49,16 @@ pub(crate) struct Unfreeze {}
 impl Action for Unfreeze {
     const NAME: &str = "org.unfreeze";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::MANAGERS;
     const INSTEAD_OF_UNDO: Option<&str> = Some("Hold agents again with org.freeze.");
-    type Output = Org;
+    type Output = OrgRow;
 
     fn example() -> Value {
         json!({})
     }
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Org> {
+    async fn run(self, tx: &mut Tx<'_>) -> Result<OrgRow> {
         let org_id = tx.org_id();
         sqlx::query!("update orgs set frozen_at = null where org_id = $1 and id = $1", org_id).execute(tx.db()).await?;
         load(tx).await

@@ -21,9 +21,9 @@ pub fn domain() -> Domain {
 }
 
 /// The business, one to an organization.
-pub(crate) struct Business;
+pub(crate) struct Org;
 
-impl Entity for Business {
+impl Entity for Org {
     const NAME: &str = "organization";
     const TABLE: &str = "orgs";
 }
@@ -35,7 +35,7 @@ pub(crate) struct Orgs {}
 
 /// The business.
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct Org {
+pub(crate) struct OrgRow {
     /// The organization.
     id: Uuid,
     /// The business's name.
@@ -77,9 +77,9 @@ impl Data for Orgs {
     const ONE: &str = "organization";
     const WHO: Who = Who::EVERYONE;
     const SORTED_BY: &str = "one row";
-    type Row = Org;
+    type Row = OrgRow;
 
-    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<Org>> {
+    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<OrgRow>> {
         let org_id = tx.org_id();
         let row = sqlx::query!(
             r#"
@@ -96,9 +96,9 @@ impl Data for Orgs {
         )
         .fetch_optional(tx.db())
         .await?;
-        let rows: Vec<Keyed<Org>> = row
+        let rows: Vec<Keyed<OrgRow>> = row
             .into_iter()
-            .map(|row| Org {
+            .map(|row| OrgRow {
                 id: row.id,
                 name: row.name,
                 timezone: row.timezone,
@@ -123,8 +123,8 @@ impl Data for Orgs {
     }
 }
 
-async fn load(tx: &mut Tx<'_>) -> Result<Org> {
+async fn load(tx: &mut Tx<'_>) -> Result<OrgRow> {
     let query = Query { ids: None, after: None, limit: 1 };
     let row = Orgs {}.list(query, tx).await?.rows.pop().map(|keyed| keyed.row);
-    row.ok_or_else(|| Error::not_found::<Business>(tx.org_id()))
+    row.ok_or_else(|| Error::not_found::<Org>(tx.org_id()))
 }

@@ -3,7 +3,7 @@
 mod trials;
 
 use capabilities::{
-    Action, Data, Domain, Effect, Entity, Error, Gate, Id, Listing, Patch, Query, Result, Text, Tx, Who,
+    Action, Data, Domain, Effect, Entity, Error, Id, Listing, Patch, PermissionClass, Query, Result, Text, Tx, Who,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -170,7 +170,7 @@ pub(crate) struct Update {
 impl Action for Update {
     const NAME: &str = "rule.update";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
     type Output = RuleRow;
@@ -237,7 +237,7 @@ pub(crate) struct Revoke {
 impl Action for Revoke {
     const NAME: &str = "rule.revoke";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
     const INSTEAD_OF_UNDO: Option<&str> =

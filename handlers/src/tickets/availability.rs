@@ -13,9 +13,9 @@ use super::listing::Tickets;
 use super::slots::{Busy, Hours, Span, places};
 use crate::contacts::Contact;
 use crate::contacts::addresses::Addresses;
-use crate::orgs::{Business, Orgs};
+use crate::orgs::{Org, Orgs};
 use crate::services::{Service, Services};
-use crate::users::{UserEntity, Users};
+use crate::users::{User, Users};
 
 /// So far ahead slots are looked for, unless told otherwise,
 const USUALLY: TimeDelta = TimeDelta::days(14);
@@ -46,7 +46,7 @@ pub(crate) struct Availability {
     /// For this customer.
     pub contact_id: Option<Id<Contact>>,
     /// Only when this user is free; without it any technician, or where the business has none anybody who works here.
-    pub technician_id: Option<Id<UserEntity>>,
+    pub technician_id: Option<Id<User>>,
     /// A postal code: first the slots of technicians who have a visit there, or nearby, on that day.
     pub near: Option<Text<20>>,
     /// For moving this visit: it does not stand in its own way, it takes as long as it does, and all who are on it must be
@@ -163,7 +163,7 @@ impl Availability {
     /// All free slots in the order in which they begin, or in a sentence why there is none.
     pub async fn find(&self, tx: &mut Tx<'_>) -> Result<Result<Vec<Slot>, String>> {
         let people = self.people(tx).await?;
-        let org = tx.one(Orgs {}, Id::<Business>::from(tx.org_id())).await?;
+        let org = tx.one(Orgs {}, Id::<Org>::from(tx.org_id())).await?;
         let period = self.period(tx)?;
         let length = TimeDelta::minutes(self.minutes(org.default_ticket_minutes, tx).await?.into());
         if period.0 >= period.1 {

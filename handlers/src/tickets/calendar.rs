@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::Ticket;
 use crate::contacts::Contact;
-use crate::orgs::{Business, Orgs};
-use crate::users::{UserEntity, Users};
+use crate::orgs::{Org, Orgs};
+use crate::users::{User, Users};
 
 /// A visit's place in time.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +49,7 @@ impl Visit {
 
     /// Whether it lies within the hours of one day.
     async fn within_business_hours(self, tx: &mut Tx<'_>) -> Result<bool> {
-        let hours = tx.one(Orgs {}, Id::<Business>::from(tx.org_id())).await?.business_hours;
+        let hours = tx.one(Orgs {}, Id::<Org>::from(tx.org_id())).await?.business_hours;
         let zone = tx.org().timezone;
         let (start, end) = (self.starts_at.with_timezone(&zone), self.ends_at.with_timezone(&zone));
         let of_day = hours.get(&start.format("%a").to_string().to_lowercase());
@@ -70,7 +70,7 @@ impl Visit {
 }
 
 /// Locks the technicians for the rest of the call, in the order of their ids, and tells their names.
-pub(super) async fn lock_technicians(ids: &[Id<UserEntity>], tx: &mut Tx<'_>) -> Result<Vec<Technician>> {
+pub(super) async fn lock_technicians(ids: &[Id<User>], tx: &mut Tx<'_>) -> Result<Vec<Technician>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -127,11 +127,11 @@ pub(super) async fn fit_in(
     if technicians.is_empty() {
         return Ok(());
     }
-    let buffer = tx.one(Orgs {}, Id::<Business>::from(tx.org_id())).await?.buffer_minutes;
+    let buffer = tx.one(Orgs {}, Id::<Org>::from(tx.org_id())).await?.buffer_minutes;
     let near = neighbours(visit, technicians, TimeDelta::minutes(buffer.into()), tx).await?;
     let (clashes, close): (Vec<Neighbour>, Vec<Neighbour>) = near.into_iter().partition(|other| other.overlaps(visit));
     if !clashes.is_empty() {
-        let (words, records) = told(&clashes, technicians, tx).await?;
+        let (words, records) = to_words(&clashes, technicians, tx).await?;
         match allow_overlap {
             true => tx.warn("technician_busy", format!("At the same time: {words}."), Some(records)),
             false => {
@@ -144,7 +144,7 @@ pub(super) async fn fit_in(
         }
     }
     if !close.is_empty() {
-        let (words, records) = told(&close, technicians, tx).await?;
+        let (words, records) = to_words(&close, technicians, tx).await?;
         let message = format!("Less than {buffer} minutes lie between this visit and another: {words}.");
         tx.warn("little_buffer", message, Some(records));
     }
@@ -189,7 +189,7 @@ async fn neighbours(
 }
 
 /// Visits in words and for programs.
-async fn told(visits: &[Neighbour], technicians: &[Technician], tx: &mut Tx<'_>) -> Result<(String, Value)> {
+async fn to_words(visits: &[Neighbour], technicians: &[Technician], tx: &mut Tx<'_>) -> Result<(String, Value)> {
     let contacts: Vec<Uuid> = visits.iter().map(|visit| visit.contact_id).collect();
     let customers = Contact::names(&contacts, tx).await?;
     let people: HashMap<Uuid, &str> = technicians.iter().map(|person| (person.id, person.name.as_str())).collect();

@@ -1,13 +1,13 @@
 //! Changing what a ticket says, apart from its time.
 
-use capabilities::{Action, Effect, Gate, Id, Name, Patch, Result, Text, Tx, Who};
+use capabilities::{Action, Effect, Id, Name, Patch, PermissionClass, Result, Text, Tx, Who};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::listing::load;
 use super::locking::{Locked, customer_of};
-use super::scheduling::Place;
+use super::scheduling::Site;
 use super::{Ticket, TicketRow};
 use crate::contacts::Contact;
 use crate::contacts::addresses::Address;
@@ -36,7 +36,7 @@ pub(crate) struct Update {
 impl Action for Update {
     const NAME: &str = "ticket.update";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = TicketRow;
 
@@ -58,7 +58,7 @@ impl Action for Update {
         }
         let ticket = Locked::open(self.ticket_id, self.expected_version, tx).await?;
         let place = match self.address_id {
-            Some(address) => Some(Place::of(ticket.contact_id.into(), Some(address), tx).await?),
+            Some(address) => Some(Site::of(ticket.contact_id.into(), Some(address), tx).await?),
             None => None,
         };
         let org_id = tx.org_id();

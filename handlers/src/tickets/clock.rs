@@ -2,7 +2,7 @@
 //! never guessed.
 
 use capabilities::{
-    Action, Data, Effect, Entity, Error, Gate, Id, Ids, Listing, Parent, Query, Result, Tx, When, Who, said,
+    Action, Data, Effect, Entity, Error, Id, Ids, Listing, Parent, PermissionClass, Query, Result, Tx, When, Who, said,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::crew::names;
 use super::locking::Locked;
 use super::{Ticket, zone_of};
-use crate::users::{UserEntity, Users};
+use crate::users::{User, Users};
 
 /// A stretch of work.
 pub(crate) struct ClockSpan;
@@ -30,7 +30,7 @@ pub(crate) struct ClockSpans {
     /// Only those on this ticket.
     ticket_id: Option<Ids<Ticket>>,
     /// Only those of this user.
-    technician_id: Option<Id<UserEntity>>,
+    technician_id: Option<Id<User>>,
     /// Only clocks that are running (true), or only those that were stopped (false).
     running: Option<bool>,
 }
@@ -125,7 +125,7 @@ impl Data for ClockSpans {
 /// A technician's clock on a ticket in hand. Nobody else touches it meanwhile.
 pub(super) struct Clock {
     pub ticket: Locked,
-    technician: Id<UserEntity>,
+    technician: Id<User>,
     name: String,
 }
 
@@ -136,14 +136,14 @@ struct Stroke {
 }
 
 /// What both strokes of the clock say.
-struct Asked {
+struct StrokeInput {
     ticket: Id<Ticket>,
     expected_version: Option<i32>,
-    technician: Option<Id<UserEntity>>,
+    technician: Option<Id<User>>,
     at: Option<When>,
 }
 
-impl Asked {
+impl StrokeInput {
     async fn understood(self, tx: &mut Tx<'_>) -> Result<Stroke> {
         let technician = self.technician(tx)?;
         let ticket = Locked::open(self.ticket, self.expected_version, tx).await?;
@@ -156,7 +156,7 @@ impl Asked {
     }
 
     /// The one who is named, else the person who asks. A technician's clock is their own.
-    fn technician(&self, tx: &Tx<'_>) -> Result<Id<UserEntity>> {
+    fn technician(&self, tx: &Tx<'_>) -> Result<Id<User>> {
         let caller = tx.caller();
         let own = caller.role().and(caller.id()).map(Id::from);
         let technician = self.technician.or(own);
@@ -187,7 +187,7 @@ pub(super) struct Written {
 
 impl Clock {
     /// Locks the technician after the ticket.
-    pub async fn hold(ticket: Locked, technician: Id<UserEntity>, tx: &mut Tx<'_>) -> Result<Self> {
+    pub async fn hold(ticket: Locked, technician: Id<User>, tx: &mut Tx<'_>) -> Result<Self> {
         let name = Users::hold(&[technician.uuid()], tx).await?.pop().map(|user| user.name).unwrap_or_default();
         Ok(Self { ticket, technician, name })
     }
@@ -291,7 +291,7 @@ pub(crate) struct ClockIn {
     /// Refuse if the ticket is at another version by now.
     pub expected_version: Option<i32>,
     /// Who begins; the person who asks, if left out.
-    pub technician_id: Option<Id<UserEntity>>,
+    pub technician_id: Option<Id<User>>,
     /// When, by the clock at the address or with an offset; now if left out.
     pub at: Option<When>,
 }
@@ -299,7 +299,7 @@ pub(crate) struct ClockIn {
 impl Action for ClockIn {
     const NAME: &str = "ticket.clock_in";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::EVERYONE;
     type Output = SpanRow;
 
@@ -311,7 +311,7 @@ impl Action for ClockIn {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<SpanRow> {
         let Self { ticket_id, expected_version, technician_id, at } = self;
-        let asked = Asked { ticket: ticket_id, expected_version, technician: technician_id, at };
+        let asked = StrokeInput { ticket: ticket_id, expected_version, technician: technician_id, at };
         let stroke = asked.understood(tx).await?;
         stroke.refuse_to_start(tx).await?;
         stroke.clock.warn_of_clocks_elsewhere(tx).await?;
@@ -409,7 +409,7 @@ pub(crate) struct ClockOut {
     /// Refuse if the ticket is at another version by now.
     pub expected_version: Option<i32>,
     /// Who is done; the person who asks, if left out.
-    pub technician_id: Option<Id<UserEntity>>,
+    pub technician_id: Option<Id<User>>,
     /// When, by the clock at the address or with an offset; now if left out.
     pub at: Option<When>,
 }
@@ -417,7 +417,7 @@ pub(crate) struct ClockOut {
 impl Action for ClockOut {
     const NAME: &str = "ticket.clock_out";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::EVERYONE;
     type Output = SpanRow;
 
@@ -429,7 +429,7 @@ impl Action for ClockOut {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<SpanRow> {
         let Self { ticket_id, expected_version, technician_id, at } = self;
-        let asked = Asked { ticket: ticket_id, expected_version, technician: technician_id, at };
+        let asked = StrokeInput { ticket: ticket_id, expected_version, technician: technician_id, at };
         let stroke = asked.understood(tx).await?;
         let running = stroke.running(tx).await?;
         let org_id = tx.org_id();

@@ -1,6 +1,6 @@
 //! Putting right what was clocked: when a stretch of work really was, or that it was none.
 
-use capabilities::{Action, Effect, Error, Gate, Id, Result, Tx, When, Who};
+use capabilities::{Action, Effect, Error, Id, PermissionClass, Result, Tx, When, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ pub(crate) struct UpdateClockSpan {
 impl Action for UpdateClockSpan {
     const NAME: &str = "ticket.update_clock_span";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::SoftLimit;
+    const CLASS: PermissionClass = PermissionClass::SoftLimit;
     const WHO: Who = Who::EVERYONE;
     type Output = SpanRow;
 
@@ -118,7 +118,7 @@ pub(crate) struct Removed {
 impl Action for RemoveClockSpan {
     const NAME: &str = "ticket.remove_clock_span";
     const EFFECT: Effect = Effect::Destroys;
-    const GATE: Gate = Gate::SoftLimit;
+    const CLASS: PermissionClass = PermissionClass::SoftLimit;
     const WHO: Who = Who::EVERYONE;
     type Output = Removed;
 

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use capabilities::{Action, Data, Effect, Entity, Error, Gate, Id, Ids, Listing, Parent, Query, Result, Tx, Who};
+use capabilities::{
+    Action, Data, Effect, Entity, Error, Id, Ids, Listing, Parent, PermissionClass, Query, Result, Tx, Who,
+};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,12 +15,12 @@ use super::calendar::{Technician, fit_in, lock_technicians};
 use super::listing::load;
 use super::locking::Locked;
 use super::{Ticket, TicketRow};
-use crate::users::{UserEntity, Users};
+use crate::users::{User, Users};
 
 /// A user's place on a ticket.
-struct Place;
+struct TicketTechnician;
 
-impl Entity for Place {
+impl Entity for TicketTechnician {
     const NAME: &str = "ticket technician";
     const TABLE: &str = "ticket_technicians";
 }
@@ -30,7 +32,7 @@ pub(crate) struct TicketTechnicians {
     /// Only those on this ticket.
     ticket_id: Option<Ids<Ticket>>,
     /// Only the places of this user.
-    technician_id: Option<Id<UserEntity>>,
+    technician_id: Option<Id<User>>,
 }
 
 /// Somebody who works on a ticket.
@@ -135,7 +137,7 @@ pub(crate) struct Assign {
     pub expected_version: Option<i32>,
     /// Who works on it: users of the business.
     #[schemars(length(min = 1, max = 20))]
-    pub technician_ids: Vec<Id<UserEntity>>,
+    pub technician_ids: Vec<Id<User>>,
     /// Put them on it although one has another visit at that time.
     #[serde(default)]
     pub allow_overlap: bool,
@@ -144,7 +146,7 @@ pub(crate) struct Assign {
 impl Action for Assign {
     const NAME: &str = "ticket.assign";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = TicketRow;
 
@@ -173,7 +175,7 @@ impl Action for Assign {
 /// Puts users on a ticket who are not on it yet.
 pub(super) async fn put_on(ticket: Id<Ticket>, technicians: &[Technician], tx: &mut Tx<'_>) -> Result<()> {
     let (org_id, now) = (tx.org_id(), tx.now());
-    let ids: Vec<Uuid> = technicians.iter().map(|_| tx.new_id::<Place>().uuid()).collect();
+    let ids: Vec<Uuid> = technicians.iter().map(|_| tx.new_id::<TicketTechnician>().uuid()).collect();
     let users: Vec<Uuid> = technicians.iter().map(|technician| technician.id).collect();
     sqlx::query!(
         r#"
@@ -202,13 +204,13 @@ pub(crate) struct Unassign {
     pub expected_version: Option<i32>,
     /// Who does not work on it after all.
     #[schemars(length(min = 1, max = 20))]
-    pub technician_ids: Vec<Id<UserEntity>>,
+    pub technician_ids: Vec<Id<User>>,
 }
 
 impl Action for Unassign {
     const NAME: &str = "ticket.unassign";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = TicketRow;
 

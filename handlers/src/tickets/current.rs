@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::TicketRow;
 use super::listing::Tickets;
-use crate::users::{UserEntity, Users};
+use crate::users::{User, Users};
 
 /// The ticket somebody should be on now: where their clock runs, else the visit now, else today's next.
 ///
@@ -20,7 +20,7 @@ use crate::users::{UserEntity, Users};
 #[serde(deny_unknown_fields)]
 pub(crate) struct CurrentTicket {
     /// Of this user. Left out by a technician: their own; by anybody else: of everybody who has one.
-    technician_id: Option<Id<UserEntity>>,
+    technician_id: Option<Id<User>>,
 }
 
 /// The ticket somebody should be on now.
@@ -39,7 +39,7 @@ pub(crate) struct CurrentTicketRow {
 }
 
 /// Whose ticket is which, and why.
-struct Place {
+struct Choice {
     user_id: Uuid,
     ticket_id: Uuid,
     rank: i32,
@@ -74,7 +74,7 @@ impl Data for CurrentTicket {
     }
 }
 
-impl Place {
+impl Choice {
     fn row(&self, technician: String, ticket: TicketRow) -> CurrentTicketRow {
         let because = match self.rank {
             1 => "clocked_in",
@@ -87,11 +87,11 @@ impl Place {
 
 /// One place for each technician, or for this one. Of several running clocks it is the one that was started last: the
 /// others were forgotten.
-async fn places(user: Option<Uuid>, tx: &mut Tx<'_>) -> Result<Vec<Place>> {
+async fn places(user: Option<Uuid>, tx: &mut Tx<'_>) -> Result<Vec<Choice>> {
     let (org_id, now) = (tx.org_id(), tx.now());
     let end_of_day = end_of_day(now, tx)?;
     Ok(sqlx::query_as!(
-        Place,
+        Choice,
         r#"
         select distinct on (p.user_id) p.user_id as "user_id!", p.ticket_id as "ticket_id!", p.rank as "rank!"
         from (

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::users::UserEntity;
+use crate::users::User;
 
 /// So far ahead it is looked, unless told otherwise,
 const USUALLY: TimeDelta = TimeDelta::days(31);
@@ -25,7 +25,7 @@ pub(crate) struct CalendarDays {
     /// The last day, which counts whole, or a time; at most 366 days after `from`, 31 if left out.
     to: Option<DayOrTime>,
     /// Only visits that this user works on.
-    technician_id: Option<Id<UserEntity>>,
+    technician_id: Option<Id<User>>,
 }
 
 /// A day with visits.

@@ -14,7 +14,7 @@ use super::{Confirmation, Status, Ticket, TicketRow, zone_of};
 use crate::contacts::Contact;
 use crate::contacts::addresses::{Address, Addresses};
 use crate::services::Service;
-use crate::users::UserEntity;
+use crate::users::User;
 
 /// Tickets: visits to customers, past and to come.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -31,7 +31,7 @@ pub(crate) struct Tickets {
     /// Only tickets at this address.
     address_id: Option<Ids<Address>>,
     /// Only tickets that this user works on.
-    technician_id: Option<Id<UserEntity>>,
+    technician_id: Option<Id<User>>,
     /// Only tickets about which the customer said this.
     confirmation: Option<Confirmation>,
     /// Only tickets at an address in this city, whatever its capitals.
@@ -40,7 +40,7 @@ pub(crate) struct Tickets {
 
 /// The filters, ready for the question.
 #[derive(Default)]
-struct Narrowing {
+struct TicketFilters {
     from: Option<DateTime<Utc>>,
     to: Option<DateTime<Utc>>,
     contacts: Option<Vec<Uuid>>,
@@ -109,7 +109,7 @@ impl Tickets {
         Ok(load_all(&ids, tx).await?.into_iter().map(|ticket| ticket.display_name).collect())
     }
 
-    async fn narrowing(&self, tx: &mut Tx<'_>) -> Result<Narrowing> {
+    async fn narrowing(&self, tx: &mut Tx<'_>) -> Result<TicketFilters> {
         let zone = tx.org().timezone;
         let contacts = match &self.contact_id {
             Some(contacts) => Some(Contact::with_merged(contacts.uuids(), tx).await?),
@@ -123,7 +123,7 @@ impl Tickets {
                 None => there,
             });
         }
-        Ok(Narrowing {
+        Ok(TicketFilters {
             from: self.from.map(|from| from.beginning(zone, "/from")).transpose()?,
             to: self.to.map(|to| to.end(zone, "/to")).transpose()?,
             contacts,

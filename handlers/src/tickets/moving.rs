@@ -1,6 +1,6 @@
 //! What becomes of a visit before it takes place: moved to another time, cancelled, in vain, or answered by the customer.
 
-use capabilities::{Action, Effect, FreeText, Gate, Id, Result, Tx, When, Who};
+use capabilities::{Action, Effect, FreeText, Id, PermissionClass, Result, Tx, When, Who};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ pub(crate) struct Reschedule {
 impl Action for Reschedule {
     const NAME: &str = "ticket.reschedule";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = TicketRow;
 
@@ -119,7 +119,7 @@ pub(crate) struct Cancel {
 impl Action for Cancel {
     const NAME: &str = "ticket.cancel";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::SoftLimit;
+    const CLASS: PermissionClass = PermissionClass::SoftLimit;
     const WHO: Who = Who::MANAGERS;
     type Output = TicketRow;
 
@@ -177,7 +177,7 @@ pub(crate) struct MarkNoShow {
 impl Action for MarkNoShow {
     const NAME: &str = "ticket.mark_no_show";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::SoftLimit;
+    const CLASS: PermissionClass = PermissionClass::SoftLimit;
     const WHO: Who = Who::MANAGERS;
     type Output = TicketRow;
 
@@ -256,7 +256,7 @@ pub(crate) struct RecordConfirmation {
 impl Action for RecordConfirmation {
     const NAME: &str = "ticket.record_confirmation";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = TicketRow;
 

@@ -1,6 +1,6 @@
 //! Changing the lines of a ticket, until it is closed.
 
-use capabilities::{Action, Effect, Error, Gate, Id, Money, Name, Patch, Quantity, Result, Text, Tx, Who};
+use capabilities::{Action, Effect, Error, Id, Money, Name, Patch, PermissionClass, Quantity, Result, Text, Tx, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ pub(crate) struct AddLineItem {
 impl Action for AddLineItem {
     const NAME: &str = "ticket.add_line_item";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::EVERYONE;
     type Output = LineItemRow;
 
@@ -77,7 +77,7 @@ pub(crate) struct UpdateLineItem {
 impl Action for UpdateLineItem {
     const NAME: &str = "ticket.update_line_item";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::EVERYONE;
     type Output = LineItemRow;
 
@@ -168,7 +168,7 @@ pub(crate) struct Removed {
 impl Action for RemoveLineItem {
     const NAME: &str = "ticket.remove_line_item";
     const EFFECT: Effect = Effect::Destroys;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::EVERYONE;
     type Output = Removed;
 

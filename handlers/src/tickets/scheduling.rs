@@ -1,6 +1,6 @@
 //! Making a ticket: for whom, where, when, by whom and what.
 
-use capabilities::{Action, Effect, Error, FreeText, Gate, Id, Name, Quantity, Result, Tx, Tz, When, Who};
+use capabilities::{Action, Effect, Error, FreeText, Id, Name, PermissionClass, Quantity, Result, Tx, Tz, When, Who};
 use chrono::TimeDelta;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -14,9 +14,9 @@ use super::listing::load;
 use super::{Ticket, TicketRow, zone_of};
 use crate::contacts::Contact;
 use crate::contacts::addresses::{Address, Addresses};
-use crate::orgs::{Business, Orgs};
+use crate::orgs::{Org, Orgs};
 use crate::services::Service;
-use crate::users::UserEntity;
+use crate::users::User;
 
 /// Schedule a visit to a customer: a ticket with what is to be done, by whom and when.
 ///
@@ -45,7 +45,7 @@ pub(crate) struct Schedule {
     /// Who does it: users of the business.
     #[serde(default)]
     #[schemars(length(max = 20))]
-    pub technician_ids: Vec<Id<UserEntity>>,
+    pub technician_ids: Vec<Id<User>>,
     /// Whether the prices are estimates, which must be confirmed before the ticket is closed.
     #[serde(default)]
     pub is_price_estimated: bool,
@@ -64,7 +64,7 @@ pub(crate) struct Schedule {
 impl Action for Schedule {
     const NAME: &str = "ticket.schedule";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = TicketRow;
 
@@ -80,7 +80,7 @@ impl Action for Schedule {
 
     async fn run(mut self, tx: &mut Tx<'_>) -> Result<TicketRow> {
         lock_contacts([Some(self.contact_id), self.bill_to_contact_id], tx).await?;
-        let place = Place::of(self.contact_id, self.address_id, tx).await?;
+        let place = Site::of(self.contact_id, self.address_id, tx).await?;
         let lines =
             lines::captured(std::mem::take(&mut self.line_items), |nth| format!("/line_items/{nth}"), tx).await?;
         let visit = self.visit(&place, &lines, tx).await?;
@@ -125,7 +125,7 @@ impl Schedule {
         }
     }
 
-    async fn visit(&self, place: &Place, lines: &[Line], tx: &mut Tx<'_>) -> Result<Visit> {
+    async fn visit(&self, place: &Site, lines: &[Line], tx: &mut Tx<'_>) -> Result<Visit> {
         let starts_at = self.starts_at.at(place.zone(tx), "/starts_at")?;
         let ends_at = match self.ends_at {
             Some(end) => end.at(place.zone(tx), "/ends_at")?,
@@ -134,7 +134,7 @@ impl Schedule {
         Visit { ticket: None, starts_at, ends_at }.checked("/ends_at")
     }
 
-    async fn insert(&self, place: &Place, visit: Visit, lines: &[Line], tx: &mut Tx<'_>) -> Result<Id<Ticket>> {
+    async fn insert(&self, place: &Site, visit: Visit, lines: &[Line], tx: &mut Tx<'_>) -> Result<Id<Ticket>> {
         let (org_id, id, now) = (tx.org_id(), tx.new_id::<Ticket>(), tx.now());
         let title = self.title.as_ref().map_or_else(|| title_of(lines), |title| title.as_str().to_string());
         sqlx::query!(
@@ -178,7 +178,7 @@ async fn usual_length(lines: &[Line], tx: &mut Tx<'_>) -> Result<TimeDelta> {
     let minutes: i64 = lines.iter().filter_map(|line| line.duration_minutes).map(i64::from).sum();
     match minutes {
         0 => {
-            let org = tx.one(Orgs {}, Id::<Business>::from(tx.org_id())).await?;
+            let org = tx.one(Orgs {}, Id::<Org>::from(tx.org_id())).await?;
             Ok(TimeDelta::minutes(org.default_ticket_minutes.into()))
         }
         minutes => Ok(TimeDelta::minutes(minutes)),
@@ -195,13 +195,13 @@ fn title_of(lines: &[Line]) -> String {
 }
 
 /// Where a visit is, and by which clock its times are meant.
-pub(super) struct Place {
+pub(super) struct Site {
     pub address: Option<Uuid>,
     /// Of the address, when it is not the business's.
     pub timezone: Option<String>,
 }
 
-impl Place {
+impl Site {
     /// The address, which must be the contact's, or the contact's primary one.
     pub async fn of(contact: Id<Contact>, address: Option<Id<Address>>, tx: &mut Tx<'_>) -> Result<Self> {
         let site = match (Addresses::hold(contact, address, tx).await?, address) {

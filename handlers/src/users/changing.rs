@@ -1,11 +1,11 @@
 //! Who works here and what they may do: changed by owners alone. The last owner stays one.
 
-use capabilities::{Action, Effect, EmailAddress, Error, Gate, Id, Result, Role, Text, Tx, Who};
+use capabilities::{Action, Effect, EmailAddress, Error, Id, PermissionClass, Result, Role, Text, Tx, Who};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{User, UserEntity, load, signing_in};
+use super::{User, UserRow, load, signing_in};
 
 /// Invite somebody to the business: they get a mail with a link that signs them in.
 #[derive(Deserialize, JsonSchema)]
@@ -22,18 +22,18 @@ pub(crate) struct Invite {
 impl Action for Invite {
     const NAME: &str = "user.invite";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
     const INSTEAD_OF_UNDO: Option<&str> = Some("Shut them out with user.deactivate.");
-    type Output = User;
+    type Output = UserRow;
 
     fn example() -> Value {
         json!({"email": "sam@example.com", "name": "Sam Miller", "role": "technician"})
     }
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<User> {
-        let (org_id, id, now) = (tx.org_id(), tx.new_id::<UserEntity>(), tx.now());
+    async fn run(self, tx: &mut Tx<'_>) -> Result<UserRow> {
+        let (org_id, id, now) = (tx.org_id(), tx.new_id::<User>(), tx.now());
         sqlx::query!(
             r#"
             insert into users (org_id, id, email, name, role, created_at, updated_at)
@@ -60,7 +60,7 @@ impl Action for Invite {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangeRole {
     /// Whose role.
-    pub user_id: Id<UserEntity>,
+    pub user_id: Id<User>,
     /// What they may do from now on.
     pub role: Role,
     /// Refuse if the user is at another version by now.
@@ -70,17 +70,17 @@ pub(crate) struct ChangeRole {
 impl Action for ChangeRole {
     const NAME: &str = "user.change_role";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
     const INSTEAD_OF_UNDO: Option<&str> = Some("Give them the other role with user.change_role.");
-    type Output = User;
+    type Output = UserRow;
 
     fn example() -> Value {
         json!({"user_id": "01970000-0000-7000-8000-000000000001", "role": "manager"})
     }
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<User> {
+    async fn run(self, tx: &mut Tx<'_>) -> Result<UserRow> {
         tx.lock(self.user_id, self.expected_version).await?;
         let org_id = tx.org_id();
         sqlx::query!(
@@ -101,7 +101,7 @@ impl Action for ChangeRole {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Deactivate {
     /// Who.
-    pub user_id: Id<UserEntity>,
+    pub user_id: Id<User>,
     /// Refuse if the user is at another version by now.
     pub expected_version: Option<i32>,
 }
@@ -109,17 +109,17 @@ pub(crate) struct Deactivate {
 impl Action for Deactivate {
     const NAME: &str = "user.deactivate";
     const EFFECT: Effect = Effect::Destroys;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
     const INSTEAD_OF_UNDO: Option<&str> = Some("Let them in again with user.reactivate.");
-    type Output = User;
+    type Output = UserRow;
 
     fn example() -> Value {
         json!({"user_id": "01970000-0000-7000-8000-000000000001"})
     }
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<User> {
+    async fn run(self, tx: &mut Tx<'_>) -> Result<UserRow> {
         tx.lock(self.user_id, self.expected_version).await?;
         let (org_id, now) = (tx.org_id(), tx.now());
         sqlx::query!(
@@ -141,7 +141,7 @@ impl Action for Deactivate {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Reactivate {
     /// Who.
-    pub user_id: Id<UserEntity>,
+    pub user_id: Id<User>,
     /// Refuse if the user is at another version by now.
     pub expected_version: Option<i32>,
 }
@@ -149,17 +149,17 @@ pub(crate) struct Reactivate {
 impl Action for Reactivate {
     const NAME: &str = "user.reactivate";
     const EFFECT: Effect = Effect::Updates;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
     const INSTEAD_OF_UNDO: Option<&str> = Some("Shut them out again with user.deactivate.");
-    type Output = User;
+    type Output = UserRow;
 
     fn example() -> Value {
         json!({"user_id": "01970000-0000-7000-8000-000000000001"})
     }
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<User> {
+    async fn run(self, tx: &mut Tx<'_>) -> Result<UserRow> {
         tx.lock(self.user_id, self.expected_version).await?;
         let org_id = tx.org_id();
         sqlx::query!(

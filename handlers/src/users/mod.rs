@@ -23,9 +23,9 @@ pub fn domain() -> Domain {
 }
 
 /// Somebody who works here.
-pub(crate) struct UserEntity;
+pub(crate) struct User;
 
-impl Entity for UserEntity {
+impl Entity for User {
     const NAME: &str = "user";
     const TABLE: &str = "users";
 }
@@ -40,10 +40,10 @@ pub(crate) struct Users {
 
 impl Users {
     /// Those who go to customers: the technicians, or where there are none everybody who works here.
-    pub async fn who_visit(tx: &mut Tx<'_>) -> Result<Vec<User>> {
+    pub async fn who_visit(tx: &mut Tx<'_>) -> Result<Vec<UserRow>> {
         let query = Query { ids: None, after: None, limit: 1_000 };
         let here = Self { active: Some(true) }.list(query, tx).await?.rows.into_iter().map(|keyed| keyed.row);
-        let (technicians, others): (Vec<User>, Vec<User>) = here.partition(|user| user.role == "technician");
+        let (technicians, others): (Vec<UserRow>, Vec<UserRow>) = here.partition(|user| user.role == "technician");
         Ok(if technicians.is_empty() { others } else { technicians })
     }
 }
@@ -75,14 +75,14 @@ impl Users {
         .await?;
         match ids.iter().find(|id| !held.iter().any(|user| user.id == **id)) {
             None => Ok(held),
-            Some(missing) => Err(Error::not_found::<UserEntity>(*missing)),
+            Some(missing) => Err(Error::not_found::<User>(*missing)),
         }
     }
 }
 
 /// Somebody who works here.
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct User {
+pub(crate) struct UserRow {
     /// The user.
     pub id: Uuid,
     /// Their name.
@@ -98,11 +98,11 @@ pub(crate) struct User {
 }
 
 /// One user, as people see them.
-async fn load(id: Id<UserEntity>, tx: &mut Tx<'_>) -> Result<User> {
+async fn load(id: Id<User>, tx: &mut Tx<'_>) -> Result<UserRow> {
     tx.one(Users { active: None }, id).await
 }
 
-fn refuse_deactivated(user: &User) -> Result<()> {
+fn refuse_deactivated(user: &UserRow) -> Result<()> {
     match user.active {
         true => Ok(()),
         false => Err(Error::conflict(
@@ -118,9 +118,9 @@ impl Data for Users {
     const ONE: &str = "user";
     const WHO: Who = Who::EVERYONE;
     const SORTED_BY: &str = "when they joined";
-    type Row = User;
+    type Row = UserRow;
 
-    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<User>> {
+    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<UserRow>> {
         let (org_id, to_people) = (tx.org_id(), !tx.caller().is_agent());
         let (_, after) = query.after();
         let rows = sqlx::query!(
@@ -150,7 +150,7 @@ impl Data for Users {
         .fetch_all(tx.db())
         .await?;
         let total = rows.first().map_or(0, |row| row.total);
-        let rows = rows.into_iter().map(|row| User {
+        let rows = rows.into_iter().map(|row| UserRow {
             id: row.id,
             name: row.name,
             role: row.role,

@@ -1,12 +1,12 @@
 //! Where people are signed in. Kept by the kernel; here it is read, and ended.
 
-use capabilities::{Action, Data, Effect, Gate, Id, Listing, Query, Result, Role, SessionRow, Tx, Who};
+use capabilities::{Action, Data, Effect, Id, Listing, PermissionClass, Query, Result, Role, SessionRow, Tx, Who};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{User, UserEntity, load};
+use super::{User, UserRow, load};
 
 /// Where people are signed in. Owners see everybody's sessions, others their own.
 #[derive(Deserialize, JsonSchema)]
@@ -38,7 +38,7 @@ impl Data for Sessions {
 #[serde(deny_unknown_fields)]
 pub(crate) struct EndSessions {
     /// Whose sessions.
-    pub user_id: Id<UserEntity>,
+    pub user_id: Id<User>,
     /// Only this one; all of them if left out.
     pub only: Option<Uuid>,
 }
@@ -46,16 +46,16 @@ pub(crate) struct EndSessions {
 impl Action for EndSessions {
     const NAME: &str = "user.end_sessions";
     const EFFECT: Effect = Effect::Destroys;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const INSTEAD_OF_UNDO: Option<&str> = Some("They sign in again.");
-    type Output = User;
+    type Output = UserRow;
 
     fn example() -> Value {
         json!({"user_id": "01970000-0000-7000-8000-000000000001"})
     }
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<User> {
+    async fn run(self, tx: &mut Tx<'_>) -> Result<UserRow> {
         let user = load(self.user_id, tx).await?;
         tx.end_sessions(user.id, self.only).await?;
         Ok(user)

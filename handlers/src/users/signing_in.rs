@@ -2,7 +2,7 @@
 
 use capabilities::world::Letter;
 use capabilities::{
-    Action, Delivery, Door, Effect, Errand, Gate, Id, LINK_TO_COME, Result, Source, Tx, Undelivered, Who,
+    Action, Delivery, Door, Effect, Errand, Id, LINK_TO_COME, PermissionClass, Result, Source, Tx, Undelivered, Who,
 };
 use chrono::TimeDelta;
 use schemars::JsonSchema;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{User, UserEntity, load};
+use super::{User, UserRow, load};
 
 /// How long a mailed link can be used.
 const VALID: TimeDelta = TimeDelta::minutes(15);
@@ -91,24 +91,24 @@ impl SignInMail {
 #[serde(deny_unknown_fields)]
 pub(crate) struct SendSignInLink {
     /// Who gets it.
-    pub user_id: Id<UserEntity>,
+    pub user_id: Id<User>,
 }
 
 impl Action for SendSignInLink {
     const NAME: &str = "user.send_sign_in_link";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::PeopleOnly;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
     const WHO: Who = Who::OWNERS;
     const EACH_TIME: bool = true;
     const INSTEAD_OF_UNDO: Option<&str> =
         Some("End their sessions with user.end_sessions if the wrong person signed in.");
-    type Output = User;
+    type Output = UserRow;
 
     fn example() -> Value {
         json!({"user_id": "01970000-0000-7000-8000-000000000001"})
     }
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<User> {
+    async fn run(self, tx: &mut Tx<'_>) -> Result<UserRow> {
         let user = load(self.user_id, tx).await?;
         super::refuse_deactivated(&user)?;
         mail(&user, None, tx).await?;
@@ -117,7 +117,7 @@ impl Action for SendSignInLink {
 }
 
 /// Leaves the mail.
-pub(crate) async fn mail(user: &User, invited_by: Option<String>, tx: &mut Tx<'_>) -> Result<()> {
+pub(crate) async fn mail(user: &UserRow, invited_by: Option<String>, tx: &mut Tx<'_>) -> Result<()> {
     let organization = tx.organization_name().await?;
     let (to, name) = (user.email.clone().unwrap_or_default(), user.name.clone());
     tx.errand(&SignInMail { user_id: user.id, to, name, organization, invited_by }).await

@@ -49,7 +49,7 @@ fn unknown(offered: &[Offered]) -> Error {
         format!("No service of the catalog is called that. There are: {}.", names.join("; ")),
         "Repeat with `service_id`, or with words of a service's name; the data type services lists all.",
     )
-    .about(told(&some))
+    .about(to_words(&some))
 }
 
 fn ambiguous(several: &[&Offered]) -> Error {
@@ -60,10 +60,10 @@ fn ambiguous(several: &[&Offered]) -> Error {
         format!("More than one service may be meant: {}.", either(&names)),
         "Ask which one it is, and repeat with `service_id`.",
     )
-    .about(told(several))
+    .about(to_words(several))
 }
 
-fn told(services: &[&Offered]) -> Value {
+fn to_words(services: &[&Offered]) -> Value {
     let tell = |service: &&Offered| {
         json!({
             "service_id": service.id, "name": service.name, "code": service.code, "pricing": service.pricing,

@@ -146,12 +146,12 @@ impl Nobody {
             format!("No customer fits what is known.{similar}"),
             "Look with find_customer and repeat with `contact_id`. If they are new, repeat with `create_customer: true` where it is offered, or make them with contact.create.",
         )
-        .about(told(&self.0))
+        .about(to_words(&self.0))
     }
 
     pub fn warn(&self, tx: &mut Tx<'_>) {
         if !self.0.is_empty() {
-            tx.warn("similar_customers", "Customers with a similar name exist.", Some(told(&self.0)));
+            tx.warn("similar_customers", "Customers with a similar name exist.", Some(to_words(&self.0)));
         }
     }
 }
@@ -173,7 +173,7 @@ fn ambiguous(what: &str, may_be: &[Match]) -> Error {
         format!("{what}: {}{more}.", either(&words)),
         "Ask which one it is, and repeat with `contact_id`. If it is none of them, make the customer with contact.create first.",
     )
-    .about(told(may_be))
+    .about(to_words(may_be))
 }
 
 /// What tells a customer from others.
@@ -186,7 +186,7 @@ fn in_words(one: &Match) -> String {
     }
 }
 
-fn told(may_be: &[Match]) -> Value {
+fn to_words(may_be: &[Match]) -> Value {
     let tell = |one: &Match| {
         json!({
             "contact_id": one.id, "display_name": one.display_name, "phones": one.phones, "emails": one.emails,

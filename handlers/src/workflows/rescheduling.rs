@@ -1,13 +1,15 @@
 //! A customer wants another time: which visit is meant, and where it can be moved.
 
-use capabilities::{Action, Data, DayOrTime, Effect, Error, FreeText, Gate, Id, Query, Result, Tx, Tz, When, Who};
+use capabilities::{
+    Action, Data, DayOrTime, Effect, Error, FreeText, Id, PermissionClass, Query, Result, Tx, Tz, When, Who,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::customers::{self, Customer, Known};
 use super::either;
-use super::wishes::{Book, Choice, Slot, Wish};
+use super::wishes::{Book, Choice, Slot, TimeWish};
 use crate::contacts::Contact;
 use crate::notes::Note;
 use crate::tickets::{Availability, Reschedule, Ticket, Tickets};
@@ -57,7 +59,7 @@ pub(crate) struct Rescheduled {
 impl Action for HandleRescheduleRequest {
     const NAME: &str = "workflow.handle_reschedule_request";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = Rescheduled;
 
@@ -72,7 +74,7 @@ impl Action for HandleRescheduleRequest {
         let ticket = self.ticket(tx).await?;
         let id = Id::<Ticket>::from(ticket.id);
         Ticket::hold(id, tx).await?;
-        let wish = Wish::read(self.wish, self.until, zone_of(&ticket, tx), tx)?;
+        let wish = TimeWish::read(self.wish, self.until, zone_of(&ticket, tx), tx)?;
         let minutes = (ticket.ends_at - ticket.starts_at).num_minutes();
         let needs = Availability::to_move(id, minutes, tx).await?;
         let Choice { slot, as_wished, offers } = wish.choose(self.book, &needs, tx).await?;

@@ -1,6 +1,8 @@
 //! From a wish to a visit: the customer, the service, a free slot near the wish and who goes.
 
-use capabilities::{Action, Data, DayOrTime, Effect, FreeText, Gate, Id, Name, Quantity, Result, Tx, Tz, When, Who};
+use capabilities::{
+    Action, Data, DayOrTime, Effect, FreeText, Id, Name, PermissionClass, Quantity, Result, Tx, Tz, When, Who,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -8,12 +10,12 @@ use uuid::Uuid;
 
 use super::catalog;
 use super::customers::{self, Customer, Known};
-use super::wishes::{Book, Choice, Slot, Wish};
+use super::wishes::{Book, Choice, Slot, TimeWish};
 use crate::contacts::Contact;
 use crate::contacts::addresses::{Address, Addresses};
 use crate::services::Service;
 use crate::tickets::{Availability, Schedule, Tickets};
-use crate::users::UserEntity;
+use crate::users::User;
 
 /// Book a visit: finds the customer, the service, a free slot at the wish and who can go.
 ///
@@ -45,7 +47,7 @@ pub(crate) struct ScheduleAppointment {
     #[serde(default)]
     pub book: Book,
     /// Who is to go; somebody who is free if left out.
-    pub technician_id: Option<Id<UserEntity>>,
+    pub technician_id: Option<Id<User>>,
     /// How long it takes; like the customer's last visit, else the service, if left out.
     #[schemars(range(min = 1, max = 1_440))]
     pub duration_minutes: Option<i32>,
@@ -79,7 +81,7 @@ pub(crate) struct Appointment {
 impl Action for ScheduleAppointment {
     const NAME: &str = "workflow.schedule_appointment";
     const EFFECT: Effect = Effect::Adds;
-    const GATE: Gate = Gate::Unrestricted;
+    const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = Appointment;
 
@@ -94,8 +96,8 @@ impl Action for ScheduleAppointment {
     async fn run(self, tx: &mut Tx<'_>) -> Result<Appointment> {
         let service = catalog::find(self.service_id, self.service.as_ref(), tx).await?;
         let customer = self.customer(tx).await?;
-        let place = Place::of(customer.as_ref(), self.address_id, tx).await?;
-        let wish = Wish::read(self.wish, self.until, place.zone, tx)?;
+        let place = Destination::of(customer.as_ref(), self.address_id, tx).await?;
+        let wish = TimeWish::read(self.wish, self.until, place.zone, tx)?;
         let needs = Availability {
             duration_minutes: self.duration_minutes,
             service_id: service,
@@ -166,12 +168,12 @@ impl Appointment {
 }
 
 /// Where the visit will be.
-struct Place {
+struct Destination {
     zone: Tz,
     postal_code: Option<String>,
 }
 
-impl Place {
+impl Destination {
     async fn of(customer: Option<&Customer>, address: Option<Id<Address>>, tx: &mut Tx<'_>) -> Result<Self> {
         let address = match (address, customer) {
             (None, Some(customer)) => Addresses::primary_of(customer.id, tx).await?.map(Id::from),

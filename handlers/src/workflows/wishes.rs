@@ -35,7 +35,7 @@ pub(crate) enum Book {
 }
 
 /// A time, or a period in which the visit is to begin.
-pub(super) struct Wish {
+pub(super) struct TimeWish {
     from: DateTime<Utc>,
     to: DateTime<Utc>,
     is_time: bool,
@@ -51,7 +51,7 @@ pub(super) struct Choice {
     pub offers: Vec<Slot>,
 }
 
-impl Wish {
+impl TimeWish {
     /// A day, a time, or a period until another one, by the clocks of `zone`.
     pub fn read(wish: DayOrTime, until: Option<DayOrTime>, zone: Tz, tx: &Tx<'_>) -> Result<Self> {
         let is_time = until.is_none() && matches!(wish, DayOrTime::Time(_));

@@ -32,7 +32,7 @@ struct Measures {
 }
 
 /// The route `/metrics`: for this machine, and elsewhere for whoever has the token.
-pub(crate) fn door(office: &Arc<Office>, token: Option<&str>) -> anyhow::Result<Router> {
+pub(crate) fn routes(office: &Arc<Office>, token: Option<&str>) -> anyhow::Result<Router> {
     let measures = Measures { office: office.clone(), recorder: recorder()?, token: token.map(str::to_string) };
     Ok(Router::new().route("/metrics", get(tell)).with_state(Arc::new(measures)))
 }

@@ -18,7 +18,7 @@ pub(crate) struct Prepared {
     pub reasoning: Option<String>,
     pub key: Option<String>,
     pub dry_run: bool,
-    pub redactions: Vec<(String, redact::Kind)>,
+    pub redactions: Vec<(String, redact::Finding)>,
 }
 
 impl Prepared {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::budgets::day_of;
 use crate::error::{Error, Result};
-use crate::gate::{Gate, Reason};
+use crate::gate::{PermissionClass, Reason};
 use crate::queue::authorization;
 use crate::registry::ActionEntry;
 use crate::tx::Tx;
@@ -95,15 +95,15 @@ struct Past {
     reasons: Json<Vec<Reason>>,
     items: i64,
     gate: Option<String>,
-    overrides: Json<BTreeMap<String, Gate>>,
+    overrides: Json<BTreeMap<String, PermissionClass>>,
     created_at: DateTime<Utc>,
 }
 
 impl Past {
     /// How strict its call was judged; a request whose call is not on record was one for a person.
-    fn judged(&self) -> Gate {
+    fn judged(&self) -> PermissionClass {
         let class = |name: &String| serde_json::from_value(name.as_str().into()).ok();
-        self.gate.as_ref().and_then(class).unwrap_or(Gate::RequiresAuthorization)
+        self.gate.as_ref().and_then(class).unwrap_or(PermissionClass::RequiresAuthorization)
     }
 
     fn shown(&self) -> CoveredRequest {
@@ -139,7 +139,7 @@ fn tried(action: Option<&ActionEntry>, terms: &Terms, requests: &[(Past, i64)], 
         let reasons = request.reasons.0.clone();
         let case = Case::of_request(action, request.judged(), reasons, request.items, &request.overrides.0);
         let verdict = case.settle(&[rule]);
-        let through = verdict.rule_id.is_some() && verdict.class == Gate::Unrestricted;
+        let through = verdict.rule_id.is_some() && verdict.class == PermissionClass::Unrestricted;
         *today += if through { request.items } else { 0 };
         through
     };
@@ -208,7 +208,7 @@ impl Tx<'_> {
             select p.nth as "nth!", a.id as "id!", a.agent_name as "agent_name!", a.summary as "summary!",
                    case when a.status = 'pending' and a.expires_at <= $5 then 'expired' else a.status end as "status!",
                    a.reasons as "reasons!: Json<Vec<Reason>>", coalesce(c.items, 1)::bigint as "items!", c.gate,
-                   g.overrides as "overrides!: Json<BTreeMap<String, Gate>>", a.created_at as "created_at!"
+                   g.overrides as "overrides!: Json<BTreeMap<String, PermissionClass>>", a.created_at as "created_at!"
             from unnest($2::text[], $3::uuid[]) with ordinality as p (action, agent_id, nth)
             cross join lateral (
               select a.id, a.agent_id, a.agent_name, a.summary, a.status, a.expires_at, a.reasons, a.created_at,
