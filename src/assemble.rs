@@ -13,10 +13,11 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, LogFormat};
 use crate::datadir::DataDir;
-use crate::identity::Authenticator;
-use crate::limits::Limits;
-use crate::stack::{self, Stack};
-use crate::{mcp_http, metrics, pages, rest};
+use crate::doors::{mcp_http, pages};
+use crate::http::identity::Authenticator;
+use crate::http::limits::Limits;
+use crate::http::stack::{self, Stack};
+use crate::http::{metrics, rest};
 
 /// The program's version, as it is told to callers.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use sqlx::postgres::PgConnectOptions;
 
-use crate::limits;
+use crate::http::limits;
 
 /// The back office of a small service business, run by a language model, with people keeping the last word.
 #[derive(Debug, Parser)]

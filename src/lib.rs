@@ -4,20 +4,11 @@ pub mod assemble;
 mod backup;
 mod cluster;
 pub mod config;
-mod connections;
 mod datadir;
 mod demo;
-mod etag;
-mod identity;
-pub mod limits;
-mod mcp_http;
-mod mcp_socket;
-mod metrics;
-mod pages;
-pub mod peer;
-pub mod rest;
+mod doors;
+pub mod http;
 mod serve;
-mod stack;
 mod storage;
 
 mod administration;
@@ -37,6 +28,6 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
 }
 
 pub use administration::{back_up, create_agent, create_org, migrate, restore, sign_in_link, stop};
-pub use mcp_socket::join as mcp;
+pub use doors::mcp_socket::join as mcp;
 pub use serve::serve;
 pub use storage::{APP_ROLE, MIGRATIONS};

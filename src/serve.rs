@@ -13,13 +13,15 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::assemble;
 use crate::config::{Config, DatabaseConfig};
-use crate::connections::{self, Patience};
 use crate::datadir::{DataDir, write_private};
 use crate::demo::{self, Demo};
-use crate::limits::Limits;
+use crate::doors::mcp_socket;
+use crate::http::connections::{self, Patience};
+use crate::http::limits::Limits;
+use crate::http::metrics;
 use crate::storage::Storage;
-use crate::{assemble, mcp_socket, metrics};
 
 /// How long calls in hand and open streams may take to end.
 const GRACE: Duration = Duration::from_secs(10);

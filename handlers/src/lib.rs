@@ -1,17 +1,9 @@
 //! The domains: what the office knows and does. One file or folder each; this is the table of contents.
 
-mod agents;
-mod alerts;
-mod audit;
-mod authorizations;
-mod contacts;
-mod jobs;
-mod notes;
-mod orgs;
-mod rules;
-mod services;
-mod tickets;
-mod users;
+mod calendar;
+mod customers;
+mod house;
+mod oversight;
 mod workflows;
 
 use capabilities::Domain;
@@ -20,19 +12,19 @@ use capabilities::Domain;
 #[must_use]
 pub fn domains() -> Vec<Domain> {
     vec![
-        orgs::domain(),
-        contacts::domain(),
-        contacts::addresses::domain(),
-        services::domain(),
-        tickets::domain(),
+        house::org::domain(),
+        customers::contact::domain(),
+        customers::address::domain(),
+        house::service::domain(),
+        calendar::ticket::domain(),
         workflows::domain(),
-        notes::domain(),
-        authorizations::domain(),
-        rules::domain(),
-        users::domain(),
-        agents::domain(),
-        alerts::domain(),
-        jobs::domain(),
-        audit::domain(),
+        customers::note::domain(),
+        oversight::authorization::domain(),
+        oversight::rule::domain(),
+        house::user::domain(),
+        oversight::agent::domain(),
+        oversight::alert::domain(),
+        oversight::job::domain(),
+        oversight::audit::domain(),
     ]
 }

@@ -389,7 +389,7 @@ async fn rows_bring_along_what_belongs_to_them() {
 async fn the_search_is_served_by_its_indexes_under_row_security() {
     let desk = Desk::open().await;
     let mut app = desk.sql().await;
-    let query = include_str!("../../handlers/src/contacts/finding.sql");
+    let query = include_str!("../../handlers/src/customers/contact/finding.sql");
     let types = "uuid, text, text, text, text, text, text, text, text, text, text, text, int, uuid, bigint, text[], \
                  uuid[]";
     // A small table is read faster in other ways, so those are taken away until the rollback: what is asked is whether

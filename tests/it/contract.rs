@@ -280,7 +280,7 @@ type Codes = BTreeMap<String, (String, String)>;
 
 /// The codes in the sources: the table in error.rs, and wherever they arise the conflicts and what is settled.
 fn codes_in_the_sources() -> Codes {
-    let errors = read("capabilities/src/error.rs");
+    let errors = read("capabilities/src/error/mod.rs");
     let table =
         errors.split("pub fn code(&self) -> Code {").nth(1).and_then(|rest| rest.split("\n    }").next()).unwrap();
     let mut codes = Codes::new();

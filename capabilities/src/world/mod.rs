@@ -1,6 +1,8 @@
 //! The things outside: each an enum or a struct of real code, so that tests swap a variant or an address and
 //! never the code under test.
 
+pub(crate) mod circuits;
+
 mod clock;
 mod database;
 mod ids;

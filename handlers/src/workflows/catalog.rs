@@ -4,7 +4,7 @@ use capabilities::{Data, Error, Id, Name, Query, Result, Tx};
 use serde_json::{Value, json};
 
 use super::either;
-use crate::services::{Service, Services};
+use crate::house::service::{Service, Services};
 
 type Offered = <Services as Data>::Row;
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::either;
-use crate::contacts::{Contact, Create, CustomerMatches};
+use crate::customers::contact::{Contact, Create, CustomerMatches};
 
 type Match = <CustomerMatches as Data>::Row;
 

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::customers::{self, Customer, Known};
 use super::either;
 use super::wishes::{Book, Choice, Slot, TimeWish};
-use crate::contacts::Contact;
-use crate::notes::Note;
-use crate::tickets::{Availability, Reschedule, Ticket, Tickets};
+use crate::calendar::ticket::{Availability, Reschedule, Ticket, Tickets};
+use crate::customers::contact::Contact;
+use crate::customers::note::Note;
 
 type Visit = <Tickets as Data>::Row;
 

@@ -11,11 +11,11 @@ use uuid::Uuid;
 use super::catalog;
 use super::customers::{self, Customer, Known};
 use super::wishes::{Book, Choice, Slot, TimeWish};
-use crate::contacts::Contact;
-use crate::contacts::addresses::{Address, Addresses};
-use crate::services::Service;
-use crate::tickets::{Availability, Schedule, Tickets};
-use crate::users::User;
+use crate::calendar::ticket::{Availability, Schedule, Tickets};
+use crate::customers::address::{Address, Addresses};
+use crate::customers::contact::Contact;
+use crate::house::service::Service;
+use crate::house::user::User;
 
 /// Book a visit: finds the customer, the service, a free slot at the wish and who can go.
 ///

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::either;
-use crate::tickets::Availability;
-use crate::users::Users;
+use crate::calendar::ticket::Availability;
+use crate::house::user::Users;
 
 pub(super) type Slot = <Availability as Data>::Row;
 

@@ -1,0 +1,253 @@
+//! The envelope every caller gets, by whatever door.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::declare::errands::Recorded;
+use crate::error::Error;
+use crate::office::Outcome;
+use crate::queue::News;
+use crate::tx::Warning;
+
+/// What stands beside the data.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Meta {
+    /// The call's id: what to quote, and where its trail is.
+    pub request_id: Uuid,
+    /// When, UTC.
+    pub timestamp: DateTime<Utc>,
+    /// What to know although it went through.
+    pub warnings: Vec<Warning>,
+    /// What will go out, and how far it is.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) errands: Vec<Recorded>,
+    /// Of a list: how many match, counted to 1,000, then "1000+".
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub total: Option<Value>,
+    /// Of a list: where the next page begins; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_cursor: Option<String>,
+    /// Why less is shown than was asked for, and how to get the rest.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub truncated: Option<String>,
+    /// The outcome is that of an earlier call with this idempotency key.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub repeated: bool,
+    /// What people decided about requests of this agent since its last call.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) decisions_since_last_call: Vec<News>,
+    /// Nothing was changed; the data is a preview.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub dry_run: bool,
+}
+
+/// The answer to a call or a question.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// The entity, the rows or the preview.
+    pub data: Option<Value>,
+    /// The error, as JSON.
+    pub error: Option<Value>,
+    /// What stands beside.
+    pub meta: Meta,
+}
+
+impl Answer {
+    /// Done.
+    #[must_use]
+    pub fn done(data: Value, meta: Meta) -> Self {
+        Self { status: 200, data: Some(data), error: None, meta }
+    }
+
+    /// Refused or failed.
+    #[must_use]
+    pub fn refused(error: &Error, meta: Meta) -> Self {
+        Self { status: error.code().status, data: error.data(), error: Some(error.to_json()), meta }
+    }
+
+    /// Neither done nor refused for good: the data says how it stands.
+    #[must_use]
+    pub(crate) fn of(outcome: Outcome) -> Self {
+        match &outcome.error {
+            None => Self::done(outcome.data, outcome.meta),
+            Some(error) => Self { data: Some(outcome.data), ..Self::refused(error, outcome.meta) },
+        }
+    }
+
+    /// Whether it waits for a person: no success, and no failure either.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.error_code() == Some("AUTHORIZATION_PENDING")
+    }
+
+    /// Whether it was done.
+    #[must_use]
+    pub fn success(&self) -> bool {
+        self.error.is_none()
+    }
+
+    /// The stable code of the error.
+    #[must_use]
+    pub fn error_code(&self) -> Option<&str> {
+        self.error.as_ref()?["code"].as_str()
+    }
+
+    /// The envelope with all four members, for REST.
+    #[must_use]
+    pub fn envelope(&self) -> Value {
+        json!({"success": self.success(), "data": self.data, "error": self.error, "meta": self.meta})
+    }
+
+    /// The envelope without null members, for models.
+    #[must_use]
+    pub fn lean_envelope(&self) -> Value {
+        let mut envelope = self.envelope();
+        if let Value::Object(members) = &mut envelope {
+            members.retain(|_, member| !member.is_null());
+            if let Some(Value::Object(meta)) = members.get_mut("meta") {
+                meta.retain(|key, member| key != "warnings" || member.as_array().is_some_and(|list| !list.is_empty()));
+            }
+        }
+        envelope
+    }
+}
+
+/// A text worth shortening.
+const LONG_TEXT: usize = 200;
+
+impl Answer {
+    /// Cuts the data to `room` bytes of JSON: long texts first, then lists, halved until it fits; says what was cut.
+    #[must_use]
+    pub fn fit(mut self, room: usize) -> Self {
+        let mut cut = std::collections::BTreeSet::new();
+        while let Some(data) = self.data.as_mut().filter(|data| data.to_string().len() > room) {
+            let text = largest(data, "", &|part| part.as_str().map_or(0, |text| text.len() / LONG_TEXT * LONG_TEXT));
+            let list =
+                largest(data, "", &|part| part.as_array().map_or(0, |list| list.len() / 2 * part.to_string().len()));
+            let Some(pointer) = text.filter(|(size, _)| *size > room / 8).or(list).map(|(_, pointer)| pointer) else {
+                break;
+            };
+            match data.pointer_mut(&pointer) {
+                Some(Value::String(text)) => {
+                    let half: String = text.chars().take(text.chars().count() / 2).collect();
+                    *text = format!("{half}…");
+                }
+                Some(Value::Array(list)) => list.truncate(list.len() / 2),
+                _ => break,
+            }
+            cut.insert(pointer);
+        }
+        if !cut.is_empty() {
+            let places: Vec<&str> = cut.iter().map(String::as_str).take(10).collect();
+            let how =
+                "Cut to fit: ask for less at once (`fields`, filters, a smaller `limit`), or query the part itself.";
+            self.meta.truncated = Some(format!("{how} Cut at {}.", places.join(", ")));
+        }
+        self
+    }
+}
+
+/// The largest part of a value by `weight`, and where it is; nothing if all weigh nothing.
+fn largest(value: &Value, pointer: &str, weight: &dyn Fn(&Value) -> usize) -> Option<(usize, String)> {
+    let own = Some((weight(value), pointer.to_string())).filter(|(weight, _)| *weight > 0);
+    let below: Vec<_> = match value {
+        Value::Object(members) => members
+            .iter()
+            .filter_map(|(key, member)| largest(member, &format!("{pointer}/{}", escaped(key)), weight))
+            .collect(),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .filter_map(|(index, item)| largest(item, &format!("{pointer}/{index}"), weight))
+            .collect(),
+        _ => Vec::new(),
+    };
+    own.into_iter().chain(below).max_by_key(|(weight, _)| *weight)
+}
+
+/// A name as a segment of a JSON pointer (RFC 6901).
+pub(crate) fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// In a record of what changed, null is a value: what was cleared went from something to null.
+const CHANGES: &str = "changes";
+
+/// Makes rows fit to be shown: null members are left out, and each UTC time gets a twin in the organization's zone, or in the
+/// zone that the row itself names.
+pub(crate) fn presentable(value: Value, timezone: Tz) -> Value {
+    match value {
+        Value::Object(members) => {
+            let own = members.get("timezone").and_then(Value::as_str).and_then(|zone| zone.parse().ok());
+            let timezone = own.unwrap_or(timezone);
+            let mut shown = Map::new();
+            for (key, member) in members {
+                if member.is_null() {
+                    continue;
+                }
+                if key == CHANGES {
+                    shown.insert(key, member);
+                    continue;
+                }
+                if let Some(local) = local_twin(&key, &member, timezone) {
+                    shown.insert(format!("{key}_local"), local.into());
+                }
+                shown.insert(key, presentable(member, timezone));
+            }
+            shown.into()
+        }
+        Value::Array(items) => items.into_iter().map(|item| presentable(item, timezone)).collect(),
+        other => other,
+    }
+}
+
+fn local_twin(key: &str, value: &Value, timezone: Tz) -> Option<String> {
+    if key != "at" && !key.ends_with("_at") {
+        return None;
+    }
+    let time = DateTime::parse_from_rfc3339(value.as_str()?).ok()?;
+    Some(time.with_timezone(&timezone).to_rfc3339_opts(chrono::SecondsFormat::Secs, false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_too_large_is_cut_and_says_where() {
+        let data = json!({"id": 1, "tags": ["a"], "notes": vec!["x".repeat(100); 40], "story": "y".repeat(9_000)});
+        let answer = Answer::done(data, Meta::default()).fit(2_000);
+        let data = answer.data.unwrap();
+        assert!(data.to_string().len() <= 2_000);
+        assert_eq!(data["tags"], json!(["a"]));
+        assert!(!data["notes"].as_array().unwrap().is_empty());
+        assert!(answer.meta.truncated.unwrap().ends_with("Cut at /notes, /story."));
+    }
+
+    #[test]
+    fn an_answer_that_fits_is_left_alone() {
+        let answer = Answer::done(json!({"notes": ["x"]}), Meta::default()).fit(2_000);
+        assert_eq!((answer.data, answer.meta.truncated), (Some(json!({"notes": ["x"]})), None));
+    }
+
+    #[test]
+    fn times_get_a_local_twin_across_the_clock_change() {
+        let row =
+            json!({"starts_at": "2026-03-08T08:30:00Z", "ends_at": null, "note": {"at": "2026-03-08T07:30:00.120Z"}});
+        assert_eq!(
+            presentable(row, chrono_tz::America::Chicago),
+            json!({
+                "starts_at": "2026-03-08T08:30:00Z", "starts_at_local": "2026-03-08T03:30:00-05:00",
+                "note": {"at": "2026-03-08T07:30:00.120Z", "at_local": "2026-03-08T01:30:00-06:00"}
+            })
+        );
+        let elsewhere = json!({"timezone": "Europe/Berlin", "lines": [{"at": "2026-03-08T08:30:00Z"}]});
+        let shown = presentable(elsewhere, chrono_tz::America::Chicago);
+        assert_eq!(shown["lines"][0]["at_local"], "2026-03-08T09:30:00+01:00", "at a place with a zone of its own");
+    }
+}

@@ -1,0 +1,10 @@
+//! How a capability is declared, and the checked list of all of them.
+
+pub(crate) mod action;
+pub(crate) mod catalogue;
+pub(crate) mod data;
+pub(crate) mod errands;
+pub(crate) mod jobs;
+pub(crate) mod registry;
+pub(crate) mod request;
+pub(crate) mod validation;

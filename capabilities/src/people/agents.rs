@@ -1,0 +1,197 @@
+//! Agents and organizations: who stands behind an agent's token, and how both are made.
+//!
+//! A token is looked up by its organization and the first characters of its random part; the hash is compared in constant
+//! time.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sqlx::types::Json;
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+use crate::callers::tokens::AgentToken;
+use crate::callers::{Actor, Caller, OrgFacts, Source};
+use crate::error::{Error, Result};
+use crate::office::Office;
+use crate::policy::PermissionClass;
+use crate::tx::Access;
+use crate::tx::call_log::{LogEntry, write_log};
+use crate::world::Database;
+
+/// An agent just made, with its token: the only time it is seen.
+#[derive(Debug)]
+pub struct NewAgent {
+    /// The agent.
+    pub id: Uuid,
+    /// Its token.
+    pub token: AgentToken,
+}
+
+/// What a new organization needs to know about itself.
+#[derive(Debug, Clone)]
+pub struct NewOrg {
+    /// The business's name.
+    pub name: String,
+    /// IANA time zone.
+    pub timezone: String,
+    /// ISO 4217 currency.
+    pub currency: String,
+    /// ISO 3166-1 country.
+    pub country: String,
+}
+
+/// The agent behind `token`, in one round trip.
+async fn authenticate(database: &Database, token: &AgentToken, now: DateTime<Utc>) -> Result<Caller> {
+    let unknown = || Error::Unauthenticated("This token is not known.".into());
+    let org = token.org().ok_or_else(unknown)?;
+    let agent = sqlx::query!(
+        r#"
+        select agent_id as "agent_id!", name as "name!", token_hash as "token_hash!", expires_at, disabled_at,
+               overrides as "overrides!: Json<BTreeMap<String, PermissionClass>>", has_news as "has_news!",
+               timezone as "timezone!", currency as "currency!", country as "country!"
+        from frontdesk.agent_by_token($1, $2)
+        "#,
+        org,
+        token.prefix()
+    )
+    .fetch_optional(database.pool())
+    .await?
+    .ok_or_else(unknown)?;
+    if !bool::from(agent.token_hash.ct_eq(&token.hash())) {
+        return Err(unknown());
+    }
+    if agent.disabled_at.is_some() {
+        return Err(Error::Unauthenticated(format!("The agent {} is disabled.", agent.name)));
+    }
+    if let Some(expiry) = agent.expires_at.filter(|expiry| *expiry <= now) {
+        return Err(Error::Unauthenticated(format!("The token of {} expired at {}.", agent.name, expiry.to_rfc3339())));
+    }
+    let org = org_facts(org, &agent.timezone, &agent.currency, &agent.country)?;
+    let actor = Actor::Agent { id: agent.agent_id, name: agent.name };
+    Ok(Caller { org, actor, overrides: agent.overrides.0, has_news: agent.has_news })
+}
+
+impl Office {
+    /// The agent behind a bearer token.
+    pub async fn authenticate(&self, token: &str) -> Result<Caller> {
+        let token = AgentToken::parse(token)
+            .ok_or_else(|| Error::Unauthenticated("This is not an agent's token: those begin with `fd_`.".into()))?;
+        authenticate(&self.database, &token, self.clock.now()).await
+    }
+
+    /// The organizations of this installation, oldest first.
+    pub async fn org_ids(&self) -> Result<Vec<Uuid>> {
+        let ids = sqlx::query_scalar!(r#"select org_id as "id!" from frontdesk.org_ids()"#);
+        Ok(ids.fetch_all(self.database.pool()).await?)
+    }
+
+    /// The caller of automations in an organization, by what it does: `demo`, `reminders`.
+    pub async fn system(&self, org: Uuid, name: &str) -> Result<Caller> {
+        let stranger = stranger(org, name);
+        let mut tx = self.begin(&stranger, Access::Read).await?;
+        let facts = sqlx::query!("select timezone, currency, country from orgs where org_id = $1 and id = $1", org)
+            .fetch_optional(tx.db())
+            .await?
+            .ok_or_else(|| Error::NotFound { what: format!("organization {org}") })?;
+        Ok(system_of(org_facts(org, &facts.timezone, &facts.currency, &facts.country)?, name))
+    }
+
+    /// Makes an organization, on behalf of whoever administers the program.
+    pub async fn create_org(&self, new: &NewOrg, source: &Source) -> Result<Uuid> {
+        let now = self.clock.now();
+        let org = self.ids.next(now);
+        let caller = system_of(org_facts(org, &new.timezone, &new.currency, &new.country)?, "administrator");
+        let mut tx = self.begin(&caller, Access::Write).await?;
+        sqlx::query!(
+            r#"
+            insert into orgs (org_id, id, name, timezone, currency, country, created_at, updated_at)
+            values ($1, $1, $2, $3, $4, $5, $6, $6)
+            "#,
+            org,
+            new.name,
+            new.timezone,
+            new.currency,
+            new.country,
+            now
+        )
+        .execute(tx.db())
+        .await?;
+        write_log(&mut tx, source, LogEntry::done("org.create", json!({"name": new.name}))).await?;
+        tx.commit().await?;
+        Ok(org)
+    }
+
+    /// Makes an agent, on behalf of whoever administers the program. Its token is in the answer and nowhere else.
+    pub async fn create_agent(
+        &self,
+        org: Uuid,
+        name: &str,
+        expires_at: Option<DateTime<Utc>>,
+        source: &Source,
+    ) -> Result<NewAgent> {
+        let caller = self.system(org, "administrator").await?;
+        let mut tx = self.begin(&caller, Access::Write).await?;
+        let agent = tx.enrol_agent(name, expires_at).await?;
+        write_log(&mut tx, source, LogEntry::done("agent.create", json!({"name": name, "expires_at": expires_at})))
+            .await?;
+        tx.commit().await?;
+        Ok(agent)
+    }
+
+    /// The agent of that name in an organization, made if it is not there: for callers the machine itself vouches for.
+    pub async fn agent_named(&self, org: Uuid, name: &str, source: &Source) -> Result<Caller> {
+        if let Some(known) = self.find_agent(org, name).await? {
+            return Ok(known);
+        }
+        match self.create_agent(org, name, None, source).await {
+            // Made by another connection at the same time.
+            Ok(_) | Err(Error::Conflict { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        self.find_agent(org, name).await?.ok_or_else(|| Error::Internal(format!("the agent {name} is not there")))
+    }
+
+    /// In one round trip, because it is asked at every request.
+    async fn find_agent(&self, org: Uuid, name: &str) -> Result<Option<Caller>> {
+        let found = sqlx::query!(
+            r#"
+            select agent_id as "agent_id!", disabled_at, overrides as "overrides!: Json<BTreeMap<String, PermissionClass>>",
+                   has_news as "has_news!", timezone as "timezone!", currency as "currency!", country as "country!"
+            from frontdesk.agent_by_name($1, $2)
+            "#,
+            org,
+            name
+        )
+        .fetch_optional(self.database.pool())
+        .await?;
+        let Some(agent) = found else { return Ok(None) };
+        if agent.disabled_at.is_some() {
+            return Err(Error::Unauthenticated(format!("The agent {name} is disabled.")));
+        }
+        let org = org_facts(org, &agent.timezone, &agent.currency, &agent.country)?;
+        let actor = Actor::Agent { id: agent.agent_id, name: name.into() };
+        Ok(Some(Caller { org, actor, overrides: agent.overrides.0, has_news: agent.has_news }))
+    }
+}
+
+/// The system in an organization of which nothing but its id is known yet: to look the rest up.
+pub(crate) fn stranger(org: Uuid, name: &str) -> Caller {
+    system_of(OrgFacts { id: org, timezone: chrono_tz::UTC, currency: *b"XXX", country: *b"ZZ" }, name)
+}
+
+fn system_of(org: OrgFacts, name: &str) -> Caller {
+    Caller::new(org, Actor::System(name.into()))
+}
+
+/// The facts of an organization as every call carries them.
+pub(crate) fn org_facts(id: Uuid, timezone: &str, currency: &str, country: &str) -> Result<OrgFacts> {
+    let bad = |what: &str| Error::Internal(format!("organization {id} has no valid {what}"));
+    Ok(OrgFacts {
+        id,
+        timezone: timezone.parse().map_err(|_| bad("time zone"))?,
+        currency: currency.as_bytes().try_into().map_err(|_| bad("currency"))?,
+        country: country.as_bytes().try_into().map_err(|_| bad("country"))?,
+    })
+}

@@ -1,0 +1,239 @@
+//! A transaction on behalf of one organization and one call: the only way to the tables.
+
+pub(crate) mod alerts;
+pub(crate) mod call_log;
+pub(crate) mod listen;
+pub(crate) mod references;
+
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
+use uuid::Uuid;
+
+use crate::callers::{Caller, OrgFacts};
+use crate::declare::action::Action;
+use crate::declare::errands::Recorded;
+use crate::error::{Error, Result};
+use crate::office::Office;
+use crate::office::telemetry::InnerCall;
+use crate::policy::{self, Judgement, by_input};
+use crate::values::kinds::{Entity, Id};
+
+/// Something the caller should know although the call went through.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Warning {
+    /// Stable, snake_case.
+    pub code: String,
+    /// A sentence.
+    pub message: String,
+    /// What it is about: ids with names, or the fields.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub about: Option<Value>,
+}
+
+/// Rows of another table that refer to a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Referrer {
+    /// The table.
+    pub table: String,
+    /// Its column.
+    pub column: String,
+    /// Whether they would be deleted along.
+    pub cascades: bool,
+    /// How many.
+    pub rows: i64,
+    /// How many of them do not change any more, and so can neither go along nor refer to another row.
+    pub closed: i64,
+}
+
+/// What a transaction is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+/// A running transaction: knows its organization, call, caller and time.
+pub struct Tx<'a> {
+    transaction: Transaction<'static, Postgres>,
+    office: &'a Office,
+    now: DateTime<Utc>,
+    pub(crate) running: Running,
+    /// The calls that were carried out inside this one, as their own: an approved request inside the decision.
+    pub(crate) inner_calls: Vec<InnerCall>,
+}
+
+/// The call that is being carried out: who makes it, and what comes of it besides rows.
+pub(crate) struct Running {
+    pub caller: Caller,
+    pub call_id: Uuid,
+    pub judgement: Judgement,
+    pub warnings: Vec<Warning>,
+    /// Whether the warnings are part of the plan that is approved: of an undo, which mail is out and which withdrawn.
+    pub warnings_bind: bool,
+    pub errands: Vec<Recorded>,
+    /// The authorization it asks for, decides or carries out, and the rule it makes or goes by: for its line in the log.
+    pub authorization_id: Option<Uuid>,
+    pub rule_id: Option<Uuid>,
+    /// New ids in the order in which they were given out: two runs of one plan differ in nothing else.
+    minted: Mutex<Vec<Uuid>>,
+}
+
+impl Running {
+    pub fn new(caller: Caller, call_id: Uuid) -> Self {
+        Self {
+            caller,
+            call_id,
+            judgement: Judgement::mild(),
+            warnings: Vec::new(),
+            warnings_bind: false,
+            errands: Vec::new(),
+            authorization_id: None,
+            rule_id: None,
+            minted: Mutex::default(),
+        }
+    }
+
+    pub fn minted(&self) -> Vec<Uuid> {
+        self.minted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Office {
+    /// A transaction of its own, for what is no call of a caller: administration, signing in, work.
+    pub(crate) async fn begin(&self, caller: &Caller, access: Access) -> Result<Tx<'_>> {
+        let now = self.clock.now();
+        Tx::open(self, caller, access, self.ids.next(now), now).await
+    }
+}
+
+impl<'a> Tx<'a> {
+    /// Opens a transaction for a call, in one round trip. One that only reads cannot write, whatever runs in it.
+    pub(crate) async fn open(
+        office: &'a Office,
+        caller: &Caller,
+        access: Access,
+        call_id: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
+        let begin = match access {
+            Access::Write => "begin",
+            Access::Read => "begin read only",
+        };
+        let (org, time) = (caller.org().id, now.to_rfc3339());
+        let statement = format!("{begin}; select frontdesk.begin_call('{org}', '{call_id}', '{time}')");
+        Ok(Self {
+            transaction: office.database.begin(statement).await?,
+            office,
+            now,
+            running: Running::new(caller.clone(), call_id),
+            inner_calls: Vec::new(),
+        })
+    }
+
+    /// The connection, for `query_as!(…).fetch_one(tx.db())`. Every statement names `org_id = $1`.
+    pub fn db(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
+
+    /// The organization's id, `$1` of every statement.
+    #[must_use]
+    pub fn org_id(&self) -> Uuid {
+        self.running.caller.org().id
+    }
+
+    /// Time zone, currency and country of the organization.
+    #[must_use]
+    pub fn org(&self) -> &OrgFacts {
+        self.running.caller.org()
+    }
+
+    pub(crate) fn office(&self) -> &'a Office {
+        self.office
+    }
+
+    /// Who acts.
+    #[must_use]
+    pub fn caller(&self) -> &Caller {
+        &self.running.caller
+    }
+
+    /// The call everything written here belongs to.
+    #[must_use]
+    pub fn call_id(&self) -> Uuid {
+        self.running.call_id
+    }
+
+    /// The time of the call; the same throughout.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// A new id.
+    pub fn new_id<T: Entity>(&self) -> Id<T> {
+        self.next_id().into()
+    }
+
+    pub(crate) fn next_id(&self) -> Uuid {
+        let id = self.office.ids.next(self.now);
+        self.running.minted.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+        id
+    }
+
+    /// Locks a row for the rest of the call and checks that it is the version the caller knows, so that two changes at
+    /// once never overwrite each other.
+    pub async fn lock<T: Entity>(&mut self, id: Id<T>, expected_version: Option<i32>) -> Result<()> {
+        let statement = format!("select version from {} where org_id = $1 and id = $2 for update", T::TABLE);
+        let current: Option<i32> = sqlx::query_scalar(AssertSqlSafe(statement))
+            .bind(self.org_id())
+            .bind(id.uuid())
+            .fetch_optional(self.db())
+            .await?;
+        Error::unless_version(current.ok_or_else(|| Error::not_found::<T>(id))?, expected_version)
+    }
+
+    /// Tells the caller something although the call goes through.
+    pub fn warn(&mut self, code: &'static str, message: impl Into<String>, about: Option<Value>) {
+        self.running.warnings.push(Warning { code: code.into(), message: message.into(), about });
+    }
+
+    /// Carries out another action inside this call: same transaction, same preview, one decision for the whole.
+    pub async fn call<A: Action>(&mut self, action: A) -> Result<A::Output> {
+        policy::permit(self.caller(), A::NAME, A::CLASS, A::WHO)?;
+        let holds = by_input(A::ESCALATIONS, &action);
+        let found = action.review(self).await?;
+        self.running.judgement.add::<A>(&holds, &found);
+        action.run(self).await
+    }
+
+    /// Everything that refers to a row, by the foreign keys of the schema: also from domains this one does not know.
+    pub async fn referrers<T: Entity>(&mut self, id: Id<T>) -> Result<Vec<Referrer>> {
+        Ok(sqlx::query_as!(
+            Referrer,
+            r#"
+            select table_name as "table!", column_name as "column!", cascades as "cascades!", rows as "rows!",
+                   closed as "closed!"
+            from frontdesk.referrers($1, $2)
+            "#,
+            T::TABLE,
+            id.uuid()
+        )
+        .fetch_all(self.db())
+        .await?)
+    }
+
+    pub(crate) async fn commit(self) -> Result<()> {
+        self.transaction.commit().await.map_err(|error| match Error::from(error) {
+            Error::Unavailable { cause, .. } => Error::Unconfirmed { cause },
+            other => other,
+        })
+    }
+
+    pub(crate) async fn roll_back(self) -> Result<()> {
+        Ok(self.transaction.rollback().await?)
+    }
+}

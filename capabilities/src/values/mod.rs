@@ -1,0 +1,6 @@
+//! Values as they come in and go out: parsed once at the door, with errors of their own.
+
+pub(crate) mod amounts;
+pub(crate) mod kinds;
+pub mod redact;
+pub(crate) mod when;

@@ -1,0 +1,5 @@
+//! What the business is: its settings, its people, what it offers.
+
+pub(crate) mod org;
+pub(crate) mod service;
+pub(crate) mod user;

@@ -1,0 +1,199 @@
+//! What a person must look at, because the office could not do it by itself. The kernel raises alerts; here they are read,
+//! acknowledged, and what they are about is tried again.
+
+use capabilities::{
+    Action, Data, Domain, Effect, Entity, Id, Ids, Listing, Parent, PermissionClass, Query, Result, Tx, Who,
+};
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::oversight::job::{Errand, Job};
+
+pub fn domain() -> Domain {
+    Domain::new("alert", "What a person must look at").data::<Alerts>().action::<Acknowledge>().action::<Retry>()
+}
+
+/// An alert.
+pub(crate) struct Alert;
+
+impl Entity for Alert {
+    const NAME: &str = "alert";
+    const TABLE: &str = "alerts";
+}
+
+/// Something that went wrong for good.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct AlertRow {
+    /// The alert.
+    id: Uuid,
+    /// errand_failed or job_failed.
+    kind: String,
+    /// What happened, in words.
+    message: String,
+    /// The errand it is about.
+    errand_id: Option<Uuid>,
+    /// The job it is about.
+    job_id: Option<Uuid>,
+    /// When somebody took note of it, UTC.
+    acknowledged_at: Option<DateTime<Utc>>,
+    /// Who took note of it.
+    acknowledged_by: Option<String>,
+    /// Counts the changes.
+    version: i32,
+    /// When it was raised, UTC.
+    created_at: DateTime<Utc>,
+}
+
+/// What went wrong for good and needs a person: mail that could not be sent, jobs that failed.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Alerts {
+    /// Only alerts that somebody took note of (true), or only those nobody did (false).
+    acknowledged: Option<bool>,
+    /// Only alerts about this errand.
+    errand_id: Option<Ids<Errand>>,
+    /// Only alerts about this job.
+    job_id: Option<Ids<Job>>,
+}
+
+impl Data for Alerts {
+    const NAME: &str = "alerts";
+    const ONE: &str = "alert";
+    const WHO: Who = Who::MANAGERS;
+    const SORTED_BY: &str = "time, newest first";
+    const PARENTS: &[Parent] = &[
+        Parent { of: "errands", filter: "errand_id", member: "errand_id", children: "alerts", parent: Some("errand") },
+        Parent { of: "jobs", filter: "job_id", member: "job_id", children: "alerts", parent: Some("job") },
+    ];
+    type Row = AlertRow;
+
+    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<AlertRow>> {
+        let org_id = tx.org_id();
+        let (_, after) = query.after();
+        let (errands, jobs) = (self.errand_id.as_ref().map(Ids::uuids), self.job_id.as_ref().map(Ids::uuids));
+        let rows = sqlx::query!(
+            r#"
+            with matching as not materialized (
+              select a.*
+              from alerts a
+              where a.org_id = $1
+                and ($2::uuid[] is null or a.id = any($2))
+                and ($3::bool is null or (a.acknowledged_at is not null) = $3)
+                and ($4::uuid[] is null or a.errand_id = any($4))
+                and ($5::uuid[] is null or a.job_id = any($5))
+            )
+            select m.id as "id!", m.kind as "kind!", m.message as "message!", m.errand_id, m.job_id, m.acknowledged_at,
+                   m.acknowledged_by, m.version as "version!", m.created_at as "created_at!",
+                   (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
+            from matching m
+            where $6::uuid is null or m.id < $6
+            order by m.id desc
+            limit $7
+            "#,
+            org_id,
+            query.ids.as_deref(),
+            self.acknowledged,
+            errands.as_deref(),
+            jobs.as_deref(),
+            after,
+            query.limit
+        )
+        .fetch_all(tx.db())
+        .await?;
+        let total = rows.first().map_or(0, |row| row.total);
+        let rows = rows.into_iter().map(|row| AlertRow {
+            id: row.id,
+            kind: row.kind,
+            message: row.message,
+            errand_id: row.errand_id,
+            job_id: row.job_id,
+            acknowledged_at: row.acknowledged_at,
+            acknowledged_by: row.acknowledged_by,
+            version: row.version,
+            created_at: row.created_at,
+        });
+        Ok(Listing::by_id(rows, total, |row| row.id))
+    }
+}
+
+async fn load(id: Id<Alert>, tx: &mut Tx<'_>) -> Result<AlertRow> {
+    tx.one(Alerts { acknowledged: None, errand_id: None, job_id: None }, id).await
+}
+
+async fn take_note(id: Id<Alert>, tx: &mut Tx<'_>) -> Result<()> {
+    tx.lock(id, None).await?;
+    let (org_id, now, who) = (tx.org_id(), tx.now(), tx.caller().name().to_string());
+    sqlx::query!(
+        r#"
+        update alerts
+        set acknowledged_at = $3, acknowledged_by = $4
+        where org_id = $1 and id = $2 and acknowledged_at is null
+        "#,
+        org_id,
+        id.uuid(),
+        now,
+        who
+    )
+    .execute(tx.db())
+    .await?;
+    Ok(())
+}
+
+/// Take note of an alert: it leaves the list of what needs somebody.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Acknowledge {
+    /// The alert.
+    pub alert_id: Id<Alert>,
+}
+
+impl Action for Acknowledge {
+    const NAME: &str = "alert.acknowledge";
+    const EFFECT: Effect = Effect::Updates;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
+    const WHO: Who = Who::MANAGERS;
+    type Output = AlertRow;
+
+    fn example() -> Value {
+        json!({"alert_id": "01970000-0000-7000-8000-000000000001"})
+    }
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<AlertRow> {
+        take_note(self.alert_id, tx).await?;
+        load(self.alert_id, tx).await
+    }
+}
+
+/// Try once more what an alert is about, when what stood against it is mended.
+///
+/// Takes note of the alert as well.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Retry {
+    /// The alert.
+    pub alert_id: Id<Alert>,
+}
+
+impl Action for Retry {
+    const NAME: &str = "alert.retry";
+    const EFFECT: Effect = Effect::Adds;
+    const CLASS: PermissionClass = PermissionClass::PeopleOnly;
+    const WHO: Who = Who::MANAGERS;
+    const INSTEAD_OF_UNDO: Option<&str> =
+        Some("What was tried again goes on; look at it with the data types errands and jobs.");
+    type Output = AlertRow;
+
+    fn example() -> Value {
+        json!({"alert_id": "01970000-0000-7000-8000-000000000001"})
+    }
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<AlertRow> {
+        take_note(self.alert_id, tx).await?;
+        let alert = load(self.alert_id, tx).await?;
+        tx.try_again(alert.errand_id, alert.job_id).await?;
+        Ok(alert)
+    }
+}
