@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::entities::Contact;
 use capabilities::{Action, Effect, Error, Escalation, Id, PermissionClass, Reasons, Referrer, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{PARTS, load, told_as};
+use crate::entities::Contact;
 
 /// Delete a contact with its e-mails, phones, addresses and notes. Nothing brings it back.
 ///
