@@ -363,6 +363,7 @@ impl Action for Delete {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Deleted> {
         tx.lock(self.note_id, self.expected_version).await?;
+        tx.leaving(&[self.note_id]).await?;
         let org_id = tx.org_id();
         sqlx::query!("delete from notes where org_id = $1 and id = $2", org_id, self.note_id.uuid())
             .execute(tx.db())

@@ -43,24 +43,6 @@ impl Tickets {
             ..Self::default()
         }
     }
-
-    /// The visits that are to take place at an address, the first few, by name.
-    pub async fn to_come_at(address: Id<Address>, tx: &mut Tx<'_>) -> Result<Vec<String>> {
-        let org_id = tx.org_id();
-        let ids = sqlx::query_scalar!(
-            r#"
-            select id from tickets
-            where org_id = $1 and address_id = $2 and status in ('scheduled', 'in_progress')
-            order by starts_at, id
-            limit 5
-            "#,
-            org_id,
-            address.uuid()
-        )
-        .fetch_all(tx.db())
-        .await?;
-        Ok(load_all(&ids, tx).await?.into_iter().map(|ticket| ticket.display_name).collect())
-    }
 }
 
 /// The place of a ticket in the order of its list.
@@ -179,7 +161,7 @@ struct Stored {
 }
 
 /// The tickets with these ids, in the order in which they begin. Of contacts that were merged they tell the one that stays.
-async fn load_all(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<TicketRow>> {
+pub(super) async fn load_all(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<TicketRow>> {
     let org_id = tx.org_id();
     let stored = sqlx::query_as!(
         Stored,

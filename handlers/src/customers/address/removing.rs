@@ -45,7 +45,7 @@ impl Action for Remove {
         let address = load(self.address_id, tx).await?;
         tx.lock(Id::<Contact>::from(address.contact_id), None).await?;
         tx.lock(self.address_id, self.expected_version).await?;
-        // GUARD
+        tx.leaving(&[self.address_id]).await?;
         match tx.referrers(self.address_id).await?.is_empty() {
             true => self.delete(tx).await?,
             false => self.keep_out_of_lists(tx).await?,

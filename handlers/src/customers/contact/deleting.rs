@@ -59,6 +59,7 @@ impl Action for Delete {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Deleted> {
         tx.lock(self.contact_id, self.expected_version).await?;
+        tx.leaving(&[self.contact_id]).await?;
         let contact = load(self.contact_id, tx).await?;
         let referrers = tx.referrers(self.contact_id).await?;
         refuse_to_orphan(&contact.display_name, &referrers)?;

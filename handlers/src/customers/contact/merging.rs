@@ -62,6 +62,7 @@ impl Action for Merge {
             return Ok(Merged { contact: stays, moved: BTreeMap::new() });
         }
         refuse_if_merged(self.merged_contact_id, "Merge that one, if it is the same customer.", tx).await?;
+        tx.leaving(&[self.merged_contact_id]).await?;
         let moved = self.move_all(tx).await?;
         self.fill_in(tx).await?;
         self.leave(tx).await?;

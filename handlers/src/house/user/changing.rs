@@ -122,6 +122,7 @@ impl Action for Deactivate {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<UserRow> {
         tx.lock(self.user_id, self.expected_version).await?;
+        tx.leaving(&[self.user_id]).await?;
         let (org_id, now) = (tx.org_id(), tx.now());
         sqlx::query!(
             "update users set deactivated_at = coalesce(deactivated_at, $3) where org_id = $1 and id = $2",
