@@ -3,9 +3,6 @@
 
 set lock_timeout = '5s';
 
--- The names are there, because every contact has one; the planner and the program may rely on it.
-alter table contacts alter column display_name set not null, alter column sort_name set not null;
-
 create view frontdesk.users with (security_invoker = true) as
   select org_id, id, name from public.users;
 comment on view frontdesk.users is 'What the people of the business are called.';

@@ -12,7 +12,7 @@ impl Contacts {
         let org_id = tx.org_id();
         let name = sqlx::query_scalar!(
             r#"
-            select kept.display_name
+            select kept.display_name as "display_name!"
             from contacts gone
             join contacts kept on kept.org_id = $1 and kept.id = coalesce(gone.merged_into, gone.id)
             where gone.org_id = $1 and gone.id = $2
@@ -43,7 +43,7 @@ impl Contacts {
         let org_id = tx.org_id();
         let contact = sqlx::query!(
             r#"
-            select display_name, archived_at, merged_into
+            select display_name as "display_name!", archived_at, merged_into
             from contacts
             where org_id = $1 and id = $2
             for update

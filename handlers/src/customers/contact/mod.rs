@@ -150,11 +150,11 @@ async fn load_all(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<ContactRow>> {
     Ok(sqlx::query_as!(
         ContactRow,
         r#"
-        select c.id, c.kind, c.display_name, c.given_name, c.family_name, c.organization_name,
+        select c.id, c.kind, c.display_name as "display_name!", c.given_name, c.family_name, c.organization_name,
                coalesce(e.emails, '[]') as "emails!: Json<Vec<reach::EmailRow>>",
                coalesce(p.phones, '[]') as "phones!: Json<Vec<reach::PhoneRow>>",
                c.preferred_time, c.tags, c.unsubscribed_at, c.archived_at, c.merged_into as merged_into_id, c.version,
-               c.created_at, c.updated_at, c.sort_name
+               c.created_at, c.updated_at, c.sort_name as "sort_name!"
         from contacts c
         left join lateral (
           select jsonb_agg(
