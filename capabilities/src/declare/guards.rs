@@ -7,8 +7,7 @@ use std::pin::Pin;
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::tx::Tx;
-use crate::tx::ground::Boxed;
+use crate::tx::{Boxed, Tx};
 use crate::values::kinds::{Entity, Id};
 
 /// The columns by which a row leaves without being deleted: it has left when one of them is set.
