@@ -12,11 +12,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::queue::plan_in_words;
-use crate::record::plan::Plan;
+use crate::record::plan::{Plan, plan_in_words};
 use crate::tx::Tx;
-
-pub use later::Later;
 
 use later::refuse_changed_since;
 use leftovers::{take_back_waiting, tell_what_stays};

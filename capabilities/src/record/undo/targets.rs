@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::lines::Line;
 use super::{Undoing, cannot_undo, nothing_to_undo};
+use crate::callers;
 use crate::error::{Error, Result};
-use crate::policy;
 use crate::tx::Tx;
 
 /// So many calls are undone at once.
@@ -174,14 +174,14 @@ async fn permit(targets: &[Target], tx: &mut Tx<'_>) -> Result<()> {
     .fetch_all(tx.db())
     .await?;
     for name in actions {
-        let Ok(action) = tx.office().registry.action(&name) else {
+        let Ok(action) = tx.ground().dispatch.action(&name) else {
             return Err(cannot_undo(format!("`{name}` is done by the program itself, and cannot be undone."), BY_HAND));
         };
         if let Some(instead) = action.instead_of_undo {
             return Err(cannot_undo(format!("`{}` cannot be undone.", action.name), instead));
         }
-        policy::permit(tx.caller(), action.name, action.class, action.who)?;
-        tx.running.judgement.who = tx.running.judgement.who.max(action.who);
+        callers::permit(tx.caller(), action.name, action.class, action.who)?;
+        tx.running.judgement.who = tx.running.judgement.who.and(action.who);
     }
     Ok(())
 }
