@@ -42,9 +42,13 @@ mod contract_calls;
 #[cfg(test)]
 mod departments;
 #[cfg(test)]
+mod guards;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod layers;
+#[cfg(test)]
+mod layers_kernel;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]

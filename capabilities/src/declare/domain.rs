@@ -11,9 +11,8 @@ use crate::declare::jobs::Standing;
 use crate::error::{Error, Result};
 use crate::policy::{Escalation, PermissionClass, Who};
 use crate::schema::{self, Checker};
-use crate::tx::Tx;
-use crate::tx::ground::Boxed;
-use crate::values::kinds::Entity;
+use crate::tx::{Boxed, Tx};
+use crate::values::ids::Entity;
 use crate::values::marks::SECRET;
 use crate::world::Undelivered;
 

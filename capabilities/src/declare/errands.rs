@@ -12,8 +12,7 @@ use uuid::Uuid;
 use crate::answer::Recorded;
 use crate::callers::{Caller, OrgFacts};
 use crate::error::{Error, Result};
-use crate::tx::ground::Ground;
-use crate::tx::{Access, Tx};
+use crate::tx::{Access, Ground, Tx};
 use crate::values::amounts::Payment;
 use crate::world::{Letter, Undelivered, World};
 

@@ -26,9 +26,8 @@ use crate::policy::PermissionClass;
 use crate::queue::{self, Waiting};
 use crate::record::plan::Plan;
 use crate::tx::call_log::{LogEntry, write_log};
-use crate::tx::ground::Ground;
 use crate::tx::listen::{Listening, Wakeups};
-use crate::tx::{Access, Tx};
+use crate::tx::{Access, Ground, Tx};
 use crate::values::redact;
 use crate::world::{Clock, Database, Mail, World};
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
 use sqlx::{AssertSqlSafe, Connection as _};
+use uuid::Uuid;
 
 use crate::world::database_errors::read_constraint_texts;
 
@@ -79,6 +80,11 @@ impl Database {
     pub async fn answers(&self) -> bool {
         let ask = sqlx::query("select 1").execute(&self.pool);
         matches!(tokio::time::timeout(Duration::from_secs(2), ask).await, Ok(Ok(_)))
+    }
+
+    /// The organizations, oldest first.
+    pub(crate) async fn org_ids(&self) -> Result<Vec<Uuid>, sqlx::Error> {
+        sqlx::query_scalar!(r#"select org_id as "id!" from frontdesk.org_ids()"#).fetch_all(&self.pool).await
     }
 
     /// How much waits and how much is done, over all organizations.

@@ -346,7 +346,7 @@ impl Action for Update {
     type Output = AddressRow;
 
     fn example() -> Value {
-        json!({"address_id": "01970000-0000-7000-8000-000000000001", "access_notes": "PermissionClass code 4711", "label": null})
+        json!({"address_id": "01970000-0000-7000-8000-000000000001", "access_notes": "Gate code 4711", "label": null})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<AddressRow> {
