@@ -178,7 +178,10 @@ fn schema() -> Schema {
             let statement: String =
                 statement.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n");
             let statement = statement.trim_start();
-            if let Some(table) = statement.strip_prefix("create table ").and_then(|rest| words(rest).next()) {
+            if let Some(table) = statement
+                .strip_prefix("create table ")
+                .and_then(|rest| words(rest.trim_start_matches("frontdesk.")).next())
+            {
                 tables.insert(table.to_string());
             }
             let dropped = statement.strip_prefix("drop view frontdesk.").and_then(|rest| words(rest).next());

@@ -161,7 +161,7 @@ impl Action for Add {
     type Output = NoteRow;
 
     fn example() -> Value {
-        json!({"contact_id": "01970000-0000-7000-8000-000000000001", "content": "Needs the long ladder for the skylight."})
+        json!({"contact_id": "…", "content": "Needs the long ladder for the skylight."})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<NoteRow> {
@@ -304,7 +304,7 @@ impl Action for Edit {
     type Output = NoteRow;
 
     fn example() -> Value {
-        json!({"note_id": "01970000-0000-7000-8000-000000000001", "content": "Needs the short ladder only."})
+        json!({"content": "Needs the short ladder only."})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<NoteRow> {
@@ -356,10 +356,6 @@ impl Action for Delete {
     const CLASS: PermissionClass = PermissionClass::SoftLimit;
     const WHO: Who = Who::MANAGERS;
     type Output = Deleted;
-
-    fn example() -> Value {
-        json!({"note_id": "01970000-0000-7000-8000-000000000001"})
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Deleted> {
         tx.lock(self.note_id, self.expected_version).await?;

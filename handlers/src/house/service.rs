@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::entities::{Org, Service};
+use crate::entities::Service;
 use crate::house::org::Orgs;
 
 pub fn domain() -> Domain {
@@ -314,7 +314,7 @@ impl Action for Create {
         let price = self.pricing.amount(tx).await?;
         let tax_rate = match &self.tax_rate {
             Some(rate) => rate.as_str().to_string(),
-            None => tx.one(Orgs {}, Id::<Org>::from(tx.org_id())).await?.default_tax_rate,
+            None => Orgs::own(tx).await?.default_tax_rate,
         };
         let (org_id, id, now) = (tx.org_id(), tx.new_id::<Service>(), tx.now());
         sqlx::query!(
@@ -381,7 +381,7 @@ impl Action for Update {
 
     fn example() -> Value {
         json!({
-            "service_id": "01970000-0000-7000-8000-000000000001", "expected_version": 1,
+            "expected_version": 1,
             "pricing": {"strategy": "fixed", "price": {"amount": 14_900, "currency": "USD"}}, "duration_minutes": 120
         })
     }
@@ -445,10 +445,6 @@ impl Action for Archive {
     const WHO: Who = Who::MANAGERS;
     type Output = ServiceRow;
 
-    fn example() -> Value {
-        json!({"service_id": "01970000-0000-7000-8000-000000000001"})
-    }
-
     async fn run(self, tx: &mut Tx<'_>) -> Result<ServiceRow> {
         tx.lock(self.service_id, self.expected_version).await?;
         tx.leaving(&[self.service_id]).await?;
@@ -481,10 +477,6 @@ impl Action for Restore {
     const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = ServiceRow;
-
-    fn example() -> Value {
-        json!({"service_id": "01970000-0000-7000-8000-000000000001"})
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<ServiceRow> {
         tx.lock(self.service_id, self.expected_version).await?;

@@ -5,7 +5,6 @@ use capabilities::{Action, Data, Domain, Effect, Id, Ids, Listing, Parent, Permi
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::entities::{Alert, Errand, Job};
@@ -147,10 +146,6 @@ impl Action for Acknowledge {
     const WHO: Who = Who::MANAGERS;
     type Output = AlertRow;
 
-    fn example() -> Value {
-        json!({"alert_id": "01970000-0000-7000-8000-000000000001"})
-    }
-
     async fn run(self, tx: &mut Tx<'_>) -> Result<AlertRow> {
         take_note(self.alert_id, tx).await?;
         load(self.alert_id, tx).await
@@ -175,10 +170,6 @@ impl Action for Retry {
     const INSTEAD_OF_UNDO: Option<&str> =
         Some("What was tried again goes on; look at it with the data types errands and jobs.");
     type Output = AlertRow;
-
-    fn example() -> Value {
-        json!({"alert_id": "01970000-0000-7000-8000-000000000001"})
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<AlertRow> {
         take_note(self.alert_id, tx).await?;

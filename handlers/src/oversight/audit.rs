@@ -98,7 +98,7 @@ impl Action for Undo {
     type Output = Undone;
 
     fn example() -> Value {
-        json!({"call_id": "01970000-0000-7000-8000-000000000001"})
+        json!({"call_id": "…"})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Undone> {

@@ -4,7 +4,7 @@ use capabilities::{Action, Data, Domain, Effect, Listing, PermissionClass, Query
 use chrono::{DateTime, NaiveTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 pub fn domain() -> Domain {
@@ -235,10 +235,6 @@ impl Action for Tidy {
     const WHO: Who = Who::OWNERS;
     const INSTEAD_OF_UNDO: Option<&str> = Some("What was removed for its age is gone.");
     type Output = Tidied;
-
-    fn example() -> Value {
-        json!({})
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Tidied> {
         tx.tidy().await

@@ -1,6 +1,6 @@
 //! Which customer is meant by what is known of one.
 
-use capabilities::{Data, EmailAddress, Error, Id, Name, PhoneNumber, Query, Result, Text, Tx};
+use capabilities::{Data, EmailAddress, Error, Id, Name, PhoneNumber, Result, Text, Tx};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -159,9 +159,7 @@ impl Nobody {
 /// The customers that fit a text, the best first.
 async fn matches(text: Option<&str>, tx: &mut Tx<'_>) -> Result<Vec<Match>> {
     let Some(search) = text.and_then(|text| text.parse().ok()) else { return Ok(Vec::new()) };
-    let query = Query { ids: None, after: None, limit: LOOKED_AT };
-    let found = CustomerMatches { search, include_archived: false }.list(query, tx).await?;
-    Ok(found.rows.into_iter().map(|keyed| keyed.row).collect())
+    tx.first(CustomerMatches { search, include_archived: false }, LOOKED_AT).await
 }
 
 fn ambiguous(what: &str, may_be: &[Match]) -> Error {

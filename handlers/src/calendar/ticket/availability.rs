@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::listing::Tickets;
 use super::slots::{Busy, Hours, Span, places};
-use crate::entities::{Contact, Org, Service, Ticket, User};
+use crate::entities::{Contact, Service, Ticket, User};
 use crate::house::org::Orgs;
 use crate::house::service::Services;
 use crate::house::user::Users;
@@ -161,7 +161,7 @@ impl Availability {
     /// All free slots in the order in which they begin, or in a sentence why there is none.
     pub async fn find(&self, tx: &mut Tx<'_>) -> Result<Result<Vec<Slot>, String>> {
         let people = self.people(tx).await?;
-        let org = tx.one(Orgs {}, Id::<Org>::from(tx.org_id())).await?;
+        let org = Orgs::own(tx).await?;
         let period = self.period(tx)?;
         let length = TimeDelta::minutes(self.minutes(org.default_ticket_minutes, tx).await?.into());
         if period.0 >= period.1 {

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::locking::Locked;
-use super::zone_of;
 use crate::entities::{ClockSpan, Ticket, User};
 use crate::house::user::Users;
 
@@ -186,7 +185,7 @@ impl Clock {
 
     /// A time by the clock at the address, which must have come.
     pub fn past(&self, at: When, pointer: &str, tx: &Tx<'_>) -> Result<DateTime<Utc>> {
-        let at = at.at(zone_of(self.ticket.timezone.as_deref(), tx), pointer)?;
+        let at = at.at(tx.org().zone_of(self.ticket.timezone.as_deref()), pointer)?;
         match at > tx.now() {
             true => Err(Error::invalid(pointer, "must not be in the future")),
             false => Ok(at),
@@ -228,7 +227,7 @@ impl Clock {
     }
 
     pub fn said(&self, at: DateTime<Utc>, tx: &Tx<'_>) -> String {
-        said(at, zone_of(self.ticket.timezone.as_deref(), tx))
+        said(at, tx.org().zone_of(self.ticket.timezone.as_deref()))
     }
 
     pub fn overlaps(&self, span: &Span, tx: &Tx<'_>) -> Error {
@@ -296,9 +295,7 @@ impl Action for ClockIn {
     type Output = SpanRow;
 
     fn example() -> Value {
-        json!({
-            "ticket_id": "01970000-0000-7000-8000-000000000001", "technician_id": "01970000-0000-7000-8000-000000000002"
-        })
+        json!({"technician_id": "…"})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<SpanRow> {
@@ -414,9 +411,7 @@ impl Action for ClockOut {
     type Output = SpanRow;
 
     fn example() -> Value {
-        json!({
-            "ticket_id": "01970000-0000-7000-8000-000000000001", "technician_id": "01970000-0000-7000-8000-000000000002"
-        })
+        json!({"technician_id": "…"})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<SpanRow> {

@@ -4,7 +4,6 @@ use capabilities::{Action, Data, Effect, Error, Id, Ids, Listing, Parent, Permis
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::TicketRow;
@@ -133,13 +132,6 @@ impl Action for Assign {
     const WHO: Who = Who::MANAGERS;
     type Output = TicketRow;
 
-    fn example() -> Value {
-        json!({
-            "ticket_id": "01970000-0000-7000-8000-000000000001",
-            "technician_ids": ["01970000-0000-7000-8000-000000000002"]
-        })
-    }
-
     async fn run(self, tx: &mut Tx<'_>) -> Result<TicketRow> {
         let ticket = Locked::open(self.ticket_id, self.expected_version, tx).await?;
         let known = ticket.technicians(tx).await?;
@@ -196,13 +188,6 @@ impl Action for Unassign {
     const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = TicketRow;
-
-    fn example() -> Value {
-        json!({
-            "ticket_id": "01970000-0000-7000-8000-000000000001",
-            "technician_ids": ["01970000-0000-7000-8000-000000000002"]
-        })
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<TicketRow> {
         let ticket = Locked::open(self.ticket_id, self.expected_version, tx).await?;

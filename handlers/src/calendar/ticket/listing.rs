@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Confirmation, Status, TicketRow, zone_of};
+use super::{Confirmation, Status, TicketRow};
 use crate::entities::{Address, Contact, Ticket, User};
 
 /// Tickets: visits to customers, past and to come.
@@ -201,7 +201,7 @@ pub(super) async fn load_all(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<Ticket
 }
 
 fn shown(row: Stored, tx: &Tx<'_>) -> TicketRow {
-    let zone = zone_of(row.timezone.as_deref(), tx);
+    let zone = tx.org().zone_of(row.timezone.as_deref());
     TicketRow {
         id: row.id,
         display_name: format!("{}, {}", row.contact_name, said(row.starts_at, zone)),

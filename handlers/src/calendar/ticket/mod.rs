@@ -19,7 +19,7 @@ mod pricing;
 mod scheduling;
 mod slots;
 
-use capabilities::{Domain, Money, Tx, Tz};
+use capabilities::{Domain, Money};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,11 +55,6 @@ pub fn domain() -> Domain {
         .action::<correcting::UpdateClockSpan>()
         .action::<correcting::RemoveClockSpan>()
         .guards(|addresses, tx| Box::pin(guarding::refuse_without_place(addresses, tx)))
-}
-
-/// The zone in which a ticket's times are meant: its own, or the business's.
-fn zone_of(timezone: Option<&str>, tx: &Tx<'_>) -> Tz {
-    timezone.and_then(|zone| zone.parse().ok()).unwrap_or(tx.org().timezone)
 }
 
 /// How far a ticket is.

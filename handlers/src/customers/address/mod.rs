@@ -239,10 +239,7 @@ impl Action for Add {
     type Output = AddressRow;
 
     fn example() -> Value {
-        json!({
-            "contact_id": "01970000-0000-7000-8000-000000000001",
-            "address": {"street": "123 Main Street", "city": "Madison", "region": "AL", "postal_code": "35758"}
-        })
+        json!({"address": {"street": "123 Main Street", "city": "Madison", "region": "AL", "postal_code": "35758"}})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<AddressRow> {
@@ -346,7 +343,7 @@ impl Action for Update {
     type Output = AddressRow;
 
     fn example() -> Value {
-        json!({"address_id": "01970000-0000-7000-8000-000000000001", "access_notes": "Gate code 4711", "label": null})
+        json!({"access_notes": "Gate code 4711", "label": null})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<AddressRow> {
@@ -415,10 +412,6 @@ impl Action for SetPrimary {
     const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = AddressRow;
-
-    fn example() -> Value {
-        json!({"address_id": "01970000-0000-7000-8000-000000000001"})
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<AddressRow> {
         let address = load(self.address_id, tx).await?;

@@ -3,7 +3,6 @@
 use capabilities::{Action, Effect, Id, PermissionClass, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::load;
@@ -36,10 +35,6 @@ impl Action for Remove {
     const CLASS: PermissionClass = PermissionClass::SoftLimit;
     const WHO: Who = Who::MANAGERS;
     type Output = Removed;
-
-    fn example() -> Value {
-        json!({"address_id": "01970000-0000-7000-8000-000000000001"})
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Removed> {
         let address = load(self.address_id, tx).await?;

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use capabilities::{Action, Effect, Error, Escalation, Id, PermissionClass, Reasons, Referrer, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{PARTS, load, told_as};
@@ -47,10 +46,6 @@ impl Action for Delete {
         "notes or other records would be deleted with the contact",
     )];
     type Output = Deleted;
-
-    fn example() -> Value {
-        json!({"contact_id": "01970000-0000-7000-8000-000000000001"})
-    }
 
     async fn review(&self, tx: &mut Tx<'_>) -> Result<Reasons> {
         let referrers = tx.referrers(self.contact_id).await?;

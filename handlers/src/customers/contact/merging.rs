@@ -7,7 +7,7 @@ use crate::customers::address::Addresses;
 use capabilities::{Action, Effect, Error, Id, PermissionClass, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{ContactRow, PARTS, load, told_as};
 use crate::entities::Contact;
@@ -43,13 +43,6 @@ impl Action for Merge {
     const CLASS: PermissionClass = PermissionClass::RequiresAuthorization;
     const WHO: Who = Who::MANAGERS;
     type Output = Merged;
-
-    fn example() -> Value {
-        json!({
-            "contact_id": "01970000-0000-7000-8000-000000000001",
-            "merged_contact_id": "01970000-0000-7000-8000-000000000002"
-        })
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Merged> {
         if self.contact_id == self.merged_contact_id {

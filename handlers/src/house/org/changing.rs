@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::types::Json;
 
-use super::{OrgRow, load};
+use super::{OrgRow, Orgs};
 use crate::entities::Org;
 
 /// Opening and closing time, the later one second.
@@ -161,7 +161,7 @@ impl Action for Update {
         tx.lock(Id::<Org>::from(tx.org_id()), self.expected_version).await?;
         self.refuse_other_currency(tx).await?;
         self.set_columns(tx).await?;
-        load(tx).await
+        Orgs::own(tx).await
     }
 }
 
@@ -169,7 +169,7 @@ impl Update {
     /// An amount is stored without its currency. Whoever stores one holds the organization's row until the end of the call,
     /// so none comes in between.
     async fn refuse_other_currency(&self, tx: &mut Tx<'_>) -> Result<()> {
-        let before = load(tx).await?.currency;
+        let before = Orgs::own(tx).await?.currency;
         if self.currency.as_ref().is_none_or(|new| new.as_str() == before) {
             return Ok(());
         }

@@ -78,7 +78,7 @@ impl Action for ChangeRole {
     type Output = UserRow;
 
     fn example() -> Value {
-        json!({"user_id": "01970000-0000-7000-8000-000000000001", "role": "manager"})
+        json!({"role": "manager"})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<UserRow> {
@@ -116,10 +116,6 @@ impl Action for Deactivate {
     const INSTEAD_OF_UNDO: Option<&str> = Some("Let them in again with user.reactivate.");
     type Output = UserRow;
 
-    fn example() -> Value {
-        json!({"user_id": "01970000-0000-7000-8000-000000000001"})
-    }
-
     async fn run(self, tx: &mut Tx<'_>) -> Result<UserRow> {
         tx.lock(self.user_id, self.expected_version).await?;
         tx.leaving(&[self.user_id]).await?;
@@ -156,10 +152,6 @@ impl Action for Reactivate {
     const EACH_TIME: bool = true;
     const INSTEAD_OF_UNDO: Option<&str> = Some("Shut them out again with user.deactivate.");
     type Output = UserRow;
-
-    fn example() -> Value {
-        json!({"user_id": "01970000-0000-7000-8000-000000000001"})
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<UserRow> {
         tx.lock(self.user_id, self.expected_version).await?;

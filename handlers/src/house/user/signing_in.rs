@@ -5,7 +5,6 @@ use capabilities::{Action, Delivery, Effect, Errand, Id, LINK_TO_COME, Permissio
 use chrono::TimeDelta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{UserRow, load};
@@ -101,10 +100,6 @@ impl Action for SendSignInLink {
     const INSTEAD_OF_UNDO: Option<&str> =
         Some("End their sessions with user.end_sessions if the wrong person signed in.");
     type Output = UserRow;
-
-    fn example() -> Value {
-        json!({"user_id": "01970000-0000-7000-8000-000000000001"})
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<UserRow> {
         let user = load(self.user_id, tx).await?;
