@@ -10,6 +10,7 @@ use capabilities::Registry;
 const KNOW_STATUSES: &[&str] = &[
     "capabilities/src/error/mod.rs",
     "capabilities/src/answer/mod.rs",
+    "capabilities/src/world/http.rs",
     "src/http/etag.rs",
     "src/doors/mcp_http.rs",
     "src/http/rest.rs",

@@ -46,6 +46,8 @@ mod guards;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod lanes;
+#[cfg(test)]
 mod layers;
 #[cfg(test)]
 mod layers_kernel;
