@@ -98,7 +98,7 @@ impl Tx<'_> {
     }
 
     /// The first rows of a question, so many at most.
-    pub async fn first<D: Data>(&mut self, question: D, limit: i64) -> Result<Vec<D::Row>> {
+    pub async fn first_of<D: Data>(&mut self, question: D, limit: i64) -> Result<Vec<D::Row>> {
         let query = Query { ids: None, after: None, limit };
         Ok(question.list(query, self).await?.rows.into_iter().map(|keyed| keyed.row).collect())
     }
