@@ -1,11 +1,19 @@
-//! How a domain objects to what happens below it, shown on contacts that a domain of its own guards.
+//! How a domain objects to what happens below it, shown on contacts that a domain of its own guards; and that nothing which
+//! the product guards leaves unasked.
 
-use capabilities::{Action, Domain, Effect, Entity, Error, Id, PermissionClass, Result, Tx, Who};
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use capabilities::{Action, Domain, Effect, Entity, Error, Id, LEAVES_BY, PermissionClass, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
 
 use crate::desk::Desk;
+use crate::layers::none;
+use crate::standing::Standing;
 use crate::undo::{done, undo};
 
 /// Who is called that is needed.
@@ -118,4 +126,54 @@ async fn an_undo_asks_too_where_a_row_would_leave_without_being_deleted_and_not_
     done(owner.call("contact.archive", json!({"contact_id": id})).await);
     let restored = done(owner.call("contact.restore", json!({"contact_id": id})).await);
     undo(&owner, &restored).await.refused("NEEDED");
+}
+
+struct Address;
+impl Entity for Address {
+    const NAME: &str = "address";
+    const TABLE: &str = "addresses";
+}
+
+/// What the watch below was asked about.
+static ASKED: Mutex<BTreeSet<Uuid>> = Mutex::new(BTreeSet::new());
+
+async fn note_down<E: Entity>(ids: &[Id<E>], _: &mut Tx<'_>) -> Result<()> {
+    ASKED.lock().unwrap().extend(ids.iter().map(|id| id.uuid()));
+    Ok(())
+}
+
+/// The product's domains, and above them one that notes down whatever leaves of what they guard, and of what that is part of.
+fn watched() -> Vec<Domain> {
+    let mut domains = handlers::domains();
+    let guarded: BTreeSet<&str> = domains.iter().flat_map(|domain| &domain.guards).map(|guard| guard.table).collect();
+    assert_eq!(guarded, BTreeSet::from([Address::TABLE]), "what is guarded is watched here");
+    domains.push(
+        Domain::new("watch", "Notes down what leaves")
+            .guards::<Address>(|ids, tx| Box::pin(note_down(ids, tx)))
+            .guards::<Contact>(|ids, tx| Box::pin(note_down(ids, tx))),
+    );
+    domains
+}
+
+#[tokio::test]
+async fn nothing_that_is_guarded_leaves_unasked_by_itself_or_with_what_it_is_part_of() {
+    let desk = Desk::with(watched()).await;
+    for action in desk.office.registry().actions() {
+        let (standing, input) = Standing::sample(&desk, action).await;
+        standing.doer(&desk, action).await.call_because(action.name, input).await.ok();
+    }
+    let removed = LEAVES_BY.map(|column| format!("new_values ->> '{column}' is not null")).join(" or ");
+    let left = format!(
+        "select l.row_id, l.subject_contact_id, c.action from row_log l \
+         join call_log c on c.org_id = l.org_id and c.id = l.call_id \
+         where l.org_id = $1 and l.table_name = 'addresses' and (l.change = 'deleted' or {removed})"
+    );
+    let left: Vec<(Uuid, Option<Uuid>, String)> =
+        sqlx::query_as(AssertSqlSafe(left)).bind(desk.org).fetch_all(&mut desk.sql().await).await.unwrap();
+    let by: BTreeSet<&str> = left.iter().map(|(_, _, action)| action.as_str()).collect();
+    assert!(by.contains("address.remove") && by.contains("contact.delete"), "{by:?}");
+    let asked = ASKED.lock().unwrap();
+    let unasked =
+        left.iter().filter(|(id, whole, _)| !asked.contains(id) && whole.is_none_or(|id| !asked.contains(&id)));
+    none(&unasked.map(|(id, _, action)| format!("address {id} left by {action}")).collect::<Vec<_>>());
 }

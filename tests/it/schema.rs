@@ -168,6 +168,24 @@ async fn what_is_secret_or_computed_is_not_logged() {
 }
 
 #[tokio::test]
+async fn what_is_kept_from_somebody_is_there_and_the_service_only_reads_it() {
+    let gone = "select concat_ws(' ', k.whom, k.table_name, k.column_name) from frontdesk.kept_from k \
+         where not exists (select 1 from TABLES c join pg_attribute a on a.attrelid = c.oid and not a.attisdropped \
+           where c.relname = k.table_name and a.attname = coalesce(k.column_name, 'org_id'))";
+    none(&names(gone).await);
+    let kept = "select concat_ws(' ', whom, table_name, column_name) from frontdesk.kept_from order by 1";
+    let kept = names(kept).await;
+    for one in
+        ["agents users email", "backups sessions", "undo agents", "undo orgs frozen_at", "undo rules", "undo users"]
+    {
+        assert!(kept.iter().any(|known| known == one), "{one} of {kept:?}");
+    }
+    let readers = "select a.grantee::regrole || ' ' || lower(a.privilege_type) from pg_class c, aclexplode(c.relacl) a \
+         where c.oid = 'frontdesk.kept_from'::regclass and a.grantee <> c.relowner";
+    assert_eq!(names(readers).await, ["frontdesk_app select"]);
+}
+
+#[tokio::test]
 async fn lines_of_the_row_log_carry_what_their_table_is_made_of() {
     let wrong = "select c.relname || ': end the migration with select frontdesk.columns_changed(''' || c.relname || ''')' \
          from TABLES c join frontdesk.logged_tables() l on l.table_name = c.relname \
@@ -245,9 +263,10 @@ async fn who_may_not_use_the_schema_can_call_none_of_its_functions() {
 }
 
 #[tokio::test]
-async fn the_search_view_shows_an_organization_its_own_rows_and_is_the_only_view() {
+async fn the_search_view_shows_an_organization_its_own_rows_and_is_the_only_one_beyond_row_security() {
     let views = "select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace \
          where c.relkind in ('v', 'm') and n.nspname !~ '^pg_|^information_schema$' \
+           and not coalesce(c.reloptions @> '{security_invoker=true}', false) \
            and not exists (select 1 from pg_depend d where d.objid = c.oid and d.deptype = 'e')";
     assert_eq!(names(views).await, ["frontdesk.contact_search"]);
     let view = "select c.relkind::text || ' ' || (c.relowner = t.relowner) || ' ' || coalesce(c.reloptions::text, '-') \

@@ -32,6 +32,12 @@ impl OrgFacts {
     pub fn money(&self, amount: i64) -> Money {
         Money::of(amount, self.currency)
     }
+
+    /// The time zone that a place names as its own, or the organization's.
+    #[must_use]
+    pub fn zone_of(&self, own: Option<&str>) -> Tz {
+        own.and_then(|zone| zone.parse().ok()).unwrap_or(self.timezone)
+    }
 }
 
 /// Who acts.

@@ -6,7 +6,7 @@ use std::future::Future;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::callers::permit;
 use crate::error::Result;
@@ -54,8 +54,11 @@ pub trait Action: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// What it answers with.
     type Output: Serialize + JsonSchema + Send;
 
-    /// A complete, valid input, for the documentation and for the contract test.
-    fn example() -> Value;
+    /// A valid input, for the documentation and for the contract test. The ids it needs are filled in; of a record that need
+    /// not be named it writes `…`.
+    fn example() -> Value {
+        json!({})
+    }
 
     /// Looks at the rows before the run and names the escalations that hold.
     fn review(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Reasons>> + Send {

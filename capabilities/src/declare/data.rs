@@ -96,6 +96,12 @@ impl Tx<'_> {
         let query = Query { limit: ids.len() as i64, ids: Some(ids), after: None };
         Ok(question.list(query, self).await?.rows.into_iter().map(|keyed| keyed.row).collect())
     }
+
+    /// The first rows of a question, so many at most.
+    pub async fn first<D: Data>(&mut self, question: D, limit: i64) -> Result<Vec<D::Row>> {
+        let query = Query { ids: None, after: None, limit };
+        Ok(question.list(query, self).await?.rows.into_iter().map(|keyed| keyed.row).collect())
+    }
 }
 
 /// Something readable, declared by the type of its filters.

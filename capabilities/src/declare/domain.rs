@@ -10,7 +10,7 @@ use crate::declare::guards::{Guard, GuardEntry};
 use crate::declare::jobs::Standing;
 use crate::error::{Error, Result};
 use crate::policy::{Escalation, PermissionClass, Who};
-use crate::schema::{self, Checker};
+use crate::schema::{self, Checker, examples};
 use crate::tx::{Boxed, Tx};
 use crate::values::ids::Entity;
 use crate::values::marks::SECRET;
@@ -206,7 +206,7 @@ impl Domain {
             instead_of_undo: A::INSTEAD_OF_UNDO,
             who: A::WHO,
             escalations: A::ESCALATIONS.iter().map(Escalation::fact).collect(),
-            example: A::example(),
+            example: examples::with_ids(&schema, A::example()),
             tool: None,
             output: schema::of_output::<A::Output>(),
             input: Checker::new(schema),

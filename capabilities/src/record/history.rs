@@ -9,16 +9,12 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::callers::Caller;
 use crate::declare::data::{Key, Keyed, Listing, Query};
 use crate::error::Result;
 use crate::tx::Tx;
 
 /// How many changes of one call a trail shows; the rest is counted.
 const SHOWN: usize = 20;
-
-/// Fields that are for people only, by table: an agent works with people's names and needs none of their addresses.
-const NOT_FOR_AGENTS: &[(&str, &str)] = &[("users", "email")];
 
 /// One row that a call created, updated or deleted.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -57,35 +53,33 @@ impl Logged {
     }
 }
 
-/// Takes out what this caller may not see.
-fn shown_to(caller: &Caller, mut logged: Vec<Logged>) -> Vec<Logged> {
-    for row in logged.iter_mut().filter(|_| caller.is_agent()) {
-        for (_, field) in NOT_FOR_AGENTS.iter().filter(|(table, _)| *table == row.data_type) {
-            let sides = [&mut row.old_values, &mut row.new_values].into_iter().flatten();
-            sides.filter_map(Value::as_object_mut).for_each(|values| drop(values.remove(*field)));
-        }
-    }
-    logged
-}
-
 /// What these calls have changed so far, in order.
 pub(crate) async fn changes_of_calls(calls: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<Change>> {
-    let org_id = tx.org_id();
+    let (org_id, to_agent) = (tx.org_id(), tx.caller().is_agent());
     let logged = sqlx::query_as!(
         Logged,
         r#"
-        select call_id, table_name as data_type, row_id as id, change, old_values, new_values,
-               subject_contact_id as subject, record_id as record
-        from row_log
-        where org_id = $1 and call_id = any($2)
-        order by row_log.id
+        select l.call_id, l.table_name as data_type, l.row_id as id, l.change,
+               l.old_values - coalesce(kept.columns, '{}') as old_values,
+               l.new_values - coalesce(kept.columns, '{}') as new_values,
+               l.subject_contact_id as subject, l.record_id as record
+        from row_log l
+        left join (
+          select k.table_name, array_agg(k.column_name) as columns
+          from frontdesk.kept_from k
+          where k.whom = 'agents' and $3::bool
+          group by k.table_name
+        ) kept on kept.table_name = l.table_name
+        where l.org_id = $1 and l.call_id = any($2)
+        order by l.id
         "#,
         org_id,
-        calls
+        calls,
+        to_agent
     )
     .fetch_all(tx.db())
     .await?;
-    Ok(net(shown_to(tx.caller(), logged).iter().map(Logged::change)))
+    Ok(net(logged.iter().map(Logged::change)))
 }
 
 /// One change per row: what it was before the call and what it is after.
@@ -289,26 +283,35 @@ async fn changes_by_call(
     records: Option<&[Uuid]>,
     tx: &mut Tx<'_>,
 ) -> Result<HashMap<Uuid, Vec<Logged>>> {
-    let org_id = tx.org_id();
+    let (org_id, to_agent) = (tx.org_id(), tx.caller().is_agent());
     let logged = sqlx::query_as!(
         Logged,
         r#"
-        select call_id, table_name as data_type, row_id as id, change, old_values, new_values,
-               subject_contact_id as subject, record_id as record
-        from row_log
-        where org_id = $1 and call_id = any($2)
-          and ($3::uuid[] is null or row_id = any($3) or subject_contact_id = any($3) or record_id = any($3))
-        order by row_log.id
+        select l.call_id, l.table_name as data_type, l.row_id as id, l.change,
+               l.old_values - coalesce(kept.columns, '{}') as old_values,
+               l.new_values - coalesce(kept.columns, '{}') as new_values,
+               l.subject_contact_id as subject, l.record_id as record
+        from row_log l
+        left join (
+          select k.table_name, array_agg(k.column_name) as columns
+          from frontdesk.kept_from k
+          where k.whom = 'agents' and $4::bool
+          group by k.table_name
+        ) kept on kept.table_name = l.table_name
+        where l.org_id = $1 and l.call_id = any($2)
+          and ($3::uuid[] is null or l.row_id = any($3) or l.subject_contact_id = any($3) or l.record_id = any($3))
+        order by l.id
         limit 5000
         "#,
         org_id,
         calls,
-        records
+        records,
+        to_agent
     )
     .fetch_all(tx.db())
     .await?;
     let mut by_call: HashMap<Uuid, Vec<Logged>> = HashMap::new();
-    for row in shown_to(tx.caller(), logged) {
+    for row in logged {
         by_call.entry(row.call_id).or_default().push(row);
     }
     Ok(by_call)

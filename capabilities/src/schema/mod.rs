@@ -4,6 +4,8 @@
 //! Portable means that every known client takes them: no `$schema` and `$ref`, no bare `true`, no integer
 //! formats JSON Schema does not know, optional is "may be absent" rather than a union with null.
 
+pub(crate) mod examples;
+
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use schemars::JsonSchema;

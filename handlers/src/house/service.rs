@@ -1,7 +1,6 @@
 //! The catalog: what the business does and sells, and for how much. Tickets copy what they use from it, so a change here
 //! never changes what was agreed.
 
-use crate::entities::{Org, Service};
 use capabilities::{
     Action, Data, Domain, Effect, Error, FreeText, Id, Key, Keyed, Listing, Money, Name, Patch, Percent,
     PermissionClass, Query, Result, Text, Tx, Who,
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::entities::Service;
 use crate::house::org::Orgs;
 
 pub fn domain() -> Domain {
@@ -200,19 +200,6 @@ pub(crate) struct Services {
     code: Option<Text<40>>,
 }
 
-impl Services {
-    /// Whether the catalog knows any price, which fixes the business's currency.
-    pub async fn know_a_price(tx: &mut Tx<'_>) -> Result<bool> {
-        let org_id = tx.org_id();
-        Ok(sqlx::query_scalar!(
-            r#"select exists (select 1 from services where org_id = $1 and price_amount is not null) as "known!""#,
-            org_id
-        )
-        .fetch_one(tx.db())
-        .await?)
-    }
-}
-
 impl Data for Services {
     const NAME: &str = "services";
     const ONE: &str = "service";
@@ -327,7 +314,7 @@ impl Action for Create {
         let price = self.pricing.amount(tx).await?;
         let tax_rate = match &self.tax_rate {
             Some(rate) => rate.as_str().to_string(),
-            None => tx.one(Orgs {}, Id::<Org>::from(tx.org_id())).await?.default_tax_rate,
+            None => Orgs::own(tx).await?.default_tax_rate,
         };
         let (org_id, id, now) = (tx.org_id(), tx.new_id::<Service>(), tx.now());
         sqlx::query!(
@@ -394,7 +381,7 @@ impl Action for Update {
 
     fn example() -> Value {
         json!({
-            "service_id": "01970000-0000-7000-8000-000000000001", "expected_version": 1,
+            "expected_version": 1,
             "pricing": {"strategy": "fixed", "price": {"amount": 14_900, "currency": "USD"}}, "duration_minutes": 120
         })
     }
@@ -458,12 +445,9 @@ impl Action for Archive {
     const WHO: Who = Who::MANAGERS;
     type Output = ServiceRow;
 
-    fn example() -> Value {
-        json!({"service_id": "01970000-0000-7000-8000-000000000001"})
-    }
-
     async fn run(self, tx: &mut Tx<'_>) -> Result<ServiceRow> {
         tx.lock(self.service_id, self.expected_version).await?;
+        tx.leaving(&[self.service_id]).await?;
         let (org_id, now) = (tx.org_id(), tx.now());
         sqlx::query!(
             "update services set archived_at = coalesce(archived_at, $3) where org_id = $1 and id = $2",
@@ -493,10 +477,6 @@ impl Action for Restore {
     const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = ServiceRow;
-
-    fn example() -> Value {
-        json!({"service_id": "01970000-0000-7000-8000-000000000001"})
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<ServiceRow> {
         tx.lock(self.service_id, self.expected_version).await?;

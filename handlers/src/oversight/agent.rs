@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::entities::Agent;
 use capabilities::{
     Action, AgentToken, Budget, Data, Domain, Effect, Error, Id, Key, Keyed, Listing, Name, Patch, PermissionClass,
     Problem, Query, Result, Secret, Spent, Tx, Who,
@@ -14,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::types::Json;
 use uuid::Uuid;
+
+use crate::entities::Agent;
 
 pub fn domain() -> Domain {
     Domain::new("agent", "The models and programs that work here, their tokens and limits")
@@ -208,10 +209,6 @@ impl Action for RotateToken {
     const INSTEAD_OF_UNDO: Option<&str> = Some("The old token is gone for good; agent.rotate_token makes another one.");
     type Output = WithToken;
 
-    fn example() -> Value {
-        json!({"agent_id": "01970000-0000-7000-8000-000000000001"})
-    }
-
     async fn run(self, tx: &mut Tx<'_>) -> Result<WithToken> {
         tx.lock(self.agent_id, None).await?;
         let expires_at = match self.expires_at {
@@ -261,10 +258,7 @@ impl Action for SetOverrides {
     type Output = AgentRow;
 
     fn example() -> Value {
-        json!({
-            "agent_id": "01970000-0000-7000-8000-000000000001",
-            "overrides": {"contact.archive": "requires_authorization", "note": "soft_limit"}
-        })
+        json!({"overrides": {"contact.archive": "requires_authorization", "note": "soft_limit"}})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<AgentRow> {
@@ -322,7 +316,7 @@ impl Action for SetBudget {
     type Output = AgentRow;
 
     fn example() -> Value {
-        json!({"agent_id": "01970000-0000-7000-8000-000000000001", "actions": 200, "messages": 20, "money": null})
+        json!({"actions": 200, "messages": 20, "money": null})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<AgentRow> {
@@ -380,10 +374,6 @@ impl Action for Disable {
     const INSTEAD_OF_UNDO: Option<&str> = Some("Let it call again with agent.enable.");
     type Output = Disabled;
 
-    fn example() -> Value {
-        json!({"agent_id": "01970000-0000-7000-8000-000000000001"})
-    }
-
     async fn run(self, tx: &mut Tx<'_>) -> Result<Disabled> {
         tx.lock(self.agent_id, None).await?;
         let (org_id, now) = (tx.org_id(), tx.now());
@@ -418,10 +408,6 @@ impl Action for Enable {
     const EACH_TIME: bool = true;
     const INSTEAD_OF_UNDO: Option<&str> = Some("Disable it again with agent.disable.");
     type Output = AgentRow;
-
-    fn example() -> Value {
-        json!({"agent_id": "01970000-0000-7000-8000-000000000001"})
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<AgentRow> {
         tx.lock(self.agent_id, None).await?;

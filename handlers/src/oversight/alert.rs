@@ -1,13 +1,13 @@
 //! What a person must look at, because the office could not do it by itself. The kernel raises alerts; here they are read,
 //! acknowledged, and what they are about is tried again.
 
-use crate::entities::{Alert, Errand, Job};
 use capabilities::{Action, Data, Domain, Effect, Id, Ids, Listing, Parent, PermissionClass, Query, Result, Tx, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use uuid::Uuid;
+
+use crate::entities::{Alert, Errand, Job};
 
 pub fn domain() -> Domain {
     Domain::new("alert", "What a person must look at").data::<Alerts>().action::<Acknowledge>().action::<Retry>()
@@ -146,10 +146,6 @@ impl Action for Acknowledge {
     const WHO: Who = Who::MANAGERS;
     type Output = AlertRow;
 
-    fn example() -> Value {
-        json!({"alert_id": "01970000-0000-7000-8000-000000000001"})
-    }
-
     async fn run(self, tx: &mut Tx<'_>) -> Result<AlertRow> {
         take_note(self.alert_id, tx).await?;
         load(self.alert_id, tx).await
@@ -174,10 +170,6 @@ impl Action for Retry {
     const INSTEAD_OF_UNDO: Option<&str> =
         Some("What was tried again goes on; look at it with the data types errands and jobs.");
     type Output = AlertRow;
-
-    fn example() -> Value {
-        json!({"alert_id": "01970000-0000-7000-8000-000000000001"})
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<AlertRow> {
         take_note(self.alert_id, tx).await?;

@@ -141,10 +141,6 @@ impl Action for AllowOnce {
     const ITEMS: bool = false;
     type Output = Authorization;
 
-    fn example() -> Value {
-        json!({"authorization_id": "01970000-0000-7000-8000-000000000001"})
-    }
-
     async fn run(self, tx: &mut Tx<'_>) -> Result<Authorization> {
         let note = self.note.as_ref().map(FreeText::as_str);
         tx.allow(self.authorization_id.uuid(), Allowance::Once, self.plan.as_ref().map(Text::as_str), note).await
@@ -197,7 +193,7 @@ impl Action for AllowAlways {
     type Output = Authorization;
 
     fn example() -> Value {
-        json!({"authorization_id": "01970000-0000-7000-8000-000000000001", "items_per_day": 10})
+        json!({"items_per_day": 10})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Authorization> {
@@ -238,7 +234,7 @@ impl Action for Deny {
     type Output = Authorization;
 
     fn example() -> Value {
-        json!({"authorization_id": "01970000-0000-7000-8000-000000000001", "note": "Ask Jane first."})
+        json!({"note": "Ask Jane first."})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Authorization> {
@@ -263,10 +259,6 @@ impl Action for Withdraw {
     const ITEMS: bool = false;
     const INSTEAD_OF_UNDO: Option<&str> = Some("Ask for it again.");
     type Output = Authorization;
-
-    fn example() -> Value {
-        json!({"authorization_id": "01970000-0000-7000-8000-000000000001"})
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Authorization> {
         tx.withdraw(self.authorization_id.uuid()).await

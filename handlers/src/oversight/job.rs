@@ -4,7 +4,7 @@ use capabilities::{Action, Data, Domain, Effect, Listing, PermissionClass, Query
 use chrono::{DateTime, NaiveTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 pub fn domain() -> Domain {
@@ -77,7 +77,7 @@ impl Data for Jobs {
             r#"
             with matching as not materialized (
               select j.*
-              from jobs j
+              from frontdesk.jobs j
               where j.org_id = $1
                 and ($2::uuid[] is null or j.id = any($2))
                 and ($3::text is null or j.state = $3)
@@ -178,7 +178,7 @@ impl Data for Errands {
             r#"
             with matching as not materialized (
               select e.*
-              from errands e
+              from frontdesk.errands e
               where e.org_id = $1
                 and ($2::uuid[] is null or e.id = any($2))
                 and ($3::text[] is null or e.state = any($3))
@@ -235,10 +235,6 @@ impl Action for Tidy {
     const WHO: Who = Who::OWNERS;
     const INSTEAD_OF_UNDO: Option<&str> = Some("What was removed for its age is gone.");
     type Output = Tidied;
-
-    fn example() -> Value {
-        json!({})
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Tidied> {
         tx.tidy().await

@@ -1,6 +1,6 @@
 //! Which service is meant by a few words.
 
-use capabilities::{Data, Error, Id, Name, Query, Result, Tx};
+use capabilities::{Data, Error, Id, Name, Result, Tx};
 use serde_json::{Value, json};
 
 use super::either;
@@ -26,9 +26,7 @@ pub(super) async fn find(
     }
     let Some(words) = words else { return Ok(None) };
     let words = words.as_str().to_lowercase();
-    let query = Query { ids: None, after: None, limit: LOOKED_AT };
-    let offered: Vec<Offered> =
-        Services::default().list(query, tx).await?.rows.into_iter().map(|keyed| keyed.row).collect();
+    let offered = tx.first(Services::default(), LOOKED_AT).await?;
     let just = |service: &&Offered| [&service.name, &service.code].iter().any(|text| text.to_lowercase() == words);
     let mut meant: Vec<&Offered> = offered.iter().filter(just).collect();
     if meant.is_empty() {

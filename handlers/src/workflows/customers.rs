@@ -1,14 +1,13 @@
 //! Which customer is meant by what is known of one.
 
-use capabilities::{Data, EmailAddress, Error, Id, Name, PhoneNumber, Query, Result, Text, Tx};
+use capabilities::{Data, EmailAddress, Error, Id, Name, PhoneNumber, Result, Text, Tx};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::either;
-use crate::customers::contact::Contacts;
-use crate::customers::contact::{Create, CustomerMatches};
+use crate::customers::contact::{Contacts, Create, CustomerMatches};
 use crate::entities::Contact;
 
 type Match = <CustomerMatches as Data>::Row;
@@ -54,9 +53,8 @@ pub(super) async fn find(
     tx: &mut Tx<'_>,
 ) -> Result<Result<Customer, Nobody>> {
     if let Some(id) = id {
-        let named = Contacts::names(&[id.uuid()], tx).await?.remove(&id.uuid());
-        let named = named.ok_or_else(|| Error::not_found::<Contact>(id))?;
-        return Ok(Ok(Customer { id, display_name: named.display_name, is_new: false }));
+        let display_name = Contacts::name_of(id, tx).await?;
+        return Ok(Ok(Customer { id, display_name, is_new: false }));
     }
     match known {
         Some(known) if known.name.is_some() || known.phone.is_some() || known.email.is_some() => known.find(tx).await,
@@ -161,9 +159,7 @@ impl Nobody {
 /// The customers that fit a text, the best first.
 async fn matches(text: Option<&str>, tx: &mut Tx<'_>) -> Result<Vec<Match>> {
     let Some(search) = text.and_then(|text| text.parse().ok()) else { return Ok(Vec::new()) };
-    let query = Query { ids: None, after: None, limit: LOOKED_AT };
-    let found = CustomerMatches { search, include_archived: false }.list(query, tx).await?;
-    Ok(found.rows.into_iter().map(|keyed| keyed.row).collect())
+    tx.first(CustomerMatches { search, include_archived: false }, LOOKED_AT).await
 }
 
 fn ambiguous(what: &str, may_be: &[Match]) -> Error {

@@ -1,8 +1,6 @@
 //! A customer wants another time: which visit is meant, and where it can be moved.
 
-use capabilities::{
-    Action, Data, DayOrTime, Effect, Error, FreeText, Id, PermissionClass, Query, Result, Tx, Tz, When, Who,
-};
+use capabilities::{Action, Data, DayOrTime, Effect, Error, FreeText, Id, PermissionClass, Result, Tx, When, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -11,7 +9,7 @@ use super::customers::{self, Customer, Known};
 use super::either;
 use super::wishes::{Book, Choice, Slot, TimeWish};
 use crate::calendar::ticket::{Availability, Reschedule, Tickets};
-use crate::customers::note::Notes;
+use crate::customers::note;
 use crate::entities::{Contact, Ticket};
 
 type Visit = <Tickets as Data>::Row;
@@ -64,24 +62,21 @@ impl Action for HandleRescheduleRequest {
     type Output = Rescheduled;
 
     fn example() -> Value {
-        json!({
-            "ticket_id": "01970000-0000-7000-8000-000000000001", "wish": "2030-03-12T13:30",
-            "words": "Could you come after lunch instead?"
-        })
+        json!({"ticket_id": "…", "wish": "2030-03-12T13:30", "words": "Could you come after lunch instead?"})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Rescheduled> {
         let ticket = self.ticket(tx).await?;
         let id = Id::<Ticket>::from(ticket.id);
         Tickets::hold(id, tx).await?;
-        let wish = TimeWish::read(self.wish, self.until, zone_of(&ticket, tx), tx)?;
+        let wish = TimeWish::read(self.wish, self.until, tx.org().zone_of(ticket.timezone.as_deref()), tx)?;
         let minutes = (ticket.ends_at - ticket.starts_at).num_minutes();
         let needs = Availability::to_move(id, minutes, tx).await?;
         let Choice { slot, as_wished, offers } = wish.choose(self.book, &needs, tx).await?;
         let Some(slot) = slot else { return Ok(Rescheduled { moved: false, as_wished, ticket, offers }) };
         let ticket = tx.call(Reschedule::to(id, When::Exact(slot.starts_at))).await?;
-        if let Some(words) = &self.words {
-            Notes::by_customer(id, words, Self::NAME, tx).await?;
+        if let Some(words) = self.words {
+            tx.call(note::Add::by_customer(id, words, Self::NAME)).await?;
         }
         Ok(Rescheduled { moved: true, as_wished, ticket, offers })
     }
@@ -112,9 +107,7 @@ impl HandleRescheduleRequest {
 }
 
 async fn the_only_one_to_come(customer: Id<Contact>, name: &str, tx: &mut Tx<'_>) -> Result<Visit> {
-    let query = Query { ids: None, after: None, limit: TOLD };
-    let found = Tickets::to_come(customer, tx.now()).list(query, tx).await?;
-    let mut visits: Vec<Visit> = found.rows.into_iter().map(|keyed| keyed.row).collect();
+    let mut visits = tx.first(Tickets::to_come(customer, tx.now()), TOLD).await?;
     match visits.len() {
         1 => Ok(visits.remove(0)),
         0 => Err(Error::conflict(
@@ -140,8 +133,4 @@ fn ambiguous(name: &str, visits: &[Visit]) -> Error {
         "Ask which one it is, and repeat with `ticket_id`.",
     )
     .about(visits.iter().map(tell).collect())
-}
-
-fn zone_of(ticket: &Visit, tx: &Tx<'_>) -> Tz {
-    ticket.timezone.as_deref().and_then(|zone| zone.parse().ok()).unwrap_or(tx.org().timezone)
 }

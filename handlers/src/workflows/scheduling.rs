@@ -84,11 +84,7 @@ impl Action for ScheduleAppointment {
     type Output = Appointment;
 
     fn example() -> Value {
-        json!({
-            "contact_id": "01970000-0000-7000-8000-000000000001",
-            "service_id": "01970000-0000-7000-8000-000000000002",
-            "wish": "2030-03-12", "notes": "Wants it before the party."
-        })
+        json!({"contact_id": "…", "service_id": "…", "wish": "2030-03-12", "notes": "Wants it before the party."})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Appointment> {
@@ -177,10 +173,8 @@ impl Destination {
             (None, Some(customer)) => Addresses::primary_of(customer.id, tx).await?.map(Id::from),
             (address, _) => address,
         };
-        let zone = tx.org().timezone;
-        let Some(address) = address else { return Ok(Self { zone, postal_code: None }) };
+        let Some(address) = address else { return Ok(Self { zone: tx.org().timezone, postal_code: None }) };
         let row = tx.one(Addresses::default(), address).await?;
-        let own = row.timezone.as_deref().and_then(|zone| zone.parse().ok());
-        Ok(Self { zone: own.unwrap_or(zone), postal_code: row.postal_code })
+        Ok(Self { zone: tx.org().zone_of(row.timezone.as_deref()), postal_code: row.postal_code })
     }
 }

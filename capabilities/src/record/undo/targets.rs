@@ -14,10 +14,6 @@ use crate::tx::Tx;
 /// So many calls are undone at once.
 const AT_ONCE: i64 = 1_000;
 
-/// Who may decide, and the switch that holds agents: an undo must never widen that, so it leaves them alone. A table, and
-/// one column of it if the others are open.
-const GUARDED: [(&str, Option<&str>); 4] =
-    [("agents", None), ("rules", None), ("users", None), ("orgs", Some("frozen_at"))];
 /// The way on where an action does not say it.
 const BY_HAND: &str = "Change it by hand with the action that is for it.";
 
@@ -203,7 +199,13 @@ async fn permit(targets: &[Target], tx: &mut Tx<'_>) -> Result<()> {
 /// Refuses what the row log cannot bring back, or must not.
 pub(super) async fn refuse_out_of_reach(targets: &[Target], lines: &[Line], tx: &mut Tx<'_>) -> Result<()> {
     let tables = sqlx::query!(
-        r#"select table_name as "name!", schema_version as "version!", keeps_secrets as "secret!" from frontdesk.logged_tables()"#
+        r#"
+        select t.table_name as "name!", t.schema_version as "version!", t.keeps_secrets as "secret!",
+               array(
+                 select k.column_name from frontdesk.kept_from k where k.whom = 'undo' and k.table_name = t.table_name
+               ) as "kept!: Vec<Option<String>>"
+        from frontdesk.logged_tables() t
+        "#
     )
     .fetch_all(tx.db())
     .await?;
@@ -222,8 +224,9 @@ pub(super) async fn refuse_out_of_reach(targets: &[Target], lines: &[Line], tx: 
             return Err(cannot_undo(message, BY_HAND));
         }
         let touches = |column: &str| [&line.old, &line.new].into_iter().flatten().any(|side| !side[column].is_null());
-        let is_guarded = |(table, column): &(&str, Option<&str>)| *table == line.table && column.is_none_or(&touches);
-        if GUARDED.iter().any(is_guarded) {
+        // All of the table, or columns of it if the others are open.
+        let is_kept = |column: &Option<String>| column.as_deref().is_none_or(&touches);
+        if known.is_some_and(|table| table.kept.iter().any(is_kept)) {
             let message = format!("`{action}` changed {what}: who may do what is changed by its own actions only.");
             return Err(cannot_undo(message, BY_HAND));
         }

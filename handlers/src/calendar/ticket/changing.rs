@@ -41,10 +41,7 @@ impl Action for Update {
     type Output = TicketRow;
 
     fn example() -> Value {
-        json!({
-            "ticket_id": "01970000-0000-7000-8000-000000000001", "expected_version": 1, "title": "Windows, upper floor",
-            "is_price_estimated": true
-        })
+        json!({"expected_version": 1, "title": "Windows, upper floor", "is_price_estimated": true})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<TicketRow> {

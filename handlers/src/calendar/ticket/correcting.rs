@@ -35,10 +35,7 @@ impl Action for UpdateClockSpan {
     type Output = SpanRow;
 
     fn example() -> Value {
-        json!({
-            "clock_span_id": "01970000-0000-7000-8000-000000000001", "expected_version": 1,
-            "started_at": "2029-12-12T09:15"
-        })
+        json!({"expected_version": 1, "started_at": "2029-12-12T09:15"})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<SpanRow> {
@@ -123,12 +120,9 @@ impl Action for RemoveClockSpan {
     const WHO: Who = Who::EVERYONE;
     type Output = Removed;
 
-    fn example() -> Value {
-        json!({"clock_span_id": "01970000-0000-7000-8000-000000000001"})
-    }
-
     async fn run(self, tx: &mut Tx<'_>) -> Result<Removed> {
         let (_, span) = in_hand(self.clock_span_id, self.expected_version, tx).await?;
+        tx.leaving(&[self.clock_span_id]).await?;
         let org_id = tx.org_id();
         sqlx::query!("delete from clock_spans where org_id = $1 and id = $2", org_id, span.id).execute(tx.db()).await?;
         sqlx::query!(

@@ -10,6 +10,7 @@ mod correcting;
 mod crew;
 mod current;
 mod days;
+mod guarding;
 mod lines;
 mod listing;
 mod locking;
@@ -18,7 +19,7 @@ mod pricing;
 mod scheduling;
 mod slots;
 
-use capabilities::{Domain, Money, Tx, Tz};
+use capabilities::{Domain, Money};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,11 +54,7 @@ pub fn domain() -> Domain {
         .action::<clock::ClockOut>()
         .action::<correcting::UpdateClockSpan>()
         .action::<correcting::RemoveClockSpan>()
-}
-
-/// The zone in which a ticket's times are meant: its own, or the business's.
-fn zone_of(timezone: Option<&str>, tx: &Tx<'_>) -> Tz {
-    timezone.and_then(|zone| zone.parse().ok()).unwrap_or(tx.org().timezone)
+        .guards(|addresses, tx| Box::pin(guarding::refuse_without_place(addresses, tx)))
 }
 
 /// How far a ticket is.

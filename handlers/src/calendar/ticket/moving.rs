@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::calendar::{Visit, fit_in, lock_technicians};
 use super::listing::load;
 use super::locking::Locked;
-use super::{Confirmation, TicketRow, zone_of};
-use crate::customers::note::Notes;
+use super::{Confirmation, TicketRow};
+use crate::customers::note;
 use crate::entities::Ticket;
 
 /// Move a ticket to another time. It stays the same ticket, and knows when it was to be before.
@@ -43,9 +43,7 @@ impl Action for Reschedule {
     type Output = TicketRow;
 
     fn example() -> Value {
-        json!({
-            "ticket_id": "01970000-0000-7000-8000-000000000001", "expected_version": 1, "starts_at": "2030-03-13T13:30"
-        })
+        json!({"expected_version": 1, "starts_at": "2030-03-13T13:30"})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<TicketRow> {
@@ -73,7 +71,7 @@ impl Reschedule {
     }
 
     fn visit(&self, ticket: &Locked, tx: &Tx<'_>) -> Result<Visit> {
-        let zone = zone_of(ticket.timezone.as_deref(), tx);
+        let zone = tx.org().zone_of(ticket.timezone.as_deref());
         let starts_at = self.starts_at.at(zone, "/starts_at")?;
         let ends_at = match self.ends_at {
             Some(end) => end.at(zone, "/ends_at")?,
@@ -125,9 +123,7 @@ impl Action for Cancel {
     type Output = TicketRow;
 
     fn example() -> Value {
-        json!({
-            "ticket_id": "01970000-0000-7000-8000-000000000001", "reason": "The customer is moving and needs no visit."
-        })
+        json!({"reason": "The customer is moving and needs no visit."})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<TicketRow> {
@@ -181,10 +177,6 @@ impl Action for MarkNoShow {
     const CLASS: PermissionClass = PermissionClass::SoftLimit;
     const WHO: Who = Who::MANAGERS;
     type Output = TicketRow;
-
-    fn example() -> Value {
-        json!({"ticket_id": "01970000-0000-7000-8000-000000000001"})
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<TicketRow> {
         let ticket = Locked::take(self.ticket_id, self.expected_version, tx).await?;
@@ -262,10 +254,7 @@ impl Action for RecordConfirmation {
     type Output = TicketRow;
 
     fn example() -> Value {
-        json!({
-            "ticket_id": "01970000-0000-7000-8000-000000000001", "answer": "change_requested",
-            "words": "Could you come after three?"
-        })
+        json!({"answer": "change_requested", "words": "Could you come after three?"})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<TicketRow> {
@@ -279,8 +268,8 @@ impl Action for RecordConfirmation {
         )
         .execute(tx.db())
         .await?;
-        if let Some(words) = &self.words {
-            Notes::by_customer(ticket.id, words, Self::NAME, tx).await?;
+        if let Some(words) = self.words {
+            tx.call(note::Add::by_customer(ticket.id, words, Self::NAME)).await?;
         }
         load(self.ticket_id, tx).await
     }

@@ -32,10 +32,7 @@ impl Action for AddLineItem {
     type Output = LineItemRow;
 
     fn example() -> Value {
-        json!({
-            "ticket_id": "01970000-0000-7000-8000-000000000001",
-            "line_item": {"service_id": "01970000-0000-7000-8000-000000000002", "quantity": "2.5"}
-        })
+        json!({"line_item": {"quantity": "2.5"}})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<LineItemRow> {
@@ -82,7 +79,7 @@ impl Action for UpdateLineItem {
     type Output = LineItemRow;
 
     fn example() -> Value {
-        json!({"line_item_id": "01970000-0000-7000-8000-000000000001", "expected_version": 1, "quantity": "14"})
+        json!({"expected_version": 1, "quantity": "14"})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<LineItemRow> {
@@ -172,12 +169,9 @@ impl Action for RemoveLineItem {
     const WHO: Who = Who::EVERYONE;
     type Output = Removed;
 
-    fn example() -> Value {
-        json!({"line_item_id": "01970000-0000-7000-8000-000000000001"})
-    }
-
     async fn run(self, tx: &mut Tx<'_>) -> Result<Removed> {
         let (ticket, line) = lock_line(self.line_item_id, self.expected_version, tx).await?;
+        tx.leaving(&[self.line_item_id]).await?;
         let org_id = tx.org_id();
         sqlx::query!("delete from line_items where org_id = $1 and id = $2", org_id, line.id).execute(tx.db()).await?;
         ticket.count_change(tx).await?;

@@ -7,14 +7,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::TicketRow;
 use super::calendar::{Technician, Visit, fit_in, lock_technicians};
 use super::crew::put_on;
 use super::lines::{self, Line, NewLineItem};
 use super::listing::load;
-use super::{TicketRow, zone_of};
 use crate::customers::address::Addresses;
 use crate::customers::contact::Contacts;
-use crate::entities::{Address, Contact, Org, Service, Ticket, User};
+use crate::customers::note;
+use crate::entities::{Address, Contact, Service, Ticket, User};
 use crate::house::org::Orgs;
 
 /// Schedule a visit to a customer: a ticket with what is to be done, by whom and when.
@@ -69,11 +70,10 @@ impl Action for Schedule {
 
     fn example() -> Value {
         json!({
-            "contact_id": "01970000-0000-7000-8000-000000000001",
-            "address_id": "01970000-0000-7000-8000-000000000002",
+            "address_id": "…",
             "starts_at": "2030-03-12T09:00",
-            "line_items": [{"service_id": "01970000-0000-7000-8000-000000000003", "quantity": "12"}],
-            "technician_ids": ["01970000-0000-7000-8000-000000000004"]
+            "line_items": [{"quantity": "12"}],
+            "technician_ids": ["…"]
         })
     }
 
@@ -94,7 +94,7 @@ impl Action for Schedule {
         lines::insert(id, &lines, tx).await?;
         put_on(id, &technicians, tx).await?;
         for content in self.notes {
-            tx.call(crate::customers::note::Add { contact_id: None, ticket_id: Some(id), content }).await?;
+            tx.call(note::Add::on_ticket(id, content)).await?;
         }
         load(id, tx).await
     }
@@ -177,7 +177,7 @@ async fn usual_length(lines: &[Line], tx: &mut Tx<'_>) -> Result<TimeDelta> {
     let minutes: i64 = lines.iter().filter_map(|line| line.duration_minutes).map(i64::from).sum();
     match minutes {
         0 => {
-            let org = tx.one(Orgs {}, Id::<Org>::from(tx.org_id())).await?;
+            let org = Orgs::own(tx).await?;
             Ok(TimeDelta::minutes(org.default_ticket_minutes.into()))
         }
         minutes => Ok(TimeDelta::minutes(minutes)),
@@ -219,6 +219,6 @@ impl Site {
     }
 
     pub fn zone(&self, tx: &Tx<'_>) -> Tz {
-        zone_of(self.timezone.as_deref(), tx)
+        tx.org().zone_of(self.timezone.as_deref())
     }
 }

@@ -59,7 +59,7 @@ impl Action for Update {
 
     fn example() -> Value {
         json!({
-            "contact_id": "01970000-0000-7000-8000-000000000001", "expected_version": 1, "family_name": "Smith-Jones",
+            "expected_version": 1, "family_name": "Smith-Jones",
             "phones": [{"phone": "(256) 555-0199", "type": "mobile", "is_primary": true}]
         })
     }

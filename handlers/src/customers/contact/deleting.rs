@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::entities::Contact;
 use capabilities::{Action, Effect, Error, Escalation, Id, PermissionClass, Reasons, Referrer, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{PARTS, load, told_as};
+use crate::entities::Contact;
 
 /// Delete a contact with its e-mails, phones, addresses and notes. Nothing brings it back.
 ///
@@ -48,10 +47,6 @@ impl Action for Delete {
     )];
     type Output = Deleted;
 
-    fn example() -> Value {
-        json!({"contact_id": "01970000-0000-7000-8000-000000000001"})
-    }
-
     async fn review(&self, tx: &mut Tx<'_>) -> Result<Reasons> {
         let referrers = tx.referrers(self.contact_id).await?;
         Ok(Reasons::none().when(referrers.iter().any(is_history), "has_history"))
@@ -59,6 +54,7 @@ impl Action for Delete {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Deleted> {
         tx.lock(self.contact_id, self.expected_version).await?;
+        tx.leaving(&[self.contact_id]).await?;
         let contact = load(self.contact_id, tx).await?;
         let referrers = tx.referrers(self.contact_id).await?;
         refuse_to_orphan(&contact.display_name, &referrers)?;

@@ -6,19 +6,20 @@ mod changing;
 mod creating;
 mod deleting;
 mod finding;
+mod holding;
 mod listing;
 mod merging;
-mod naming;
 mod reach;
 mod status;
 
-use crate::entities::Contact;
 use capabilities::{Domain, Error, Id, Result, Text, Tx};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
+
+use crate::entities::Contact;
 
 pub(crate) use creating::Create;
 pub(crate) use finding::CustomerMatches;

@@ -28,12 +28,9 @@ impl Action for Archive {
     const WHO: Who = Who::MANAGERS;
     type Output = ContactRow;
 
-    fn example() -> Value {
-        json!({"contact_id": "01970000-0000-7000-8000-000000000001"})
-    }
-
     async fn run(self, tx: &mut Tx<'_>) -> Result<ContactRow> {
         tx.lock(self.contact_id, self.expected_version).await?;
+        tx.leaving(&[self.contact_id]).await?;
         let (org_id, now) = (tx.org_id(), tx.now());
         sqlx::query!(
             "update contacts set archived_at = coalesce(archived_at, $3) where org_id = $1 and id = $2",
@@ -65,10 +62,6 @@ impl Action for Restore {
     const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = ContactRow;
-
-    fn example() -> Value {
-        json!({"contact_id": "01970000-0000-7000-8000-000000000001"})
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<ContactRow> {
         tx.lock(self.contact_id, self.expected_version).await?;
@@ -116,7 +109,7 @@ impl Action for MarkEmail {
     type Output = ContactRow;
 
     fn example() -> Value {
-        json!({"contact_id": "01970000-0000-7000-8000-000000000001", "email": "jane@example.com", "status": "bounced"})
+        json!({"email": "jane@example.com", "status": "bounced"})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<ContactRow> {
@@ -170,10 +163,6 @@ impl Action for Unsubscribe {
     const CLASS: PermissionClass = PermissionClass::Unrestricted;
     const WHO: Who = Who::MANAGERS;
     type Output = ContactRow;
-
-    fn example() -> Value {
-        json!({"contact_id": "01970000-0000-7000-8000-000000000001"})
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<ContactRow> {
         tx.lock(self.contact_id, None).await?;

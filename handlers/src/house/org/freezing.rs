@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{OrgRow, load};
+use super::{OrgRow, Orgs};
 
 /// Freeze the business: every change by an agent waits for a person until `org.unfreeze`.
 ///
@@ -35,7 +35,7 @@ impl Action for Freeze {
         sqlx::query!("update orgs set frozen_at = coalesce(frozen_at, $2) where org_id = $1 and id = $1", org_id, now)
             .execute(tx.db())
             .await?;
-        load(tx).await
+        Orgs::own(tx).await
     }
 }
 
@@ -54,13 +54,9 @@ impl Action for Unfreeze {
     const INSTEAD_OF_UNDO: Option<&str> = Some("Hold agents again with org.freeze.");
     type Output = OrgRow;
 
-    fn example() -> Value {
-        json!({})
-    }
-
     async fn run(self, tx: &mut Tx<'_>) -> Result<OrgRow> {
         let org_id = tx.org_id();
         sqlx::query!("update orgs set frozen_at = null where org_id = $1 and id = $1", org_id).execute(tx.db()).await?;
-        load(tx).await
+        Orgs::own(tx).await
     }
 }

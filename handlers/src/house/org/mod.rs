@@ -5,13 +5,14 @@ mod freezing;
 
 use std::collections::BTreeMap;
 
-use crate::entities::Org;
-use capabilities::{Data, Domain, Error, Key, Keyed, Listing, Query, Result, Tx, Who};
+use capabilities::{Data, Domain, Id, Key, Keyed, Listing, Query, Result, Tx, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
+
+use crate::entities::Org;
 
 pub fn domain() -> Domain {
     Domain::new("org", "The business: its name, hours, terms and defaults")
@@ -116,8 +117,9 @@ impl Data for Orgs {
     }
 }
 
-async fn load(tx: &mut Tx<'_>) -> Result<OrgRow> {
-    let query = Query { ids: None, after: None, limit: 1 };
-    let row = Orgs {}.list(query, tx).await?.rows.pop().map(|keyed| keyed.row);
-    row.ok_or_else(|| Error::not_found::<Org>(tx.org_id()))
+impl Orgs {
+    /// The one that there is.
+    pub async fn own(tx: &mut Tx<'_>) -> Result<OrgRow> {
+        tx.one(Self {}, Id::<Org>::from(tx.org_id())).await
+    }
 }

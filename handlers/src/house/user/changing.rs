@@ -1,12 +1,12 @@
 //! Who works here and what they may do: changed by owners alone. The last owner stays one.
 
-use crate::entities::User;
 use capabilities::{Action, Effect, EmailAddress, Error, Id, PermissionClass, Result, Role, Text, Tx, Who};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{UserRow, load, signing_in};
+use crate::entities::User;
 
 /// Invite somebody to the business: they get a mail with a link that signs them in.
 #[derive(Deserialize, JsonSchema)]
@@ -78,7 +78,7 @@ impl Action for ChangeRole {
     type Output = UserRow;
 
     fn example() -> Value {
-        json!({"user_id": "01970000-0000-7000-8000-000000000001", "role": "manager"})
+        json!({"role": "manager"})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<UserRow> {
@@ -116,12 +116,9 @@ impl Action for Deactivate {
     const INSTEAD_OF_UNDO: Option<&str> = Some("Let them in again with user.reactivate.");
     type Output = UserRow;
 
-    fn example() -> Value {
-        json!({"user_id": "01970000-0000-7000-8000-000000000001"})
-    }
-
     async fn run(self, tx: &mut Tx<'_>) -> Result<UserRow> {
         tx.lock(self.user_id, self.expected_version).await?;
+        tx.leaving(&[self.user_id]).await?;
         let (org_id, now) = (tx.org_id(), tx.now());
         sqlx::query!(
             "update users set deactivated_at = coalesce(deactivated_at, $3) where org_id = $1 and id = $2",
@@ -155,10 +152,6 @@ impl Action for Reactivate {
     const EACH_TIME: bool = true;
     const INSTEAD_OF_UNDO: Option<&str> = Some("Shut them out again with user.deactivate.");
     type Output = UserRow;
-
-    fn example() -> Value {
-        json!({"user_id": "01970000-0000-7000-8000-000000000001"})
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<UserRow> {
         tx.lock(self.user_id, self.expected_version).await?;

@@ -4,11 +4,12 @@ mod changing;
 mod sessions;
 mod signing_in;
 
-use crate::entities::User;
 use capabilities::{Data, Domain, Error, Id, Listing, Query, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use crate::entities::User;
 
 pub fn domain() -> Domain {
     Domain::new("user", "The people of the business: who works here and what they may do")
@@ -34,8 +35,7 @@ pub(crate) struct Users {
 impl Users {
     /// Those who go to customers: the technicians, or where there are none everybody who works here.
     pub async fn who_visit(tx: &mut Tx<'_>) -> Result<Vec<UserRow>> {
-        let query = Query { ids: None, after: None, limit: 1_000 };
-        let here = Self { active: Some(true) }.list(query, tx).await?.rows.into_iter().map(|keyed| keyed.row);
+        let here = tx.first(Self { active: Some(true) }, 1_000).await?.into_iter();
         let (technicians, others): (Vec<UserRow>, Vec<UserRow>) = here.partition(|user| user.role == "technician");
         Ok(if technicians.is_empty() { others } else { technicians })
     }

@@ -1,13 +1,12 @@
 //! Where people are signed in. Kept by the kernel; here it is read, and ended.
 
-use crate::entities::User;
 use capabilities::{Action, Data, Effect, Id, Listing, PermissionClass, Query, Result, Role, SessionRow, Tx, Who};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{UserRow, load};
+use crate::entities::User;
 
 /// Where people are signed in. Owners see everybody's sessions, others their own.
 #[derive(Deserialize, JsonSchema)]
@@ -51,10 +50,6 @@ impl Action for EndSessions {
     const WHO: Who = Who::OWNERS;
     const INSTEAD_OF_UNDO: Option<&str> = Some("They sign in again.");
     type Output = UserRow;
-
-    fn example() -> Value {
-        json!({"user_id": "01970000-0000-7000-8000-000000000001"})
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<UserRow> {
         let user = load(self.user_id, tx).await?;

@@ -1,15 +1,14 @@
 //! Letting somebody in by mail: the link is made when the mail is sent, so it is stored nowhere else.
 
-use crate::entities::User;
 use capabilities::world::Letter;
 use capabilities::{Action, Delivery, Effect, Errand, Id, LINK_TO_COME, PermissionClass, Result, Tx, Undelivered, Who};
 use chrono::TimeDelta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{UserRow, load};
+use crate::entities::User;
 
 /// How long a mailed link can be used.
 const VALID: TimeDelta = TimeDelta::minutes(15);
@@ -101,10 +100,6 @@ impl Action for SendSignInLink {
     const INSTEAD_OF_UNDO: Option<&str> =
         Some("End their sessions with user.end_sessions if the wrong person signed in.");
     type Output = UserRow;
-
-    fn example() -> Value {
-        json!({"user_id": "01970000-0000-7000-8000-000000000001"})
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<UserRow> {
         let user = load(self.user_id, tx).await?;

@@ -2,7 +2,6 @@
 
 mod trials;
 
-use crate::entities::{Agent, Rule};
 use capabilities::{
     Action, Data, Domain, Effect, Error, Id, Listing, Patch, PermissionClass, Query, Result, Text, Tx, Who,
 };
@@ -11,6 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+use crate::entities::{Agent, Rule};
 
 pub fn domain() -> Domain {
     Domain::new("rule", "What agents may do without asking again")
@@ -167,7 +168,7 @@ impl Action for Update {
     type Output = RuleRow;
 
     fn example() -> Value {
-        json!({"rule_id": "01970000-0000-7000-8000-000000000001", "items_per_day": 20})
+        json!({"items_per_day": 20})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<RuleRow> {
@@ -234,10 +235,6 @@ impl Action for Revoke {
     const INSTEAD_OF_UNDO: Option<&str> =
         Some("Allow the next request of that kind always with authorization.allow_always.");
     type Output = RuleRow;
-
-    fn example() -> Value {
-        json!({"rule_id": "01970000-0000-7000-8000-000000000001"})
-    }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<RuleRow> {
         tx.lock(self.rule_id, self.expected_version).await?;
