@@ -1,10 +1,17 @@
 //! The domains: what the office knows and does. One file or folder each; this is the table of contents.
 
-mod calendar;
-mod customers;
 mod entities;
+
+// The departments, in the order in which they may use each other: each those above it.
+
 mod house;
+
+mod customers;
+
+mod calendar;
+
 mod oversight;
+
 mod workflows;
 
 use capabilities::Domain;

@@ -1,49 +1,10 @@
-//! The tree itself: who may import whom, which domain may name which table, and the rules a program can check.
+//! The tree itself: which crate may use which, and the rules a program can check. How domains meet stands in `departments`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use capabilities::Registry;
-
-/// The tables that the SQL of each domain may name. What belongs to another domain is reached through its actions.
-const TABLES: &[(&str, &[&str])] = &[
-    ("agent", &["agents"]),
-    ("alert", &["alerts"]),
-    ("audit", &[]),
-    ("authorization", &[]),
-    ("address", &["addresses"]),
-    ("contact", &["addresses", "contact_emails", "contact_phones", "contact_search", "contact_tags", "contacts"]),
-    ("job", &["errands", "jobs"]),
-    ("note", &["notes"]),
-    ("org", &["orgs"]),
-    ("rule", &["rules"]),
-    ("service", &["services"]),
-    ("ticket", &["clock_spans", "line_items", "ticket_technicians", "tickets"]),
-    ("user", &["users"]),
-    ("workflows", &[]),
-];
-/// The tables of the kernel, and those of domains by which it knows its organizations and their people.
-const KERNEL_TABLES: &[&str] = &[
-    "agents",
-    "alerts",
-    "authorizations",
-    "call_log",
-    "errands",
-    "idempotency_keys",
-    "jobs",
-    "orgs",
-    "row_log",
-    "rules",
-    "security_events",
-    "sessions",
-    "sign_in_links",
-    "undone_calls",
-    "users",
-];
-
-/// The rooms of the domains.
-const DEPARTMENTS: &[&str] = &["house", "customers", "calendar", "oversight"];
 
 /// Where HTTP statuses may stand: the one table of codes, the envelope that carries its status, and the two HTTP doors.
 const KNOW_STATUSES: &[&str] = &[
@@ -194,16 +155,16 @@ fn character(source: &str) -> Option<&str> {
     body.get(length..)?.strip_prefix('\'')
 }
 
-fn is_word(c: char) -> bool {
+pub fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-fn words(text: &str) -> impl Iterator<Item = &str> {
+pub fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !is_word(c)).filter(|word| !word.is_empty())
 }
 
 /// The names after `lead` in code: the types after `impl Action for `, say.
-fn names_after<'c>(code: &'c str, lead: &'c str) -> impl Iterator<Item = &'c str> {
+pub fn names_after<'c>(code: &'c str, lead: &'c str) -> impl Iterator<Item = &'c str> {
     code.split(lead).skip(1).filter_map(|rest| words(rest).next())
 }
 
@@ -287,177 +248,6 @@ fn what_is_declared_is_registered() {
     };
     assert_eq!(declared("Action"), registry.actions().count(), "`impl Action for` against registered actions");
     assert_eq!(declared("Data"), registry.data_types().count(), "`impl Data for` against registered data types");
-}
-
-/// The domain a file of `handlers` belongs to; none for the table of contents.
-fn domain_of(path: &str) -> Option<&str> {
-    let mut inside = path.strip_prefix("handlers/src/")?.split('/').map(|name| name.trim_end_matches(".rs"));
-    let department = inside.next()?;
-    match (department, inside.next()?) {
-        ("workflows", _) => Some(department),
-        (_, "mod") => None,
-        (_, domain) => Some(domain),
-    }
-}
-
-/// The tables and views the migrations make.
-fn tables() -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for file in files("migrations", "sql") {
-        for line in file.text.lines() {
-            let made = ["create table ", "create view frontdesk."].iter().find_map(|lead| line.strip_prefix(lead));
-            names.extend(made.and_then(|rest| words(rest).next()).map(str::to_string));
-        }
-    }
-    assert!(names.contains("contacts"), "the migrations make tables: {names:?}");
-    names
-}
-
-/// The tables an SQL text names. A word that is a member (`e.email`) or an alias (`as notes`) names no table.
-fn tables_in<'t>(text: &'t str, tables: &BTreeSet<String>) -> BTreeSet<&'t str> {
-    let mut found = BTreeSet::new();
-    let mut at = 0;
-    for word in text.split_inclusive(|c: char| !is_word(c)) {
-        let before = text[..at].trim_end_matches('"');
-        let name = word.trim_end_matches(|c: char| !is_word(c));
-        let of_schema = before.ends_with("frontdesk.") || before.ends_with("public.");
-        let is_other = (before.ends_with('.') && !of_schema) || before.trim_end().ends_with(" as");
-        if tables.contains(name) && !is_other {
-            found.insert(name);
-        }
-        at += word.len();
-    }
-    found
-}
-
-/// The SQL of a file: what begins like a statement.
-fn statements(file: &File) -> Vec<String> {
-    let starts = |text: &String| {
-        ["select", "insert", "update", "delete", "with", "merge"].contains(&words(text).next().unwrap_or_default())
-    };
-    match file.path.ends_with(".sql") {
-        true => {
-            vec![file.text.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n")]
-        }
-        false => file.product_parts().texts.into_iter().filter(starts).collect(),
-    }
-}
-
-#[test]
-fn a_domains_sql_names_only_its_own_tables() {
-    let (tables, map) = (tables(), TABLES.iter().copied().collect::<BTreeMap<_, _>>());
-    let (mut wrong, mut seen) = (Vec::new(), BTreeSet::new());
-    for file in files("handlers/src", "rs").into_iter().chain(files("handlers/src", "sql")) {
-        let Some(domain) = domain_of(&file.path) else { continue };
-        let Some(own) = map.get(domain) else {
-            wrong.push(format!("{}: TABLES above does not say which tables {domain} may name", file.path));
-            continue;
-        };
-        for statement in statements(&file) {
-            let named = tables_in(&statement, &tables);
-            seen.extend(named.iter().map(ToString::to_string));
-            wrong.extend(named.iter().filter(|name| !own.contains(name)).map(|name| format!("{}: {name}", file.path)));
-        }
-    }
-    none(&wrong);
-    for (domain, own) in TABLES {
-        let unused: Vec<_> = own.iter().filter(|name| !seen.contains(**name)).collect();
-        assert!(unused.is_empty(), "{domain} names {unused:?} nowhere: take them out of TABLES above");
-    }
-}
-
-#[test]
-fn the_kernels_sql_names_no_table_of_a_domain() {
-    let tables = tables();
-    let mut wrong = Vec::new();
-    for file in files("capabilities/src", "rs") {
-        for statement in statements(&file) {
-            let named = tables_in(&statement, &tables);
-            wrong.extend(named.iter().filter(|t| !KERNEL_TABLES.contains(t)).map(|t| format!("{}: {t}", file.path)));
-        }
-    }
-    none(&wrong);
-}
-
-#[test]
-fn every_table_belongs_to_a_domain_or_to_the_kernel() {
-    let owned = TABLES.iter().flat_map(|(_, own)| own.iter()).chain(KERNEL_TABLES);
-    let owned: BTreeSet<String> = owned.map(ToString::to_string).collect();
-    assert_eq!(owned, tables());
-}
-
-/// The types through which other domains may use this one: actions and data types, by domain.
-fn doors() -> BTreeMap<String, BTreeSet<String>> {
-    let mut doors: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for file in files("handlers/src", "rs") {
-        let Some(domain) = domain_of(&file.path) else { continue };
-        let code = file.product_parts().code;
-        let types = ["impl Action for ", "impl Data for "];
-        let names = types.iter().flat_map(|lead| names_after(&code, lead).map(str::to_string).collect::<Vec<_>>());
-        doors.entry(domain.to_string()).or_default().extend(names);
-    }
-    doors
-}
-
-/// What a path such as `crate::notes::{Add, Edit}` reaches: the names behind `head`, module by module.
-fn reached<'c>(code: &'c str, head: &str) -> Vec<&'c str> {
-    let mut names = Vec::new();
-    for (at, _) in code.match_indices(head) {
-        if code[..at].ends_with(|c| is_word(c) || c == ':') {
-            continue;
-        }
-        let mut rest = &code[at + head.len()..];
-        while let Some(tail) = rest.strip_prefix("::") {
-            if let Some(list) = tail.strip_prefix('{') {
-                names.extend(words(list.split('}').next().unwrap_or_default()));
-                break;
-            }
-            let name = words(tail).next().unwrap_or("*");
-            rest = &tail[name.len()..];
-            let is_module = name.starts_with(char::is_lowercase) && rest.starts_with("::");
-            if !is_module {
-                names.push(name);
-                break;
-            }
-        }
-    }
-    names
-}
-
-#[test]
-fn a_domain_uses_another_only_through_its_actions_and_data_types() {
-    let doors = doors();
-    assert!(doors["note"].contains("Add") && doors["contact"].contains("Contacts"), "{doors:?}");
-    let mut wrong = Vec::new();
-    for file in files("handlers/src", "rs") {
-        let Some(domain) = domain_of(&file.path) else { continue };
-        let code = file.product_parts().code;
-        if code.contains("super::super::") {
-            wrong.push(format!("{}: write crate:: instead of super::super::", file.path));
-        }
-        let imports = code.split("\nuse ").skip(1).filter_map(|rest| rest.split(';').next());
-        let renamed =
-            |line: &&str| words(line).zip(words(line).skip(1)).any(|(a, b)| doors.contains_key(a) && b == "as");
-        wrong.extend(imports.filter(renamed).map(|line| format!("{}: leave the domain its name: {line}", file.path)));
-        let at_the_root = file.path.matches('/').count() == 3;
-        if domain != "workflows" && !reached(&code, "crate::workflows").is_empty() {
-            wrong.push(format!("{}: workflows use every domain, no domain uses workflows", file.path));
-        }
-        for (other, open) in doors.iter().filter(|(other, _)| *other != domain) {
-            let mut used: Vec<&str> = DEPARTMENTS
-                .iter()
-                .flat_map(|department| reached(&code, &format!("crate::{department}::{other}")))
-                .collect();
-            if at_the_root {
-                used.extend(reached(&code, &format!("super::{other}")));
-            }
-            // `use crate::customers::note;` makes `note::Add` a path.
-            used.extend(reached(&code, other));
-            let inside = used.into_iter().filter(|name| !open.contains(*name));
-            wrong.extend(inside.map(|name| format!("{}: {other}::{name} is no action and no data type", file.path)));
-        }
-    }
-    none(&wrong);
 }
 
 #[test]

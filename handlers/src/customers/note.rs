@@ -1,6 +1,5 @@
 //! Free text on a contact or a ticket, with its author. What outsiders wrote comes back marked as untrusted.
 
-use crate::entities::{Contact, Note, Ticket};
 use capabilities::{
     Action, Data, Domain, Effect, Error, FreeText, Id, Ids, Key, Keyed, Listing, Parent, PermissionClass, Query,
     Result, Tx, Untrusted, Who,
@@ -11,8 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::calendar::ticket::Tickets;
-use crate::customers::contact::Contacts;
+use crate::entities::{Contact, Note, Ticket};
 
 pub fn domain() -> Domain {
     Domain::new("note", "Free text on a contact or a ticket, with its author")
@@ -149,6 +147,10 @@ pub(crate) struct Add {
     pub ticket_id: Option<Id<Ticket>>,
     /// The text, at most 10,000 characters.
     pub content: FreeText,
+    /// Of what a customer said: the action by which the office heard it.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub heard_by: Option<&'static str>,
 }
 
 impl Action for Add {
@@ -163,29 +165,74 @@ impl Action for Add {
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<NoteRow> {
-        let contact = self.subject(tx).await?;
+        let subject = self.subject(tx).await?;
         let caller = tx.caller();
-        let author = Author { kind: caller.kind(), id: caller.id(), name: caller.name().to_string() };
-        let id = insert(contact, self.ticket_id, &self.content, author, Self::NAME, tx).await?;
+        let (author, source) = match self.heard_by {
+            Some(action) => (Author { kind: "customer", id: None, name: subject.name.unwrap_or_default() }, action),
+            None => (Author { kind: caller.kind(), id: caller.id(), name: caller.name().to_string() }, Self::NAME),
+        };
+        let id = insert(subject.contact, self.ticket_id, &self.content, author, source, tx).await?;
         load(id, tx).await
     }
 }
 
+/// Whom a note is about.
+struct Subject {
+    contact: Id<Contact>,
+    /// Of a ticket: what its customer is called.
+    name: Option<String>,
+}
+
 impl Add {
+    /// A note on a contact.
+    pub fn on_contact(contact: Id<Contact>, content: FreeText) -> Self {
+        Self { contact_id: Some(contact), ticket_id: None, content, heard_by: None }
+    }
+
+    /// A note on a ticket.
+    pub fn on_ticket(ticket: Id<Ticket>, content: FreeText) -> Self {
+        Self { contact_id: None, ticket_id: Some(ticket), content, heard_by: None }
+    }
+
+    /// What the customer said about a ticket, word for word.
+    pub fn by_customer(ticket: Id<Ticket>, words: FreeText, heard_by: &'static str) -> Self {
+        Self { heard_by: Some(heard_by), ..Self::on_ticket(ticket, words) }
+    }
+
     /// The contact that the note is about, by itself or by its ticket.
-    async fn subject(&self, tx: &mut Tx<'_>) -> Result<Id<Contact>> {
-        let of_ticket = match self.ticket_id {
-            Some(ticket) => Some(tx.one(Tickets::default(), ticket).await?.contact_id.into()),
-            None => None,
-        };
-        match (self.contact_id, of_ticket) {
-            (Some(contact), Some(of_ticket)) if contact != of_ticket => {
-                Err(Error::invalid("/contact_id", "is not the ticket's customer: leave it out"))
+    async fn subject(&self, tx: &mut Tx<'_>) -> Result<Subject> {
+        match (self.contact_id, self.ticket_id) {
+            (contact, Some(ticket)) => {
+                let of_ticket = customer_of(ticket, tx).await?;
+                match contact.is_none_or(|contact| contact == of_ticket.contact) {
+                    true => Ok(of_ticket),
+                    false => Err(Error::invalid("/contact_id", "is not the ticket's customer: leave it out")),
+                }
             }
-            (Some(contact), _) | (None, Some(contact)) => Ok(contact),
+            (Some(contact), None) => Ok(Subject { contact, name: None }),
             (None, None) => Err(Error::invalid("", "needs a contact_id or a ticket_id")),
         }
     }
+}
+
+/// The customer of a ticket; of one that was merged, the contact that stays.
+async fn customer_of(ticket: Id<Ticket>, tx: &mut Tx<'_>) -> Result<Subject> {
+    let org_id = tx.org_id();
+    let customer = sqlx::query!(
+        r#"
+        select kept.id as "id!", kept.display_name as "display_name!"
+        from frontdesk.tickets t
+        join frontdesk.contacts gone on gone.org_id = $1 and gone.id = t.contact_id
+        join frontdesk.contacts kept on kept.org_id = $1 and kept.id = coalesce(gone.merged_into, gone.id)
+        where t.org_id = $1 and t.id = $2
+        "#,
+        org_id,
+        ticket.uuid()
+    )
+    .fetch_optional(tx.db())
+    .await?;
+    let customer = customer.ok_or_else(|| Error::not_found::<Ticket>(ticket))?;
+    Ok(Subject { contact: customer.id.into(), name: Some(customer.display_name) })
 }
 
 /// Who wrote a note.
@@ -193,22 +240,6 @@ struct Author {
     kind: &'static str,
     id: Option<Uuid>,
     name: String,
-}
-
-impl Notes {
-    /// What a customer said about a ticket, in the customer's words. `source` is the action that it came by.
-    pub async fn by_customer(
-        ticket: Id<Ticket>,
-        words: &FreeText,
-        source: &'static str,
-        tx: &mut Tx<'_>,
-    ) -> Result<()> {
-        let contact = tx.one(Tickets::default(), ticket).await?.contact_id;
-        let name = Contacts::names(&[contact], tx).await?.remove(&contact).map(|contact| contact.display_name);
-        let author = Author { kind: "customer", id: None, name: name.unwrap_or_default() };
-        insert(contact.into(), Some(ticket), words, author, source, tx).await?;
-        Ok(())
-    }
 }
 
 async fn insert(
@@ -332,6 +363,7 @@ impl Action for Delete {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Deleted> {
         tx.lock(self.note_id, self.expected_version).await?;
+        tx.leaving(&[self.note_id]).await?;
         let org_id = tx.org_id();
         sqlx::query!("delete from notes where org_id = $1 and id = $2", org_id, self.note_id.uuid())
             .execute(tx.db())

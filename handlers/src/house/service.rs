@@ -1,7 +1,6 @@
 //! The catalog: what the business does and sells, and for how much. Tickets copy what they use from it, so a change here
 //! never changes what was agreed.
 
-use crate::entities::{Org, Service};
 use capabilities::{
     Action, Data, Domain, Effect, Error, FreeText, Id, Key, Keyed, Listing, Money, Name, Patch, Percent,
     PermissionClass, Query, Result, Text, Tx, Who,
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::entities::{Org, Service};
 use crate::house::org::Orgs;
 
 pub fn domain() -> Domain {
@@ -198,19 +198,6 @@ pub(crate) struct Services {
     kind: Option<ServiceKind>,
     /// Only the service with this code, whatever its capitals.
     code: Option<Text<40>>,
-}
-
-impl Services {
-    /// Whether the catalog knows any price, which fixes the business's currency.
-    pub async fn know_a_price(tx: &mut Tx<'_>) -> Result<bool> {
-        let org_id = tx.org_id();
-        Ok(sqlx::query_scalar!(
-            r#"select exists (select 1 from services where org_id = $1 and price_amount is not null) as "known!""#,
-            org_id
-        )
-        .fetch_one(tx.db())
-        .await?)
-    }
 }
 
 impl Data for Services {
@@ -464,6 +451,7 @@ impl Action for Archive {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<ServiceRow> {
         tx.lock(self.service_id, self.expected_version).await?;
+        tx.leaving(&[self.service_id]).await?;
         let (org_id, now) = (tx.org_id(), tx.now());
         sqlx::query!(
             "update services set archived_at = coalesce(archived_at, $3) where org_id = $1 and id = $2",

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::entities::Agent;
 use capabilities::{
     Action, AgentToken, Budget, Data, Domain, Effect, Error, Id, Key, Keyed, Listing, Name, Patch, PermissionClass,
     Problem, Query, Result, Secret, Spent, Tx, Who,
@@ -14,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::types::Json;
 use uuid::Uuid;
+
+use crate::entities::Agent;
 
 pub fn domain() -> Domain {
     Domain::new("agent", "The models and programs that work here, their tokens and limits")

@@ -1,6 +1,5 @@
 //! What happened: every call with the rows it changed. Written by the kernel; here it is read, and undone.
 
-use crate::entities::{Agent, Call, Record};
 use capabilities::{
     Action, Data, Domain, Effect, Error, Id, Ids, Listing, Name, Parent, PermissionClass, Problem, Query, Result, Text,
     Trail, TrailQuery, Tx, Undoing, Undone, Who, trail,
@@ -10,6 +9,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+use crate::entities::{Agent, Call, Record};
 
 pub fn domain() -> Domain {
     Domain::new("audit", "What happened: every call, who made it, and what it changed").data::<Audit>().action::<Undo>()

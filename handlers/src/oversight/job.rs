@@ -77,7 +77,7 @@ impl Data for Jobs {
             r#"
             with matching as not materialized (
               select j.*
-              from jobs j
+              from frontdesk.jobs j
               where j.org_id = $1
                 and ($2::uuid[] is null or j.id = any($2))
                 and ($3::text is null or j.state = $3)
@@ -178,7 +178,7 @@ impl Data for Errands {
             r#"
             with matching as not materialized (
               select e.*
-              from errands e
+              from frontdesk.errands e
               where e.org_id = $1
                 and ($2::uuid[] is null or e.id = any($2))
                 and ($3::text[] is null or e.state = any($3))

@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::either;
-use crate::customers::contact::Contacts;
-use crate::customers::contact::{Create, CustomerMatches};
+use crate::customers::contact::{Contacts, Create, CustomerMatches};
 use crate::entities::Contact;
 
 type Match = <CustomerMatches as Data>::Row;
@@ -54,9 +53,8 @@ pub(super) async fn find(
     tx: &mut Tx<'_>,
 ) -> Result<Result<Customer, Nobody>> {
     if let Some(id) = id {
-        let named = Contacts::names(&[id.uuid()], tx).await?.remove(&id.uuid());
-        let named = named.ok_or_else(|| Error::not_found::<Contact>(id))?;
-        return Ok(Ok(Customer { id, display_name: named.display_name, is_new: false }));
+        let display_name = Contacts::name_of(id, tx).await?;
+        return Ok(Ok(Customer { id, display_name, is_new: false }));
     }
     match known {
         Some(known) if known.name.is_some() || known.phone.is_some() || known.email.is_some() => known.find(tx).await,

@@ -11,7 +11,7 @@ use super::customers::{self, Customer, Known};
 use super::either;
 use super::wishes::{Book, Choice, Slot, TimeWish};
 use crate::calendar::ticket::{Availability, Reschedule, Tickets};
-use crate::customers::note::Notes;
+use crate::customers::note;
 use crate::entities::{Contact, Ticket};
 
 type Visit = <Tickets as Data>::Row;
@@ -80,8 +80,8 @@ impl Action for HandleRescheduleRequest {
         let Choice { slot, as_wished, offers } = wish.choose(self.book, &needs, tx).await?;
         let Some(slot) = slot else { return Ok(Rescheduled { moved: false, as_wished, ticket, offers }) };
         let ticket = tx.call(Reschedule::to(id, When::Exact(slot.starts_at))).await?;
-        if let Some(words) = &self.words {
-            Notes::by_customer(id, words, Self::NAME, tx).await?;
+        if let Some(words) = self.words {
+            tx.call(note::Add::by_customer(id, words, Self::NAME)).await?;
         }
         Ok(Rescheduled { moved: true, as_wished, ticket, offers })
     }

@@ -10,8 +10,6 @@ use uuid::Uuid;
 
 use super::listing::Tickets;
 use super::slots::{Busy, Hours, Span, places};
-use crate::customers::address::Addresses;
-use crate::customers::contact::Contacts;
 use crate::entities::{Contact, Org, Service, Ticket, User};
 use crate::house::org::Orgs;
 use crate::house::service::Services;
@@ -134,9 +132,9 @@ fn key(slot: &Slot) -> Key {
     Key(format!("{} {}", slot.distance, slot.starts_at.to_rfc3339_opts(SecondsFormat::Secs, true)), Uuid::nil())
 }
 
-/// The visits that technicians have within a period, each until it ends.
+/// The visits that technicians have within a period, each until it ends, and the postal code of those in the area asked for.
 struct Visits {
-    of: Vec<(Uuid, Span, Option<Uuid>)>,
+    of: Vec<(Uuid, Span, Option<String>)>,
 }
 
 impl Availability {
@@ -171,7 +169,7 @@ impl Availability {
         }
         let hours = Hours { zone: tx.org().timezone, of_day: org.business_hours };
         let buffer = TimeDelta::minutes(org.buffer_minutes.into());
-        let visits = Visits::between(period, length + buffer, &people, self.moved.as_ref(), tx).await?;
+        let visits = self.visits(period, length + buffer, &people, tx).await?;
         let all: Vec<Busy> = people.iter().map(|one| Busy::new(visits.of(one.id), buffer)).collect();
         let open = hours.open(period)?;
         let slots = match self.exact {
@@ -179,7 +177,7 @@ impl Availability {
             false => places(&open, &hours, &all, period, length),
         };
         let fits = |slot: &Span| open.iter().any(|open| open.0 <= slot.0 && slot.1 <= open.1);
-        let near = self.near(&visits, &hours, tx).await?;
+        let near = self.near(&visits, &hours);
         let slots = slots.into_iter().filter(fits);
         let free: Vec<Slot> = slots.filter_map(|slot| self.slot(slot, &people, &all, &near, &hours)).collect();
         Ok(if free.is_empty() { Err(self.why_none(&open, &people, length)) } else { Ok(free) })
@@ -228,23 +226,55 @@ impl Availability {
         Ok(last.or(of_service).unwrap_or(usual))
     }
 
+    /// `around` is how much before and after a slot must be free too. Whoever works longer than planned is busy until the
+    /// clock was stopped, or until now; a clock that runs on a visit of days ago was forgotten. The first three characters
+    /// of a postal code tell the area.
+    async fn visits(&self, period: Span, around: TimeDelta, people: &[Free], tx: &mut Tx<'_>) -> Result<Visits> {
+        let (org_id, now) = (tx.org_id(), tx.now());
+        let ids: Vec<Uuid> = people.iter().map(|one| one.id).collect();
+        let rows = sqlx::query!(
+            r#"
+            select w.user_id, t.starts_at, a.postal_code,
+                   case t.status when 'scheduled' then t.ends_at else greatest(t.ends_at, (
+                     select max(coalesce(s.ended_at, $6)) from clock_spans s
+                     where s.org_id = $1 and s.ticket_id = t.id and s.user_id = w.user_id
+                   )) end as "ends_at!"
+            from tickets t
+            join ticket_technicians w on w.org_id = $1 and w.ticket_id = t.id and w.user_id = any($2)
+            left join frontdesk.addresses a
+              on a.org_id = $1 and a.id = t.address_id and upper(left(a.postal_code, 3)) = upper(left($7, 3))
+            where t.org_id = $1
+              and t.status in ('scheduled', 'in_progress')
+              and t.starts_at > $3::timestamptz - interval '168 hours' and t.starts_at < $4 and t.ends_at > $3
+              and t.id is distinct from $5
+            "#,
+            org_id,
+            &ids,
+            period.0 - TimeDelta::days(1) - around,
+            period.1 + TimeDelta::days(1) + around,
+            self.moved.as_ref().map(|moved| moved.ticket),
+            now,
+            self.near.as_ref().map(Text::as_str)
+        )
+        .fetch_all(tx.db())
+        .await?;
+        let of = rows.into_iter().map(|row| (row.user_id, (row.starts_at, row.ends_at), row.postal_code));
+        Ok(Visits { of: of.collect() })
+    }
+
     /// Of each technician and day, the visit that is nearest to what was asked for.
-    async fn near(&self, visits: &Visits, hours: &Hours, tx: &mut Tx<'_>) -> Result<Near> {
+    fn near(&self, visits: &Visits, hours: &Hours) -> Near {
         let mut near = Near::new();
-        let Some(wanted) = &self.near else { return Ok(near) };
-        let mut ids: Vec<Uuid> = visits.of.iter().filter_map(|(_, _, address)| *address).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let codes = Addresses::in_area(wanted.as_str(), &ids, tx).await?;
-        for (user, (begin, _), address) in &visits.of {
-            let Some(code) = address.and_then(|address| codes.get(&address)) else { continue };
+        let Some(wanted) = &self.near else { return near };
+        for (user, (begin, _), code) in &visits.of {
+            let Some(code) = code else { continue };
             let distance = u8::from(!code.eq_ignore_ascii_case(wanted.as_str()));
             let nearest = near.entry((*user, hours.day_of(*begin))).or_insert_with(|| (distance, code.clone()));
             if distance < nearest.0 {
                 *nearest = (distance, code.clone());
             }
         }
-        Ok(near)
+        near
     }
 
     fn slot(&self, slot: Span, people: &[Free], all: &[Busy], near: &Near, hours: &Hours) -> Option<Slot> {
@@ -281,45 +311,6 @@ impl Availability {
 type Near = HashMap<(Uuid, NaiveDate), (u8, String)>;
 
 impl Visits {
-    /// `around` is how much before and after a slot must be free too. Whoever works longer than planned is busy until the
-    /// clock was stopped, or until now; a clock that runs on a visit of days ago was forgotten.
-    async fn between(
-        period: Span,
-        around: TimeDelta,
-        people: &[Free],
-        moved: Option<&Moved>,
-        tx: &mut Tx<'_>,
-    ) -> Result<Self> {
-        let (org_id, now) = (tx.org_id(), tx.now());
-        let ids: Vec<Uuid> = people.iter().map(|one| one.id).collect();
-        let rows = sqlx::query!(
-            r#"
-            select w.user_id, t.starts_at, t.address_id,
-                   case t.status when 'scheduled' then t.ends_at else greatest(t.ends_at, (
-                     select max(coalesce(s.ended_at, $6)) from clock_spans s
-                     where s.org_id = $1 and s.ticket_id = t.id and s.user_id = w.user_id
-                   )) end as "ends_at!"
-            from tickets t
-            join ticket_technicians w on w.org_id = $1 and w.ticket_id = t.id and w.user_id = any($2)
-            where t.org_id = $1
-              and t.status in ('scheduled', 'in_progress')
-              and t.starts_at > $3::timestamptz - interval '168 hours' and t.starts_at < $4 and t.ends_at > $3
-              and t.id is distinct from $5
-            "#,
-            org_id,
-            &ids,
-            period.0 - TimeDelta::days(1) - around,
-            period.1 + TimeDelta::days(1) + around,
-            moved.map(|moved| moved.ticket),
-            now
-        )
-        .fetch_all(tx.db())
-        .await?;
-        Ok(Self {
-            of: rows.into_iter().map(|row| (row.user_id, (row.starts_at, row.ends_at), row.address_id)).collect(),
-        })
-    }
-
     fn of(&self, user: Uuid) -> Vec<Span> {
         self.of.iter().filter(|(of, ..)| *of == user).map(|(_, span, _)| *span).collect()
     }
@@ -327,18 +318,18 @@ impl Visits {
 
 /// How many minutes the customer's last visit was to take that took place.
 async fn last_visit(contact: Id<Contact>, tx: &mut Tx<'_>) -> Result<Option<i32>> {
-    let contacts = Contacts::with_merged(vec![contact.uuid()], tx).await?;
     let org_id = tx.org_id();
     Ok(sqlx::query_scalar!(
         r#"
-        select least(extract(epoch from ends_at - starts_at)::int / 60, 1440) as "minutes!"
-        from tickets
-        where org_id = $1 and contact_id = any($2) and status = 'closed'
-        order by starts_at desc
+        select least(extract(epoch from t.ends_at - t.starts_at)::int / 60, 1440) as "minutes!"
+        from tickets t
+        join frontdesk.contacts c on c.org_id = $1 and c.id = t.contact_id and (c.id = $2 or c.merged_into = $2)
+        where t.org_id = $1 and t.status = 'closed'
+        order by t.starts_at desc
         limit 1
         "#,
         org_id,
-        &contacts
+        contact.uuid()
     )
     .fetch_optional(tx.db())
     .await?)

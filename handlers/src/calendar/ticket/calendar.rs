@@ -3,13 +3,12 @@
 
 use std::collections::HashMap;
 
-use crate::entities::{Org, Ticket, User};
 use capabilities::{Error, Id, Result, Tx, said};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::customers::contact::Contacts;
+use crate::entities::{Org, Ticket, User};
 use crate::house::org::Orgs;
 use crate::house::user::Users;
 
@@ -104,7 +103,7 @@ impl Technician {
 struct Neighbour {
     user_id: Uuid,
     ticket_id: Uuid,
-    contact_id: Uuid,
+    contact_name: String,
     title: String,
     starts_at: DateTime<Utc>,
     ends_at: DateTime<Utc>,
@@ -131,7 +130,7 @@ pub(super) async fn fit_in(
     let near = neighbours(visit, technicians, TimeDelta::minutes(buffer.into()), tx).await?;
     let (clashes, close): (Vec<Neighbour>, Vec<Neighbour>) = near.into_iter().partition(|other| other.overlaps(visit));
     if !clashes.is_empty() {
-        let (words, records) = to_words(&clashes, technicians, tx).await?;
+        let (words, records) = to_words(&clashes, technicians, tx);
         match allow_overlap {
             true => tx.warn("technician_busy", format!("At the same time: {words}."), Some(records)),
             false => {
@@ -144,7 +143,7 @@ pub(super) async fn fit_in(
         }
     }
     if !close.is_empty() {
-        let (words, records) = to_words(&close, technicians, tx).await?;
+        let (words, records) = to_words(&close, technicians, tx);
         let message = format!("Less than {buffer} minutes lie between this visit and another: {words}.");
         tx.warn("little_buffer", message, Some(records));
     }
@@ -165,9 +164,11 @@ async fn neighbours(
     Ok(sqlx::query_as!(
         Neighbour,
         r#"
-        select w.user_id, t.id as ticket_id, t.contact_id, t.title, t.starts_at, t.ends_at
+        select w.user_id, t.id as ticket_id, kept.display_name as "contact_name!", t.title, t.starts_at, t.ends_at
         from tickets t
         join ticket_technicians w on w.org_id = $1 and w.ticket_id = t.id and w.user_id = any($2)
+        join frontdesk.contacts c on c.org_id = $1 and c.id = t.contact_id
+        join frontdesk.contacts kept on kept.org_id = $1 and kept.id = coalesce(c.merged_into, c.id)
         where t.org_id = $1
           and t.status in ('scheduled', 'in_progress')
           and t.starts_at > $3::timestamptz - interval '168 hours' and t.starts_at < $4 and t.ends_at > $3
@@ -189,17 +190,15 @@ async fn neighbours(
 }
 
 /// Visits in words and for programs.
-async fn to_words(visits: &[Neighbour], technicians: &[Technician], tx: &mut Tx<'_>) -> Result<(String, Value)> {
-    let contacts: Vec<Uuid> = visits.iter().map(|visit| visit.contact_id).collect();
-    let customers = Contacts::names(&contacts, tx).await?;
+fn to_words(visits: &[Neighbour], technicians: &[Technician], tx: &Tx<'_>) -> (String, Value) {
     let people: HashMap<Uuid, &str> = technicians.iter().map(|person| (person.id, person.name.as_str())).collect();
     let zone = tx.org().timezone;
     let words = visits.iter().map(|visit| {
-        let customer = customers.get(&visit.contact_id).map_or("", |contact| contact.display_name.as_str());
         let person = people.get(&visit.user_id).copied().unwrap_or_default();
         let until = visit.ends_at.with_timezone(&zone).format("%-I:%M %p");
         format!(
-            "{person} is at {customer} for {} ({} to {until}, ticket {})",
+            "{person} is at {} for {} ({} to {until}, ticket {})",
+            visit.contact_name,
             visit.title,
             said(visit.starts_at, zone),
             visit.ticket_id
@@ -208,9 +207,9 @@ async fn to_words(visits: &[Neighbour], technicians: &[Technician], tx: &mut Tx<
     let records = visits.iter().map(|visit| {
         json!({
             "ticket_id": visit.ticket_id, "technician_id": visit.user_id, "title": visit.title,
-            "contact": customers.get(&visit.contact_id).map(|contact| &contact.display_name),
+            "contact": visit.contact_name,
             "starts_at": visit.starts_at, "ends_at": visit.ends_at,
         })
     });
-    Ok((words.collect::<Vec<_>>().join("; "), records.collect()))
+    (words.collect::<Vec<_>>().join("; "), records.collect())
 }

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::crew::names;
 use super::locking::Locked;
 use super::zone_of;
 use crate::entities::{ClockSpan, Ticket, User};
@@ -80,12 +79,13 @@ impl Data for ClockSpans {
                 and ($4::uuid is null or user_id = $4)
                 and ($5::bool is null or (ended_at is null) = $5)
             )
-            select id as "id!", ticket_id as "ticket_id!", user_id as "user_id!", started_at as "started_at!", ended_at,
-                   version as "version!", created_at as "created_at!",
+            select m.id as "id!", m.ticket_id as "ticket_id!", m.user_id as "user_id!", u.name as "name!",
+                   m.started_at as "started_at!", m.ended_at, m.version as "version!", m.created_at as "created_at!",
                    (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
-            from matching
-            where $6::uuid is null or id > $6
-            order by id
+            from matching m
+            join frontdesk.users u on u.org_id = $1 and u.id = m.user_id
+            where $6::uuid is null or m.id > $6
+            order by m.id
             limit $7
             "#,
             org_id,
@@ -99,12 +99,11 @@ impl Data for ClockSpans {
         .fetch_all(tx.db())
         .await?;
         let total = rows.first().map_or(0, |row| row.total);
-        let names = names(rows.iter().map(|row| row.user_id).collect(), tx).await?;
         let rows = rows.into_iter().map(|row| SpanRow {
             id: row.id,
             ticket_id: row.ticket_id,
             technician_id: row.user_id,
-            name: names.get(&row.user_id).cloned().unwrap_or_default(),
+            name: row.name,
             started_at: row.started_at,
             ended_at: row.ended_at,
             minutes: row.ended_at.map(|end| (end - row.started_at).num_minutes()),

@@ -129,6 +129,7 @@ impl Action for RemoveClockSpan {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Removed> {
         let (_, span) = in_hand(self.clock_span_id, self.expected_version, tx).await?;
+        tx.leaving(&[self.clock_span_id]).await?;
         let org_id = tx.org_id();
         sqlx::query!("delete from clock_spans where org_id = $1 and id = $2", org_id, span.id).execute(tx.db()).await?;
         sqlx::query!(

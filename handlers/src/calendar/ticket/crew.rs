@@ -1,7 +1,5 @@
 //! Who works on a ticket.
 
-use std::collections::HashMap;
-
 use capabilities::{Action, Data, Effect, Error, Id, Ids, Listing, Parent, PermissionClass, Query, Result, Tx, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -14,7 +12,6 @@ use super::calendar::{Technician, fit_in, lock_technicians};
 use super::listing::load;
 use super::locking::Locked;
 use crate::entities::{Ticket, TicketTechnician, User};
-use crate::house::user::Users;
 
 /// Who works on tickets, and how long they did.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -74,11 +71,12 @@ impl Data for TicketTechnicians {
                 and ($4::uuid is null or user_id = $4)
             )
             select m.id as "id!", m.ticket_id as "ticket_id!", m.user_id as "user_id!", m.created_at as "created_at!",
-                   c.minutes as "minutes!", c.running_since,
+                   u.name as "name!", c.minutes as "minutes!", c.running_since,
                    (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
             from (
               select * from matching where $5::uuid is null or id > $5 order by id limit $6
             ) m
+            join frontdesk.users u on u.org_id = $1 and u.id = m.user_id
             cross join lateral (
               select coalesce(extract(epoch from sum(s.ended_at - s.started_at))::bigint / 60, 0) as minutes,
                      min(s.started_at) filter (where s.ended_at is null) as running_since
@@ -97,23 +95,17 @@ impl Data for TicketTechnicians {
         .fetch_all(tx.db())
         .await?;
         let total = rows.first().map_or(0, |row| row.total);
-        let names = names(rows.iter().map(|row| row.user_id).collect(), tx).await?;
         let rows = rows.into_iter().map(|row| TechnicianRow {
             id: row.id,
             ticket_id: row.ticket_id,
             technician_id: row.user_id,
-            name: names.get(&row.user_id).cloned().unwrap_or_default(),
+            name: row.name,
             clocked_minutes: row.minutes,
             clock_running_since_at: row.running_since,
             created_at: row.created_at,
         });
         Ok(Listing::by_id(rows, total, |row| row.id))
     }
-}
-
-/// What users are called.
-pub(super) async fn names(ids: Vec<Uuid>, tx: &mut Tx<'_>) -> Result<HashMap<Uuid, String>> {
-    Ok(tx.these(Users::default(), ids).await?.into_iter().map(|user| (user.id, user.name)).collect())
 }
 
 /// Put technicians on a ticket, besides those who are on it.

@@ -1,7 +1,5 @@
 //! Where somebody should be now.
 
-use std::collections::HashMap;
-
 use capabilities::{Data, DayOrTime, Id, Key, Keyed, Listing, Query, Result, Tx, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -42,6 +40,7 @@ pub(crate) struct CurrentTicketRow {
 /// Whose ticket is which, and why.
 struct Choice {
     user_id: Uuid,
+    technician: String,
     ticket_id: Uuid,
     rank: i32,
 }
@@ -64,25 +63,22 @@ impl Data for CurrentTicket {
         places.retain(|place| query.after().1.is_none_or(|after| place.user_id > after));
         places.truncate(query.limit.try_into().unwrap_or_default());
         let tickets = tx.these(Tickets::default(), places.iter().map(|place| place.ticket_id).collect()).await?;
-        let users = tx.these(Users::default(), places.iter().map(|place| place.user_id).collect()).await?;
-        let names: HashMap<Uuid, String> = users.into_iter().map(|user| (user.id, user.name)).collect();
         let rows = places.into_iter().filter_map(|place| {
             let ticket = tickets.iter().find(|ticket| ticket.id == place.ticket_id)?.clone();
-            let technician = names.get(&place.user_id).cloned().unwrap_or_default();
-            Some(Keyed { key: Key(String::new(), place.user_id), row: place.row(technician, ticket) })
+            Some(Keyed { key: Key(String::new(), place.user_id), row: place.row(ticket) })
         });
         Ok(Listing { rows: rows.collect(), total })
     }
 }
 
 impl Choice {
-    fn row(&self, technician: String, ticket: TicketRow) -> CurrentTicketRow {
+    fn row(self, ticket: TicketRow) -> CurrentTicketRow {
         let because = match self.rank {
             1 => "clocked_in",
             2 => "now",
             _ => "next_today",
         };
-        CurrentTicketRow { id: ticket.id, technician_id: self.user_id, technician, because, ticket }
+        CurrentTicketRow { id: ticket.id, technician_id: self.user_id, technician: self.technician, because, ticket }
     }
 }
 
@@ -94,7 +90,8 @@ async fn places(user: Option<Uuid>, tx: &mut Tx<'_>) -> Result<Vec<Choice>> {
     Ok(sqlx::query_as!(
         Choice,
         r#"
-        select distinct on (p.user_id) p.user_id as "user_id!", p.ticket_id as "ticket_id!", p.rank as "rank!"
+        select distinct on (p.user_id) p.user_id as "user_id!", u.name as "technician!", p.ticket_id as "ticket_id!",
+               p.rank as "rank!"
         from (
           select s.user_id, s.ticket_id, 1 as rank, -extract(epoch from s.started_at) as place
           from clock_spans s
@@ -107,6 +104,7 @@ async fn places(user: Option<Uuid>, tx: &mut Tx<'_>) -> Result<Vec<Choice>> {
             and t.status in ('scheduled', 'in_progress')
             and t.starts_at > $3::timestamptz - interval '168 hours' and t.starts_at < $4 and t.ends_at > $3
         ) p
+        join frontdesk.users u on u.org_id = $1 and u.id = p.user_id
         order by p.user_id, p.rank, p.place, p.ticket_id
         "#,
         org_id,

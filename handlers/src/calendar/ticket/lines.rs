@@ -3,13 +3,13 @@
 
 use std::collections::HashMap;
 
-use crate::entities::{LineItem, Service, Ticket};
 use capabilities::{Data, Error, Id, Ids, Key, Keyed, Listing, Money, Name, Parent, Quantity, Query, Result, Tx, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::entities::{LineItem, Service, Ticket};
 use crate::house::service::Services;
 
 /// A service as the catalog has it.

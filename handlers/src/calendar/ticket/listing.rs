@@ -1,10 +1,7 @@
 //! The list of tickets, in the order in which they begin.
 
-use std::collections::HashMap;
-
-use crate::entities::{Address, Contact, Service, Ticket, User};
 use capabilities::{
-    Data, DayOrTime, Error, Id, Ids, Key, Keyed, Listing, Name, Parent, Query, Result, Tx, When, Who, said,
+    Data, DayOrTime, Error, Id, Ids, Key, Keyed, Listing, Name, Parent, Query, Result, Text, Tx, When, Who, said,
 };
 use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
@@ -12,8 +9,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{Confirmation, Status, TicketRow, zone_of};
-use crate::customers::address::Addresses;
-use crate::customers::contact::Contacts;
+use crate::entities::{Address, Contact, Ticket, User};
 
 /// Tickets: visits to customers, past and to come.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -37,15 +33,6 @@ pub(crate) struct Tickets {
     city: Option<Name>,
 }
 
-/// The filters, ready for the question.
-#[derive(Default)]
-struct TicketFilters {
-    from: Option<DateTime<Utc>>,
-    to: Option<DateTime<Utc>>,
-    contacts: Option<Vec<Uuid>>,
-    addresses: Option<Vec<Uuid>>,
-}
-
 impl Tickets {
     /// The visits of a customer that are still to take place.
     pub fn to_come(contact: Id<Contact>, now: DateTime<Utc>) -> Self {
@@ -55,79 +42,6 @@ impl Tickets {
             contact_id: Some(Ids(vec![contact])),
             ..Self::default()
         }
-    }
-
-    /// Whether any ticket has a price, which fixes the business's currency.
-    pub async fn know_a_price(tx: &mut Tx<'_>) -> Result<bool> {
-        let org_id = tx.org_id();
-        Ok(sqlx::query_scalar!(
-            r#"select exists (select 1 from line_items where org_id = $1 and unit_price_amount is not null) as "known!""#,
-            org_id
-        )
-        .fetch_one(tx.db())
-        .await?)
-    }
-
-    /// When each contact that was ever served was served last, by tickets that are closed; with a service, by those that
-    /// have it.
-    pub async fn last_services(service: Option<Id<Service>>, tx: &mut Tx<'_>) -> Result<Vec<(Uuid, DateTime<Utc>)>> {
-        let org_id = tx.org_id();
-        let rows = sqlx::query!(
-            r#"
-            select t.contact_id, max(t.starts_at) as "last!"
-            from tickets t
-            where t.org_id = $1 and t.status = 'closed'
-              and ($2::uuid is null or exists (
-                select 1 from line_items i where i.org_id = $1 and i.ticket_id = t.id and i.service_id = $2
-              ))
-            group by t.contact_id
-            "#,
-            org_id,
-            service.map(Id::uuid)
-        )
-        .fetch_all(tx.db())
-        .await?;
-        Ok(rows.into_iter().map(|row| (row.contact_id, row.last)).collect())
-    }
-
-    /// The visits that are to take place at an address, the first few, by name.
-    pub async fn to_come_at(address: Id<Address>, tx: &mut Tx<'_>) -> Result<Vec<String>> {
-        let org_id = tx.org_id();
-        let ids = sqlx::query_scalar!(
-            r#"
-            select id from tickets
-            where org_id = $1 and address_id = $2 and status in ('scheduled', 'in_progress')
-            order by starts_at, id
-            limit 5
-            "#,
-            org_id,
-            address.uuid()
-        )
-        .fetch_all(tx.db())
-        .await?;
-        Ok(load_all(&ids, tx).await?.into_iter().map(|ticket| ticket.display_name).collect())
-    }
-
-    async fn narrowing(&self, tx: &mut Tx<'_>) -> Result<TicketFilters> {
-        let zone = tx.org().timezone;
-        let contacts = match &self.contact_id {
-            Some(contacts) => Some(Contacts::with_merged(contacts.uuids(), tx).await?),
-            None => None,
-        };
-        let mut addresses = self.address_id.as_ref().map(Ids::uuids);
-        if let Some(city) = &self.city {
-            let there = Addresses::in_city(city, tx).await?;
-            addresses = Some(match addresses {
-                Some(named) => named.into_iter().filter(|id| there.contains(id)).collect(),
-                None => there,
-            });
-        }
-        Ok(TicketFilters {
-            from: self.from.map(|from| from.beginning(zone, "/from")).transpose()?,
-            to: self.to.map(|to| to.end(zone, "/to")).transpose()?,
-            contacts,
-            addresses,
-        })
     }
 }
 
@@ -161,20 +75,24 @@ impl Data for Tickets {
     type Row = TicketRow;
 
     async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<TicketRow>> {
-        let narrow = self.narrowing(tx).await?;
-        let (org_id, (after_start, after_id)) = (tx.org_id(), place(&query));
+        let (org_id, zone, (after_start, after_id)) = (tx.org_id(), tx.org().timezone, place(&query));
+        let contacts = self.contact_id.as_ref().map(Ids::uuids);
+        let addresses = self.address_id.as_ref().map(Ids::uuids);
         let found = sqlx::query!(
             r#"
             with matching as not materialized (
               select t.id, t.starts_at
               from tickets t
+              left join frontdesk.contacts c on c.org_id = $1 and c.id = t.contact_id
+              left join frontdesk.addresses a on a.org_id = $1 and a.id = t.address_id
               where t.org_id = $1
                 and ($2::uuid[] is null or t.id = any($2))
                 and ($3::timestamptz is null or t.ends_at > $3 and t.starts_at > $3 - interval '168 hours')
                 and ($4::timestamptz is null or t.starts_at < $4)
                 and ($5::text is null or t.status = $5)
-                and ($6::uuid[] is null or t.contact_id = any($6))
+                and ($6::uuid[] is null or c.id = any($6) or c.merged_into = any($6))
                 and ($7::uuid[] is null or t.address_id = any($7))
+                and ($13::text is null or a.city_key = lower($13))
                 and ($8::text is null or t.confirmation = $8)
                 and ($9::uuid is null or exists (
                   select 1 from ticket_technicians w where w.org_id = $1 and w.ticket_id = t.id and w.user_id = $9
@@ -188,16 +106,17 @@ impl Data for Tickets {
             "#,
             org_id,
             query.ids.as_deref(),
-            narrow.from,
-            narrow.to,
+            self.from.map(|from| from.beginning(zone, "/from")).transpose()?,
+            self.to.map(|to| to.end(zone, "/to")).transpose()?,
             self.status.map(Status::as_str),
-            narrow.contacts.as_deref(),
-            narrow.addresses.as_deref(),
+            contacts.as_deref(),
+            addresses.as_deref(),
             self.confirmation.map(Confirmation::as_str),
             self.technician_id.map(Id::uuid),
             after_start,
             after_id,
-            query.limit
+            query.limit,
+            self.city.as_ref().map(Text::as_str)
         )
         .fetch_all(tx.db())
         .await?;
@@ -216,8 +135,10 @@ fn key(row: &TicketRow) -> Key {
 struct Stored {
     id: Uuid,
     contact_id: Uuid,
+    contact_name: String,
+    merged_contact_id: Option<Uuid>,
     address_id: Option<Uuid>,
-    bill_to_contact_id: Option<Uuid>,
+    bill_to_contact_id: Uuid,
     title: String,
     starts_at: DateTime<Utc>,
     ends_at: DateTime<Utc>,
@@ -239,18 +160,23 @@ struct Stored {
     clock_running_since_at: Option<DateTime<Utc>>,
 }
 
-/// The tickets with these ids, in the order in which they begin: one statement for the whole page, and one for the names.
-async fn load_all(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<TicketRow>> {
+/// The tickets with these ids, in the order in which they begin. Of contacts that were merged they tell the one that stays.
+pub(super) async fn load_all(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<TicketRow>> {
     let org_id = tx.org_id();
     let stored = sqlx::query_as!(
         Stored,
         r#"
-        select t.id, t.contact_id, t.address_id, t.bill_to_contact_id, t.title, t.starts_at, t.ends_at, t.timezone,
-               t.status, t.confirmation, t.is_price_estimated, t.previous_starts_at, t.previous_ends_at, t.cancelled_at,
+        select t.id, kept.id as "contact_id!", kept.display_name as "contact_name!",
+               case when kept.id <> t.contact_id then t.contact_id end as merged_contact_id, t.address_id,
+               coalesce(payer.merged_into, payer.id, kept.id) as "bill_to_contact_id!", t.title, t.starts_at, t.ends_at,
+               t.timezone, t.status, t.confirmation, t.is_price_estimated, t.previous_starts_at, t.previous_ends_at, t.cancelled_at,
                t.cancellation_reason, t.closed_at, t.version, t.created_at, t.updated_at,
                l.total_amount as "total_amount!", l.lines_without_price as "lines_without_price!",
-               c.clocked_minutes as "clocked_minutes!", c.clock_running_since_at
+               w.clocked_minutes as "clocked_minutes!", w.clock_running_since_at
         from tickets t
+        join frontdesk.contacts c on c.org_id = $1 and c.id = t.contact_id
+        join frontdesk.contacts kept on kept.org_id = $1 and kept.id = coalesce(c.merged_into, c.id)
+        left join frontdesk.contacts payer on payer.org_id = $1 and payer.id = t.bill_to_contact_id
         cross join lateral (
           select coalesce(sum(i.total_amount), 0)::bigint as total_amount,
                  count(*) filter (where i.total_amount is null) as lines_without_price
@@ -262,7 +188,7 @@ async fn load_all(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<TicketRow>> {
                  min(s.started_at) filter (where s.ended_at is null) as clock_running_since_at
           from clock_spans s
           where s.org_id = $1 and s.ticket_id = t.id
-        ) c
+        ) w
         where t.org_id = $1 and t.id = any($2)
         order by t.starts_at, t.id
         "#,
@@ -271,32 +197,24 @@ async fn load_all(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<TicketRow>> {
     )
     .fetch_all(tx.db())
     .await?;
-    let contacts: Vec<Uuid> =
-        stored.iter().flat_map(|row| [Some(row.contact_id), row.bill_to_contact_id]).flatten().collect();
-    let named = Contacts::names(&contacts, tx).await?;
-    let by_now: HashMap<Uuid, Uuid> =
-        named.iter().map(|(id, contact)| (*id, contact.merged_into.unwrap_or(*id))).collect();
-    let name = |id: &Uuid| named.get(id).map_or("", |contact| contact.display_name.as_str());
-    Ok(stored.into_iter().map(|row| shown(name(&row.contact_id), &by_now, row, tx)).collect())
+    Ok(stored.into_iter().map(|row| shown(row, tx)).collect())
 }
 
-/// A ticket as it is read: of contacts that were merged it tells the one that stays.
-fn shown(contact: &str, by_now: &HashMap<Uuid, Uuid>, row: Stored, tx: &Tx<'_>) -> TicketRow {
-    let now = |id: Uuid| by_now.get(&id).copied().unwrap_or(id);
+fn shown(row: Stored, tx: &Tx<'_>) -> TicketRow {
     let zone = zone_of(row.timezone.as_deref(), tx);
     TicketRow {
         id: row.id,
-        display_name: format!("{contact}, {}", said(row.starts_at, zone)),
+        display_name: format!("{}, {}", row.contact_name, said(row.starts_at, zone)),
         title: row.title,
         status: row.status,
         starts_at: row.starts_at,
         ends_at: row.ends_at,
         timezone: row.timezone,
-        contact_id: now(row.contact_id),
-        contact_name: contact.to_string(),
-        merged_contact_id: Some(row.contact_id).filter(|id| now(*id) != *id),
+        contact_id: row.contact_id,
+        contact_name: row.contact_name,
+        merged_contact_id: row.merged_contact_id,
         address_id: row.address_id,
-        bill_to_contact_id: now(row.bill_to_contact_id.unwrap_or(row.contact_id)),
+        bill_to_contact_id: row.bill_to_contact_id,
         confirmation: row.confirmation,
         is_price_estimated: row.is_price_estimated,
         total: tx.money(row.total_amount),

@@ -10,6 +10,7 @@ mod correcting;
 mod crew;
 mod current;
 mod days;
+mod guarding;
 mod lines;
 mod listing;
 mod locking;
@@ -53,6 +54,7 @@ pub fn domain() -> Domain {
         .action::<clock::ClockOut>()
         .action::<correcting::UpdateClockSpan>()
         .action::<correcting::RemoveClockSpan>()
+        .guards(|addresses, tx| Box::pin(guarding::refuse_without_place(addresses, tx)))
 }
 
 /// The zone in which a ticket's times are meant: its own, or the business's.

@@ -9,7 +9,7 @@ use super::calendar::{Visit, fit_in, lock_technicians};
 use super::listing::load;
 use super::locking::Locked;
 use super::{Confirmation, TicketRow, zone_of};
-use crate::customers::note::Notes;
+use crate::customers::note;
 use crate::entities::Ticket;
 
 /// Move a ticket to another time. It stays the same ticket, and knows when it was to be before.
@@ -279,8 +279,8 @@ impl Action for RecordConfirmation {
         )
         .execute(tx.db())
         .await?;
-        if let Some(words) = &self.words {
-            Notes::by_customer(ticket.id, words, Self::NAME, tx).await?;
+        if let Some(words) = self.words {
+            tx.call(note::Add::by_customer(ticket.id, words, Self::NAME)).await?;
         }
         load(self.ticket_id, tx).await
     }

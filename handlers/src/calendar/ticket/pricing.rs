@@ -178,6 +178,7 @@ impl Action for RemoveLineItem {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Removed> {
         let (ticket, line) = lock_line(self.line_item_id, self.expected_version, tx).await?;
+        tx.leaving(&[self.line_item_id]).await?;
         let org_id = tx.org_id();
         sqlx::query!("delete from line_items where org_id = $1 and id = $2", org_id, line.id).execute(tx.db()).await?;
         ticket.count_change(tx).await?;

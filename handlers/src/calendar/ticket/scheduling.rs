@@ -14,6 +14,7 @@ use super::listing::load;
 use super::{TicketRow, zone_of};
 use crate::customers::address::Addresses;
 use crate::customers::contact::Contacts;
+use crate::customers::note;
 use crate::entities::{Address, Contact, Org, Service, Ticket, User};
 use crate::house::org::Orgs;
 
@@ -94,7 +95,7 @@ impl Action for Schedule {
         lines::insert(id, &lines, tx).await?;
         put_on(id, &technicians, tx).await?;
         for content in self.notes {
-            tx.call(crate::customers::note::Add { contact_id: None, ticket_id: Some(id), content }).await?;
+            tx.call(note::Add::on_ticket(id, content)).await?;
         }
         load(id, tx).await
     }

@@ -124,7 +124,7 @@ impl Action for Create {
             tx.call(address::Add { contact_id: id, address }).await?;
         }
         for content in self.notes {
-            tx.call(note::Add { contact_id: Some(id), ticket_id: None, content }).await?;
+            tx.call(note::Add::on_contact(id, content)).await?;
         }
         load(id, tx).await
     }
@@ -164,7 +164,8 @@ async fn warn_of_duplicates(new: &Create, emails: &Columns, phones: &Columns, tx
           from contacts c
           where c.org_id = $1 and c.sort_name = $4
             and exists (
-              select 1 from addresses a where a.org_id = $1 and a.contact_id = c.id and a.postal_code = any($5) and a.removed_at is null
+              select 1 from frontdesk.addresses a
+              where a.org_id = $1 and a.contact_id = c.id and a.postal_code = any($5) and a.removed_at is null
             )
         )
         select c.id as "id!", c.display_name as "display_name!", string_agg(s.shared, ', ') as "shared!"

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::entities::Contact;
 use capabilities::{Action, Effect, Error, Escalation, Id, PermissionClass, Reasons, Referrer, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{PARTS, load, told_as};
+use crate::entities::Contact;
 
 /// Delete a contact with its e-mails, phones, addresses and notes. Nothing brings it back.
 ///
@@ -59,6 +59,7 @@ impl Action for Delete {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Deleted> {
         tx.lock(self.contact_id, self.expected_version).await?;
+        tx.leaving(&[self.contact_id]).await?;
         let contact = load(self.contact_id, tx).await?;
         let referrers = tx.referrers(self.contact_id).await?;
         refuse_to_orphan(&contact.display_name, &referrers)?;

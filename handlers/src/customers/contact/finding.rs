@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::listing::ContactFilters;
 use super::load_all;
-use crate::customers::address;
+use crate::customers::address::Addresses;
 
 /// Digits in a row, however spaced, that are read as a phone number.
 const PHONE_DIGITS: usize = 7;
@@ -112,6 +112,7 @@ async fn hits(
     let further = exact.get(3..).unwrap_or_default();
     let (after_score, after_id) = place(query);
     let text = terms.all().join(" ");
+    let served = narrow.served.unwrap_or_default();
     let rows = sqlx::query_file!(
         "src/customers/contact/finding.sql",
         org_id,
@@ -130,7 +131,10 @@ async fn hits(
         after_id,
         query.limit,
         further,
-        narrow.ids.as_deref()
+        narrow.served.is_some(),
+        served.before,
+        served.after,
+        served.service
     )
     .fetch_all(tx.db())
     .await?;
@@ -223,7 +227,7 @@ impl Data for CustomerMatches {
         let found = search(&terms, &narrow, &query, tx).await?;
         let ids: Vec<Uuid> = found.rows.iter().map(|hit| hit.row).collect();
         let mut reasons = why(&ids, &terms, tx).await?;
-        let mut places = address::on_one_line(&ids, tx).await?;
+        let mut places = Addresses::on_one_line(&ids, tx).await?;
         let mut contacts: HashMap<Uuid, _> = load_all(&ids, tx).await?.into_iter().map(|row| (row.id, row)).collect();
         let rows = found.rows.into_iter().filter_map(|hit| {
             let contact = contacts.remove(&hit.row)?;

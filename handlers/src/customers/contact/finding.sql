@@ -22,13 +22,25 @@ with hits as materialized (
              + 300 * word_similarity((select frontdesk.fold($8)), h.body))::int as score
   from hits h
   join contacts c on c.org_id = $1 and c.id = h.id
+  left join (
+    select coalesce(r.merged_into, r.id) as id
+    from frontdesk.tickets v
+    join contacts r on r.org_id = $1 and r.id = v.contact_id
+    where v.org_id = $1 and v.status = 'closed'
+      and ($20::uuid is null or exists (
+        select 1 from frontdesk.line_items i where i.org_id = $1 and i.ticket_id = v.id and i.service_id = $20
+      ))
+    group by 1
+    having ($18::timestamptz is null or max(v.starts_at) < $18)
+       and ($19::timestamptz is null or max(v.starts_at) >= $19)
+  ) served on served.id = c.id
   where (select bool_and(h.body like '%' || frontdesk.fold(term) || '%') from unnest($16::text[]) term) is not false
     and ($9::text = 'any' or (c.archived_at is null) = ($9 = 'no'))
     and ($10::text is null or $10 = any (c.tags))
-    and ($17::uuid[] is null or c.id = any($17))
+    and (not $17::bool or served.id is not null)
     and (($11::text is null and $12::text is null) or exists (
       select 1
-      from addresses a
+      from frontdesk.addresses a
       where a.org_id = $1 and a.contact_id = c.id and a.removed_at is null
         and ($11 is null or a.city_key = lower($11))
         and ($12 is null or a.postal_code = $12)

@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::finding::{Terms, search};
 use super::{ContactRow, Tag, load_all};
-use crate::calendar::ticket::Tickets;
 use crate::entities::Service;
 
 /// Which contacts, by whether they are archived.
@@ -54,15 +53,25 @@ pub(crate) struct ContactFilters {
     pub tag: Option<String>,
     pub city: Option<String>,
     pub postal_code: Option<String>,
-    /// Only these: what another domain knows of them.
-    pub ids: Option<Vec<Uuid>>,
+    pub served: Option<Served>,
     /// no, only or any.
     pub archived: &'static str,
 }
 
+/// Of the last visit that was closed. What was closed for a record that was merged counts for the one that stays.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Served {
+    /// It began before this,
+    pub before: Option<DateTime<Utc>>,
+    /// and then or later.
+    pub after: Option<DateTime<Utc>>,
+    /// Among the visits with this service.
+    pub service: Option<Uuid>,
+}
+
 impl Default for ContactFilters {
     fn default() -> Self {
-        Self { tag: None, city: None, postal_code: None, ids: None, archived: "no" }
+        Self { tag: None, city: None, postal_code: None, served: None, archived: "no" }
     }
 }
 
@@ -83,9 +92,8 @@ impl Data for Contacts {
             Archived::Only => "only",
             Archived::Any => "any",
         };
-        let ids = self.served(tx).await?;
         let narrow = ContactFilters {
-            ids,
+            served: self.served(tx)?,
             tag: self.tag.map(|tag| tag.as_str().to_lowercase()),
             city: self.city.map(|city| city.as_str().to_string()),
             postal_code: self.postal_code.map(|code| code.as_str().to_string()),
@@ -104,26 +112,13 @@ impl Data for Contacts {
 }
 
 impl Contacts {
-    /// The contacts that were served as the filters ask; none if they do not ask. What was closed for a record that was
-    /// merged counts for the one that stays.
-    async fn served(&self, tx: &mut Tx<'_>) -> Result<Option<Vec<Uuid>>> {
-        if self.last_service_before.is_none() && self.last_service_after.is_none() && self.service_id.is_none() {
-            return Ok(None);
-        }
+    /// How the contacts must have been served, if the filters ask for that.
+    fn served(&self, tx: &Tx<'_>) -> Result<Option<Served>> {
         let zone = tx.org().timezone;
         let before = self.last_service_before.map(|day| day.beginning(zone, "/last_service_before")).transpose()?;
         let after = self.last_service_after.map(|day| day.beginning(zone, "/last_service_after")).transpose()?;
-        let visits = Tickets::last_services(self.service_id, tx).await?;
-        let records: Vec<Uuid> = visits.iter().map(|(contact, _)| *contact).collect();
-        let named = Contacts::names(&records, tx).await?;
-        let mut last: HashMap<Uuid, DateTime<Utc>> = HashMap::new();
-        for (record, visit) in visits {
-            let contact = named.get(&record).and_then(|contact| contact.merged_into).unwrap_or(record);
-            last.entry(contact).and_modify(|known| *known = visit.max(*known)).or_insert(visit);
-        }
-        let fits =
-            |visit: DateTime<Utc>| before.is_none_or(|time| visit < time) && after.is_none_or(|time| visit >= time);
-        Ok(Some(last.into_iter().filter(|(_, visit)| fits(*visit)).map(|(contact, _)| contact).collect()))
+        let asked = before.is_some() || after.is_some() || self.service_id.is_some();
+        Ok(asked.then_some(Served { before, after, service: self.service_id.map(Id::uuid) }))
     }
 }
 
@@ -134,25 +129,38 @@ fn by_name(row: ContactRow) -> Keyed<ContactRow> {
 async fn in_order_of_names(narrow: &ContactFilters, query: &Query, tx: &mut Tx<'_>) -> Result<Listing<Uuid>> {
     let org_id = tx.org_id();
     let (after_name, after_id) = query.after();
+    let served = narrow.served.unwrap_or_default();
     let rows = sqlx::query!(
         r#"
         with matching as not materialized (
           select c.id, c.sort_name
           from contacts c
+          left join (
+            select coalesce(r.merged_into, r.id) as id
+            from frontdesk.tickets v
+            join contacts r on r.org_id = $1 and r.id = v.contact_id
+            where v.org_id = $1 and v.status = 'closed'
+              and ($12::uuid is null or exists (
+                select 1 from frontdesk.line_items i where i.org_id = $1 and i.ticket_id = v.id and i.service_id = $12
+              ))
+            group by 1
+            having ($10::timestamptz is null or max(v.starts_at) < $10)
+               and ($11::timestamptz is null or max(v.starts_at) >= $11)
+          ) served on served.id = c.id
           where c.org_id = $1
             and ($2::text = 'any' or (c.archived_at is null) = ($2 = 'no'))
             and ($3::text is null or exists (
               select 1 from contact_tags t where t.org_id = $1 and t.contact_id = c.id and t.tag = $3
             ))
             and ($4::text is null or exists (
-              select 1 from addresses a
+              select 1 from frontdesk.addresses a
               where a.org_id = $1 and a.contact_id = c.id and a.city_key = lower($4) and a.removed_at is null
             ))
             and ($5::text is null or exists (
-              select 1 from addresses a
+              select 1 from frontdesk.addresses a
               where a.org_id = $1 and a.contact_id = c.id and a.postal_code = $5 and a.removed_at is null
             ))
-            and ($9::uuid[] is null or c.id = any($9))
+            and (not $9::bool or served.id is not null)
         )
         select m.id as "id!", m.sort_name as "sort_name!",
                (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
@@ -169,7 +177,10 @@ async fn in_order_of_names(narrow: &ContactFilters, query: &Query, tx: &mut Tx<'
         after_name,
         after_id,
         query.limit,
-        narrow.ids.as_deref()
+        narrow.served.is_some(),
+        served.before,
+        served.after,
+        served.service
     )
     .fetch_all(tx.db())
     .await?;

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::entities::{Address, Contact};
+use crate::customers::address::Addresses;
 use capabilities::{Action, Effect, Error, Id, PermissionClass, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{ContactRow, PARTS, load, told_as};
+use crate::entities::Contact;
 
 /// Merge two records of one customer: one stays, the other is archived and says where it went.
 ///
@@ -61,6 +62,7 @@ impl Action for Merge {
             return Ok(Merged { contact: stays, moved: BTreeMap::new() });
         }
         refuse_if_merged(self.merged_contact_id, "Merge that one, if it is the same customer.", tx).await?;
+        tx.leaving(&[self.merged_contact_id]).await?;
         let moved = self.move_all(tx).await?;
         self.fill_in(tx).await?;
         self.leave(tx).await?;
@@ -88,9 +90,8 @@ impl Merge {
         let parts = [
             ("contact_emails", self.move_emails(tx).await?),
             ("contact_phones", self.move_phones(tx).await?),
-            ("addresses", self.move_addresses(tx).await?),
+            ("addresses", Addresses::take_over(self.contact_id, self.merged_contact_id, tx).await?),
         ];
-        self.leave_known_addresses(tx).await?;
         let mut moved: BTreeMap<String, i64> = parts
             .into_iter()
             .filter(|(_, rows)| *rows > 0)
@@ -158,67 +159,6 @@ impl Merge {
         .execute(tx.db())
         .await?;
         Ok(moved.rows_affected())
-    }
-
-    /// The addresses that the contact does not have yet. Two are the same by street, unit and postal code, and without one
-    /// by the city.
-    async fn move_addresses(&self, tx: &mut Tx<'_>) -> Result<u64> {
-        let org_id = tx.org_id();
-        let moved = sqlx::query!(
-            r#"
-            with own as (
-              select coalesce(bool_or(is_primary), false) as has_primary
-              from addresses
-              where org_id = $1 and contact_id = $2
-            )
-            update addresses a
-            set contact_id = $2, is_primary = a.is_primary and not own.has_primary
-            from own
-            where a.org_id = $1 and a.contact_id = $3
-              and not exists (
-                select 1 from addresses known
-                where known.org_id = $1 and known.contact_id = $2 and known.removed_at is null
-                  and lower(known.street) = lower(a.street)
-                  and lower(coalesce(known.street2, '')) = lower(coalesce(a.street2, ''))
-                  and known.postal_code is not distinct from a.postal_code
-                  and (a.postal_code is not null or known.city_key = a.city_key)
-              )
-            "#,
-            org_id,
-            self.contact_id.uuid(),
-            self.merged_contact_id.uuid()
-        )
-        .execute(tx.db())
-        .await?;
-        Ok(moved.rows_affected())
-    }
-
-    /// What is still to come at an address that both have takes place at that of the contact that stays.
-    async fn leave_known_addresses(&self, tx: &mut Tx<'_>) -> Result<()> {
-        let org_id = tx.org_id();
-        let twins = sqlx::query!(
-            r#"
-            select a.id as left_id, min(known.id::text)::uuid as "kept_id!"
-            from addresses a
-            join addresses known
-              on known.org_id = $1 and known.contact_id = $2 and known.removed_at is null
-             and lower(known.street) = lower(a.street)
-             and lower(coalesce(known.street2, '')) = lower(coalesce(a.street2, ''))
-             and known.postal_code is not distinct from a.postal_code
-             and (a.postal_code is not null or known.city_key = a.city_key)
-            where a.org_id = $1 and a.contact_id = $3
-            group by a.id
-            "#,
-            org_id,
-            self.contact_id.uuid(),
-            self.merged_contact_id.uuid()
-        )
-        .fetch_all(tx.db())
-        .await?;
-        for twin in twins {
-            tx.repoint(Id::<Address>::from(twin.left_id), twin.kept_id.into(), &[]).await?;
-        }
-        Ok(())
     }
 
     /// What the contact that stays takes over in its own row. Its version tells of the parts that came, too.

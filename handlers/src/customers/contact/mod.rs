@@ -6,19 +6,20 @@ mod changing;
 mod creating;
 mod deleting;
 mod finding;
+mod holding;
 mod listing;
 mod merging;
-mod naming;
 mod reach;
 mod status;
 
-use crate::entities::Contact;
 use capabilities::{Domain, Error, Id, Result, Text, Tx};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
+
+use crate::entities::Contact;
 
 pub(crate) use creating::Create;
 pub(crate) use finding::CustomerMatches;
@@ -149,11 +150,11 @@ async fn load_all(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<ContactRow>> {
     Ok(sqlx::query_as!(
         ContactRow,
         r#"
-        select c.id, c.kind, c.display_name as "display_name!", c.given_name, c.family_name, c.organization_name,
+        select c.id, c.kind, c.display_name, c.given_name, c.family_name, c.organization_name,
                coalesce(e.emails, '[]') as "emails!: Json<Vec<reach::EmailRow>>",
                coalesce(p.phones, '[]') as "phones!: Json<Vec<reach::PhoneRow>>",
                c.preferred_time, c.tags, c.unsubscribed_at, c.archived_at, c.merged_into as merged_into_id, c.version,
-               c.created_at, c.updated_at, c.sort_name as "sort_name!"
+               c.created_at, c.updated_at, c.sort_name
         from contacts c
         left join lateral (
           select jsonb_agg(

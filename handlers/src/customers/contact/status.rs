@@ -34,6 +34,7 @@ impl Action for Archive {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<ContactRow> {
         tx.lock(self.contact_id, self.expected_version).await?;
+        tx.leaving(&[self.contact_id]).await?;
         let (org_id, now) = (tx.org_id(), tx.now());
         sqlx::query!(
             "update contacts set archived_at = coalesce(archived_at, $3) where org_id = $1 and id = $2",

@@ -10,9 +10,7 @@ use serde_json::{Value, json};
 use sqlx::types::Json;
 
 use super::{OrgRow, load};
-use crate::calendar::ticket::Tickets;
 use crate::entities::Org;
-use crate::house::service::Services;
 
 /// Opening and closing time, the later one second.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -172,12 +170,15 @@ impl Update {
     /// so none comes in between.
     async fn refuse_other_currency(&self, tx: &mut Tx<'_>) -> Result<()> {
         let before = load(tx).await?.currency;
-        let changes = self.currency.as_ref().is_some_and(|new| new.as_str() != before);
-        match changes && (Services::know_a_price(tx).await? || Tickets::know_a_price(tx).await?) {
-            false => Ok(()),
-            true => Err(Error::conflict(
+        if self.currency.as_ref().is_none_or(|new| new.as_str() == before) {
+            return Ok(());
+        }
+        let kept = sqlx::query_scalar!("select frontdesk.keeps_amounts()").fetch_one(tx.db()).await?;
+        match kept {
+            None => Ok(()),
+            Some(table) => Err(Error::conflict(
                 "CURRENCY_FIXED",
-                format!("Services or tickets have prices in {before}, so the currency stays."),
+                format!("There are {} with prices in {before}, so the currency stays.", table.replace('_', " ")),
                 "Leave `currency` out; another currency needs an organization of its own.",
             )),
         }

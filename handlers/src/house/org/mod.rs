@@ -5,13 +5,14 @@ mod freezing;
 
 use std::collections::BTreeMap;
 
-use crate::entities::Org;
 use capabilities::{Data, Domain, Error, Key, Keyed, Listing, Query, Result, Tx, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
+
+use crate::entities::Org;
 
 pub fn domain() -> Domain {
     Domain::new("org", "The business: its name, hours, terms and defaults")

@@ -1,12 +1,12 @@
 //! Who works here and what they may do: changed by owners alone. The last owner stays one.
 
-use crate::entities::User;
 use capabilities::{Action, Effect, EmailAddress, Error, Id, PermissionClass, Result, Role, Text, Tx, Who};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{UserRow, load, signing_in};
+use crate::entities::User;
 
 /// Invite somebody to the business: they get a mail with a link that signs them in.
 #[derive(Deserialize, JsonSchema)]
@@ -122,6 +122,7 @@ impl Action for Deactivate {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<UserRow> {
         tx.lock(self.user_id, self.expected_version).await?;
+        tx.leaving(&[self.user_id]).await?;
         let (org_id, now) = (tx.org_id(), tx.now());
         sqlx::query!(
             "update users set deactivated_at = coalesce(deactivated_at, $3) where org_id = $1 and id = $2",

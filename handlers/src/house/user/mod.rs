@@ -4,11 +4,12 @@ mod changing;
 mod sessions;
 mod signing_in;
 
-use crate::entities::User;
 use capabilities::{Data, Domain, Error, Id, Listing, Query, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use crate::entities::User;
 
 pub fn domain() -> Domain {
     Domain::new("user", "The people of the business: who works here and what they may do")

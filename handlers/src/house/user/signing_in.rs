@@ -1,6 +1,5 @@
 //! Letting somebody in by mail: the link is made when the mail is sent, so it is stored nowhere else.
 
-use crate::entities::User;
 use capabilities::world::Letter;
 use capabilities::{Action, Delivery, Effect, Errand, Id, LINK_TO_COME, PermissionClass, Result, Tx, Undelivered, Who};
 use chrono::TimeDelta;
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{UserRow, load};
+use crate::entities::User;
 
 /// How long a mailed link can be used.
 const VALID: TimeDelta = TimeDelta::minutes(15);

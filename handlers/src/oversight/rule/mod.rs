@@ -2,7 +2,6 @@
 
 mod trials;
 
-use crate::entities::{Agent, Rule};
 use capabilities::{
     Action, Data, Domain, Effect, Error, Id, Listing, Patch, PermissionClass, Query, Result, Text, Tx, Who,
 };
@@ -11,6 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+use crate::entities::{Agent, Rule};
 
 pub fn domain() -> Domain {
     Domain::new("rule", "What agents may do without asking again")

@@ -1,6 +1,5 @@
 //! What rules would have let through: those that are there, and one that is only thought of.
 
-use crate::entities::{Agent, Authorization, Rule};
 use capabilities::{CoveredRequest, Data, Id, Ids, Key, Keyed, Listing, Parent, Query, Result, Terms, Text, Tx, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -8,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{RuleRow, Rules};
+use crate::entities::{Agent, Authorization, Rule};
 
 /// How much of what agents asked for in the past 90 days a rule would have let through.
 ///

@@ -1,6 +1,7 @@
 //! Service locations of contacts. A contact has many, one of them primary.
 
-use std::collections::HashMap;
+mod of_contacts;
+mod removing;
 
 use capabilities::{
     Action, CountryCode, Data, Domain, Effect, Error, FreeText, Id, Ids, Listing, Name, Parent, Patch, PermissionClass,
@@ -12,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::calendar::ticket::Tickets;
 use crate::entities::{Address, Contact};
 
 pub fn domain() -> Domain {
@@ -21,7 +21,7 @@ pub fn domain() -> Domain {
         .action::<Add>()
         .action::<Update>()
         .action::<SetPrimary>()
-        .action::<Remove>()
+        .action::<removing::Remove>()
 }
 
 /// A service location of a contact.
@@ -131,30 +131,6 @@ impl Data for Addresses {
 }
 
 impl Addresses {
-    /// The address to use for a contact when none is named.
-    pub async fn primary_of(contact: Id<Contact>, tx: &mut Tx<'_>) -> Result<Option<Uuid>> {
-        let org_id = tx.org_id();
-        Ok(sqlx::query_scalar!(
-            "select id from addresses where org_id = $1 and contact_id = $2 and is_primary",
-            org_id,
-            contact.uuid()
-        )
-        .fetch_optional(tx.db())
-        .await?)
-    }
-
-    /// The addresses in a city, whatever its capitals.
-    pub async fn in_city(city: &Name, tx: &mut Tx<'_>) -> Result<Vec<Uuid>> {
-        let org_id = tx.org_id();
-        Ok(sqlx::query_scalar!(
-            "select id from addresses where org_id = $1 and city_key = lower($2)",
-            org_id,
-            city.as_str()
-        )
-        .fetch_all(tx.db())
-        .await?)
-    }
-
     async fn count(&self, contacts: Option<&[Uuid]>, tx: &mut Tx<'_>) -> Result<i64> {
         let org_id = tx.org_id();
         Ok(sqlx::query_scalar!(
@@ -454,128 +430,4 @@ impl Action for SetPrimary {
             .await?;
         load(self.address_id, tx).await
     }
-}
-
-/// Remove a service location.
-///
-/// Refused while a visit is to take place there; past visits keep it, out of the contact's lists. If it was the primary one, the oldest of the others takes its place.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Remove {
-    /// The address to remove.
-    pub address_id: Id<Address>,
-    /// Refuse if the address is at another version by now.
-    pub expected_version: Option<i32>,
-}
-
-/// What was removed.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Removed {
-    /// The address that is gone.
-    id: Uuid,
-    /// The contact's primary address now.
-    primary_address_id: Option<Uuid>,
-}
-
-impl Action for Remove {
-    const NAME: &str = "address.remove";
-    const EFFECT: Effect = Effect::Destroys;
-    const CLASS: PermissionClass = PermissionClass::SoftLimit;
-    const WHO: Who = Who::MANAGERS;
-    type Output = Removed;
-
-    fn example() -> Value {
-        json!({"address_id": "01970000-0000-7000-8000-000000000001"})
-    }
-
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Removed> {
-        let address = load(self.address_id, tx).await?;
-        tx.lock(Id::<Contact>::from(address.contact_id), None).await?;
-        tx.lock(self.address_id, self.expected_version).await?;
-        self.refuse_while_visits_are_to_come(tx).await?;
-        match tx.referrers(self.address_id).await?.is_empty() {
-            true => self.delete(tx).await?,
-            false => self.keep_out_of_lists(tx).await?,
-        }
-        let org_id = tx.org_id();
-        let primary = sqlx::query_scalar!(
-            r#"
-            update addresses a
-            set is_primary = true
-            where a.org_id = $1
-              and a.id = (
-                select b.id from addresses b
-                where b.org_id = $1 and b.contact_id = $2 and b.removed_at is null
-                order by b.is_primary desc, b.id
-                limit 1
-              )
-            returning a.id
-            "#,
-            org_id,
-            address.contact_id
-        )
-        .fetch_optional(tx.db())
-        .await?;
-        Ok(Removed { id: address.id, primary_address_id: primary })
-    }
-}
-
-impl Remove {
-    async fn refuse_while_visits_are_to_come(&self, tx: &mut Tx<'_>) -> Result<()> {
-        let visits = Tickets::to_come_at(self.address_id, tx).await?;
-        match visits.is_empty() {
-            true => Ok(()),
-            false => Err(Error::conflict(
-                "ADDRESS_IN_USE",
-                format!("Visits are to take place at this address: {}.", visits.join("; ")),
-                "Move them to another address first with ticket.update, or cancel them with ticket.cancel.",
-            )),
-        }
-    }
-
-    async fn delete(&self, tx: &mut Tx<'_>) -> Result<()> {
-        let org_id = tx.org_id();
-        sqlx::query!("delete from addresses where org_id = $1 and id = $2", org_id, self.address_id.uuid())
-            .execute(tx.db())
-            .await?;
-        Ok(())
-    }
-
-    /// Past visits keep the place they were at.
-    async fn keep_out_of_lists(&self, tx: &mut Tx<'_>) -> Result<()> {
-        let (org_id, now) = (tx.org_id(), tx.now());
-        sqlx::query!(
-            "update addresses set removed_at = $3, is_primary = false where org_id = $1 and id = $2",
-            org_id,
-            self.address_id.uuid(),
-            now
-        )
-        .execute(tx.db())
-        .await?;
-        Ok(())
-    }
-}
-
-/// The addresses of contacts, one line each, the primary one first: for lists in which an address is enough to tell two
-/// people apart.
-pub(crate) async fn on_one_line(contacts: &[Uuid], tx: &mut Tx<'_>) -> Result<HashMap<Uuid, Vec<String>>> {
-    let org_id = tx.org_id();
-    let rows = sqlx::query!(
-        r#"
-        select contact_id,
-               concat_ws(', ', street, street2, city, nullif(concat_ws(' ', region, postal_code), '')) as "line!"
-        from addresses
-        where org_id = $1 and contact_id = any($2) and removed_at is null
-        order by is_primary desc, id
-        "#,
-        org_id,
-        contacts
-    )
-    .fetch_all(tx.db())
-    .await?;
-    let mut lines: HashMap<Uuid, Vec<String>> = HashMap::new();
-    for row in rows {
-        lines.entry(row.contact_id).or_default().push(row.line);
-    }
-    Ok(lines)
 }
