@@ -16,10 +16,11 @@
 /// - `|notes, tx|`: what is asked and the transaction, for the arguments. Statements in braces after it come before them.
 /// - `from StoredNote by shown`: rows are read as `StoredNote`, and `async fn shown(Vec<StoredNote>, &mut Tx<'_>)` answers
 ///   `Result<Vec<Keyed<NoteRow>>>`. Without it the columns are the row's members, and a row's place is its id.
-/// - `from "tickets" as "t cross join lateral (…) l"`: what is joined to the rows of a page once it is cut out of the table.
+/// - `from "tickets" as "t" with "join … cross join lateral (…) l"`: what is joined to the rows once the page is cut out.
 /// - `newest first`, `oldest first` or `order "name, id" after "$3::text is null or (name, id) > ($3, $4)"`, and `at place`
 ///   where `$3` is no text: a function of the sort value in the cursor.
 /// - `only "removed_at is null"`: what lists show; by its id a row is found all the same.
+/// - `through "left join …"`: what the filters look at besides the table; unused it falls away.
 /// - `where`: the filters, which count from `$6`. `$1` is the organization, `$2` the ids or null, `$3` and `$4` the place, `$5`
 ///   how many.
 /// - `beside "contact_id"`: filters of parents that are columns, for which the plan of rows beside these parents is kept.
@@ -36,25 +37,35 @@ macro_rules! listing {
         $crate::listing! { @from [$question $tx { $($($before)*)? } $row $stored ($shown)] $($rest)* }
     };
     (@from [$($head:tt)*] $columns:literal from $table:literal, $($rest:tt)*) => {
-        $crate::listing! { @order [$($head)* $columns $table $table] $($rest)* }
+        $crate::listing! { @order [$($head)* $columns $table $table ""] $($rest)* }
     };
-    (@from [$($head:tt)*] $columns:literal from $table:literal as $joined:literal, $($rest:tt)*) => {
-        $crate::listing! { @order [$($head)* $columns $table $joined] $($rest)* }
+    (@from [$($head:tt)*] $columns:literal from $table:literal as $alias:literal, $($rest:tt)*) => {
+        $crate::listing! { @order [$($head)* $columns $table $alias ""] $($rest)* }
+    };
+    (@from [$($head:tt)*] $columns:literal from $table:literal as $alias:literal with $joined:literal, $($rest:tt)*) => {
+        $crate::listing! { @order [$($head)* $columns $table $alias $joined] $($rest)* }
     };
     (@order [$($head:tt)*] newest first $($rest:tt)*) => {
-        $crate::listing! { @made [$($head)* "id desc" "$3::text is null or id < $4"] $($rest)* }
+        $crate::listing! { @only [$($head)* "id desc" "$3::text is null or id < $4" {}] $($rest)* }
     };
     (@order [$($head:tt)*] oldest first $($rest:tt)*) => {
-        $crate::listing! { @made [$($head)* "id" "$3::text is null or id > $4"] $($rest)* }
+        $crate::listing! { @only [$($head)* "id" "$3::text is null or id > $4" {}] $($rest)* }
     };
-    (@order [$($head:tt)*] order $order:literal after $after:literal $($rest:tt)*) => {
-        $crate::listing! { @made [$($head)* $order $after] $($rest)* }
+    (@order [$($head:tt)*] order $order:literal after $after:literal $(at $place:ident)? $(, $($rest:tt)*)?) => {
+        $crate::listing! { @only [$($head)* $order $after {$($place)?}] $(, $($rest)*)? }
+    };
+    (@only [$($head:tt)*], only $only:literal $($rest:tt)*) => {
+        $crate::listing! { @made [$($head)* $only] $($rest)* }
+    };
+    (@only [$($head:tt)*] $($rest:tt)*) => {
+        $crate::listing! { @made [$($head)* "true"] $($rest)* }
     };
     (@made [
         $question:ident $tx:ident { $($before:tt)* } $row:ident $stored:ident ($shown:ident)
-        $columns:literal $table:literal $joined:literal $order:literal $after:literal
+        $columns:literal $table:literal $alias:literal $joined:literal $order:literal $after:literal {$($place:ident)?}
+        $only:literal
     ]
-    $(at $place:ident)? $(, only $only:literal)? $(, where $filters:literal [$($argument:expr),* $(,)?])?
+    $(, through $through:literal)? $(, where $filters:literal [$($argument:expr),* $(,)?])?
     $(, beside $($parent:literal)+)? $(,)?) => {
         async fn list(self, query: $crate::Query, $tx: &mut $crate::Tx<'_>) -> $crate::Result<$crate::Listing<$row>> {
             let $question = self;
@@ -64,29 +75,29 @@ macro_rules! listing {
             $(let sort = $place(sort);)?
             let stored = ::sqlx::query_as!(
                 $stored,
-                "select " + $columns + " from (select * from " + $table + " where org_id = $1"
-                    + " and ($2::uuid[] is null or id = any($2))" $(+ " and ($2 is not null or " + $only + ")")?
-                    + " and (" + $after + ") " $(+ $filters)? + " order by " + $order + " limit $5) " + $joined
-                    + " order by " + $order,
+                "select " + $columns + " from (select " + $alias + ".* from " + $table + " " + $alias + " " $(+ $through)?
+                    + " where " + $alias + ".org_id = $1 and ($2::uuid[] is null or " + $alias + ".id = any($2))"
+                    + " and ($2 is not null or " + $only + ") and (" + $after + ") " $(+ $filters)?
+                    + " order by " + $order + " limit $5) " + $alias + " " + $joined + " order by " + $order,
                 org_id, ids, sort, after, query.limit $($(, $argument)*)?
             )
             .fetch_all($tx.db())
             .await?;
             let total = match query.total_of(stored.len()) {
                 None if query.counted => {
-                    let (nowhere, none) = (sort.filter(|_| false), after.filter(|_| false));
+                    let (no_sort, no_id) = (sort.filter(|_| false), after.filter(|_| false));
                     let counting = ::sqlx::query_scalar!(
-                        "select count(*) as \"total!\" from (select 1 from " + $table + " where org_id = $1"
-                            + " and ($2::uuid[] is null or id = any($2))" $(+ " and ($2 is not null or " + $only + ")")?
-                            + " and (" + $after + ") " $(+ $filters)? + " limit $5) counted",
-                        org_id, ids, nowhere, none, $crate::Query::COUNTED $($(, $argument)*)?
+                        "select count(*) as \"total!\" from (select 1 from " + $table + " " + $alias + " " $(+ $through)?
+                            + " where " + $alias + ".org_id = $1 and ($2::uuid[] is null or " + $alias + ".id = any($2))"
+                            + " and ($2 is not null or " + $only + ") and (" + $after + ") " $(+ $filters)?
+                            + " limit $5) counted",
+                        org_id, ids, no_sort, no_id, $crate::Query::COUNTED $($(, $argument)*)?
                     );
                     Some(counting.fetch_one($tx.db()).await?)
                 }
                 known => known,
             };
-            let rows = $crate::listing!(@shown stored, $tx, $shown);
-            Ok($crate::Listing { rows, total })
+            Ok($crate::Listing { rows: $crate::listing!(@shown stored, $tx, $shown), total })
         }
 
         async fn by_ids(ids: &[::uuid::Uuid], $tx: &mut $crate::Tx<'_>) -> $crate::Result<Vec<$row>> {
@@ -94,7 +105,7 @@ macro_rules! listing {
             let stored = ::sqlx::query_as!(
                 $stored,
                 "select " + $columns + " from (select * from " + $table + " where org_id = $1"
-                    + " and id = any((select $2::uuid[])::uuid[])) " + $joined + " order by " + $order,
+                    + " and id = any((select $2::uuid[])::uuid[])) " + $alias + " " + $joined + " order by " + $order,
                 org_id, ids
             )
             .fetch_all($tx.db())
@@ -102,33 +113,40 @@ macro_rules! listing {
             Ok($crate::listing!(@shown stored, $tx, $shown).into_iter().map(|keyed| keyed.row).collect())
         }
 
-        $(
-            const BESIDE: &'static [&'static str] = &[$($parent),+];
+        $crate::listing! {
+            @beside [$tx $row $stored ($shown) $columns $table $alias $joined $order $only] $($($parent)+)?
+        }
+    };
+    (@beside [$($head:tt)*]) => {};
+    (@beside [
+        $tx:ident $row:ident $stored:ident ($shown:ident)
+        $columns:literal $table:literal $alias:literal $joined:literal $order:literal $only:literal
+    ] $($parent:literal)+) => {
+        const BESIDE: &'static [&'static str] = &[$($parent),+];
 
-            async fn beside(
-                filter: &str,
-                parents: &[::uuid::Uuid],
-                limit: i64,
-                $tx: &mut $crate::Tx<'_>,
-            ) -> $crate::Result<Vec<$row>> {
-                let org_id = $tx.org_id();
-                let stored = match filter {
-                    $($parent => {
-                        ::sqlx::query_as!(
-                            $stored,
-                            "select " + $columns + " from (select * from " + $table + " where org_id = $1 and " + $parent
-                                + " = any((select $2::uuid[])::uuid[])" $(+ " and " + $only)?
-                                + " order by " + $order + " limit $3) " + $joined + " order by " + $order,
-                            org_id, parents, limit
-                        )
-                        .fetch_all($tx.db())
-                        .await?
-                    })+
-                    _ => return Err($crate::Error::Internal(format!("no plan is kept beside {filter}"))),
-                };
-                Ok($crate::listing!(@shown stored, $tx, $shown).into_iter().map(|keyed| keyed.row).collect())
-            }
-        )?
+        async fn beside(
+            filter: &str,
+            parents: &[::uuid::Uuid],
+            limit: i64,
+            $tx: &mut $crate::Tx<'_>,
+        ) -> $crate::Result<Vec<$row>> {
+            let org_id = $tx.org_id();
+            let stored = match filter {
+                $($parent => {
+                    ::sqlx::query_as!(
+                        $stored,
+                        "select " + $columns + " from (select * from " + $table + " " + $alias + " where org_id = $1"
+                            + " and " + $parent + " = any((select $2::uuid[])::uuid[]) and " + $only
+                            + " order by " + $order + " limit $3) " + $alias + " " + $joined + " order by " + $order,
+                        org_id, parents, limit
+                    )
+                    .fetch_all($tx.db())
+                    .await?
+                })+
+                _ => return Err($crate::Error::Internal(format!("no plan is kept beside {filter}"))),
+            };
+            Ok($crate::listing!(@shown stored, $tx, $shown).into_iter().map(|keyed| keyed.row).collect())
+        }
     };
     (@shown $rows:ident, $tx:ident, id) => {
         $rows.into_iter().map(|row| $crate::Keyed { key: $crate::Key::of(row.id), row }).collect::<Vec<_>>()

@@ -318,7 +318,7 @@ impl SessionQuery {
         }
         SessionRow from SessionRow by holding,
         select "s.id, s.user_id, u.name, s.client, s.created_at, s.last_seen_at, s.expires_at"
-        from "sessions" as "s join users u on u.org_id = $1 and u.id = s.user_id",
+        from "sessions" as "s" with "join users u on u.org_id = $1 and u.id = s.user_id",
         newest first,
         where "
             and expires_at > $6

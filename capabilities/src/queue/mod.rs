@@ -207,7 +207,7 @@ impl AuthorizationQuery {
             case when $2 is not null then a.plan_hash end as plan_hash,
             case when $2 is not null then coalesce(a.rehearsed_at, a.created_at) end as rehearsed_at,
             case when $2 is not null then a.result end as result, case when $2 is not null then a.error end as error"#
-        from "authorizations" as "a left join call_log u on u.org_id = $1 and u.id = frontdesk.undone_by(a.executed_call_id)",
+        from "authorizations" as "a" with "left join call_log u on u.org_id = $1 and u.id = frontdesk.undone_by(a.executed_call_id)",
         newest first,
         where r#"
             and ($7::text is null

@@ -21,14 +21,12 @@ pub(super) async fn find(
     tx: &mut Tx<'_>,
 ) -> Result<Option<Id<Service>>> {
     if let Some(id) = id {
-        tx.one(Services::default(), id).await?;
+        tx.one::<Services>(id).await?;
         return Ok(Some(id));
     }
     let Some(words) = words else { return Ok(None) };
     let words = words.as_str().to_lowercase();
-    let query = Query { ids: None, after: None, limit: LOOKED_AT };
-    let offered: Vec<Offered> =
-        Services::default().list(query, tx).await?.rows.into_iter().map(|keyed| keyed.row).collect();
+    let offered: Vec<Offered> = tx.list(Services::default(), Query::first(LOOKED_AT)).await?.into_rows().collect();
     let just = |service: &&Offered| [&service.name, &service.code].iter().any(|text| text.to_lowercase() == words);
     let mut meant: Vec<&Offered> = offered.iter().filter(just).collect();
     if meant.is_empty() {

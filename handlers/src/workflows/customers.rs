@@ -159,9 +159,8 @@ impl Nobody {
 /// The customers that fit a text, the best first.
 async fn matches(text: Option<&str>, tx: &mut Tx<'_>) -> Result<Vec<Match>> {
     let Some(search) = text.and_then(|text| text.parse().ok()) else { return Ok(Vec::new()) };
-    let query = Query { ids: None, after: None, limit: LOOKED_AT };
-    let found = CustomerMatches { search, include_archived: false }.list(query, tx).await?;
-    Ok(found.rows.into_iter().map(|keyed| keyed.row).collect())
+    let found = tx.list(CustomerMatches { search, include_archived: false }, Query::first(LOOKED_AT)).await?;
+    Ok(found.into_rows().collect())
 }
 
 fn ambiguous(what: &str, may_be: &[Match]) -> Error {

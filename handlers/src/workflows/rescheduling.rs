@@ -96,14 +96,14 @@ impl HandleRescheduleRequest {
             let customer = customer.map_err(|nobody| nobody.refusal())?;
             return self.ticket_of(&customer, tx).await;
         };
-        tx.one(Tickets::default(), id).await
+        tx.one::<Tickets>(id).await
     }
 
     async fn ticket_of(&self, customer: &Customer, tx: &mut Tx<'_>) -> Result<Visit> {
         let Some(id) = self.ticket_id else {
             return the_only_one_to_come(customer.id, &customer.display_name, tx).await;
         };
-        let ticket = tx.one(Tickets::default(), id).await?;
+        let ticket = tx.one::<Tickets>(id).await?;
         match customer.id.uuid() == ticket.contact_id {
             true => Ok(ticket),
             false => Err(Error::invalid("/ticket_id", "is a visit of another customer")),
@@ -112,9 +112,8 @@ impl HandleRescheduleRequest {
 }
 
 async fn the_only_one_to_come(customer: Id<Contact>, name: &str, tx: &mut Tx<'_>) -> Result<Visit> {
-    let query = Query { ids: None, after: None, limit: TOLD };
-    let found = Tickets::to_come(customer, tx.now()).list(query, tx).await?;
-    let mut visits: Vec<Visit> = found.rows.into_iter().map(|keyed| keyed.row).collect();
+    let found = tx.list(Tickets::to_come(customer, tx.now()), Query::first(TOLD)).await?;
+    let mut visits: Vec<Visit> = found.into_rows().collect();
     match visits.len() {
         1 => Ok(visits.remove(0)),
         0 => Err(Error::conflict(

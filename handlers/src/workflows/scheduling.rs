@@ -179,7 +179,7 @@ impl Destination {
         };
         let zone = tx.org().timezone;
         let Some(address) = address else { return Ok(Self { zone, postal_code: None }) };
-        let row = tx.one(Addresses::default(), address).await?;
+        let row = tx.one::<Addresses>(address).await?;
         let own = row.timezone.as_deref().and_then(|zone| zone.parse().ok());
         Ok(Self { zone: own.unwrap_or(zone), postal_code: row.postal_code })
     }

@@ -48,7 +48,7 @@ impl Visit {
 
     /// Whether it lies within the hours of one day.
     async fn within_business_hours(self, tx: &mut Tx<'_>) -> Result<bool> {
-        let hours = tx.one(Orgs {}, Id::<Org>::from(tx.org_id())).await?.business_hours;
+        let hours = tx.one::<Orgs>(Id::<Org>::from(tx.org_id())).await?.business_hours.0;
         let zone = tx.org().timezone;
         let (start, end) = (self.starts_at.with_timezone(&zone), self.ends_at.with_timezone(&zone));
         let of_day = hours.get(&start.format("%a").to_string().to_lowercase());
@@ -126,7 +126,7 @@ pub(super) async fn fit_in(
     if technicians.is_empty() {
         return Ok(());
     }
-    let buffer = tx.one(Orgs {}, Id::<Org>::from(tx.org_id())).await?.buffer_minutes;
+    let buffer = tx.one::<Orgs>(Id::<Org>::from(tx.org_id())).await?.buffer_minutes;
     let near = neighbours(visit, technicians, TimeDelta::minutes(buffer.into()), tx).await?;
     let (clashes, close): (Vec<Neighbour>, Vec<Neighbour>) = near.into_iter().partition(|other| other.overlaps(visit));
     if !clashes.is_empty() {

@@ -178,7 +178,7 @@ async fn usual_length(lines: &[Line], tx: &mut Tx<'_>) -> Result<TimeDelta> {
     let minutes: i64 = lines.iter().filter_map(|line| line.duration_minutes).map(i64::from).sum();
     match minutes {
         0 => {
-            let org = tx.one(Orgs {}, Id::<Org>::from(tx.org_id())).await?;
+            let org = tx.one::<Orgs>(Id::<Org>::from(tx.org_id())).await?;
             Ok(TimeDelta::minutes(org.default_ticket_minutes.into()))
         }
         minutes => Ok(TimeDelta::minutes(minutes)),
