@@ -68,7 +68,7 @@ impl Ui {
             cursor: cursor.cloned(),
             ..Selection::default()
         };
-        self.read(visitor, selection).await
+        self.read_counted(visitor, selection).await
     }
 
     async fn alerts(&self, visitor: &Visitor, place: &AlertsQuery) -> Shown {

@@ -124,7 +124,7 @@ impl Ui {
             cursor: asked.cursor.clone().filter(|_| !is_wrong),
             ..Selection::default()
         };
-        let answer = match self.read(visitor, selection).await {
+        let answer = match self.read_counted(visitor, selection).await {
             Err(refused) if refused.error_code() == Some("INVALID_INPUT") => return Ok(onward("/queue/history")),
             answer => answer?,
         };

@@ -163,8 +163,17 @@ impl Ui {
 
     /// What the visitor asks for, or the refusal.
     pub async fn read(&self, visitor: &Visitor, selection: Selection) -> Result<Answer, Box<Answer>> {
-        let answer =
-            self.office.read(&visitor.caller, Read { selection, room: None, door: capabilities::Door::Page }).await;
+        self.read_with(visitor, selection, false).await
+    }
+
+    /// The same with how many there are in all.
+    async fn read_counted(&self, visitor: &Visitor, selection: Selection) -> Result<Answer, Box<Answer>> {
+        self.read_with(visitor, selection, true).await
+    }
+
+    async fn read_with(&self, visitor: &Visitor, selection: Selection, counted: bool) -> Result<Answer, Box<Answer>> {
+        let read = Read { selection, room: None, door: capabilities::Door::Page, counted };
+        let answer = self.office.read(&visitor.caller, read).await;
         if answer.success() { Ok(answer) } else { Err(Box::new(answer)) }
     }
 

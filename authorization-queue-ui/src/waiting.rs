@@ -109,7 +109,7 @@ impl Ui {
             cursor: told.cursor.clone(),
             ..Selection::default()
         };
-        let answer = match self.read(visitor, selection).await {
+        let answer = match self.read_counted(visitor, selection).await {
             // A place in a list that is no more: the list begins anew.
             Err(refused) if refused.error_code() == Some("INVALID_INPUT") => return Ok(onward("/queue")),
             answer => answer?,

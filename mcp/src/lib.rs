@@ -157,7 +157,7 @@ impl OfficeServer {
     }
 
     async fn read(&self, caller: &Caller, selection: Selection) -> Answer {
-        self.office.read(caller, Read { selection, room: Some(ROOM), door: self.door() }).await
+        self.office.read(caller, Read { selection, room: Some(ROOM), door: self.door(), counted: true }).await
     }
 }
 

@@ -41,6 +41,7 @@ fn object(filters: &Value) -> Map<String, Value> {
 }
 
 async fn read(office: &Office, caller: &Caller, selection: Selection) -> Option<Value> {
-    let answer = office.read(caller, Read { selection, room: None, door: capabilities::Door::Page }).await;
+    let answer =
+        office.read(caller, Read { selection, room: None, door: capabilities::Door::Page, counted: false }).await;
     answer.data.filter(|_| answer.error.is_none())
 }

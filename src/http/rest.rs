@@ -117,7 +117,7 @@ async fn data(State(rest): Shared, headers: HeaderMap, uri: Uri) -> Response {
     let asked = async {
         let caller = rest.authenticator.caller(&headers).await?;
         let selection = selection(&rest.office, parameters(&uri)?)?;
-        Ok(rest.office.read(&caller, Read { selection, door: Door::Rest, room: None }).await)
+        Ok(rest.office.read(&caller, Read { selection, door: Door::Rest, room: None, counted: true }).await)
     };
     shown(&rest.office, &headers, asked.await)
 }

@@ -291,7 +291,7 @@ impl Actor {
     }
 
     pub async fn select(&self, selection: Selection) -> Reply {
-        Reply(self.office.read(&self.caller, Read { selection, door: Door::Rest, room: None }).await)
+        Reply(self.office.read(&self.caller, Read { selection, door: Door::Rest, room: None, counted: true }).await)
     }
 
     /// A person's contact with these members besides, and its id.

@@ -1,6 +1,8 @@
 //! A domain's plain list, and what is kept of each thing in it: its facts, its schemas, and how it is run, without its type.
 
+use serde::Serialize;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::callers::{Caller, permit};
 use crate::declare::action::{Action, Effect};
@@ -20,6 +22,8 @@ type Deliver = for<'t> fn(Value, &'t Delivery<'_>) -> Boxed<'t, Attempt>;
 type Attempt = std::result::Result<(), Undelivered>;
 type Run = for<'t> fn(Value, &'t mut Tx<'_>) -> Boxed<'t, Result<Value>>;
 type List = for<'t> fn(Value, Query, &'t mut Tx<'_>) -> Boxed<'t, Result<Listing<Value>>>;
+type ByIds = for<'t> fn(Vec<Uuid>, &'t mut Tx<'_>) -> Boxed<'t, Result<Vec<Value>>>;
+type Beside = for<'t> fn(&'static str, Vec<Uuid>, i64, &'t mut Tx<'_>) -> Boxed<'t, Result<Vec<Value>>>;
 
 /// What agents call a capability that has a tool of its own, besides the generic ones.
 #[derive(Debug, Clone, Copy)]
@@ -116,6 +120,10 @@ pub struct DataEntry {
     pub(crate) row: Value,
     pub(crate) parse: fn(&Checker, Value) -> Result<()>,
     pub(crate) list: List,
+    pub(crate) by_ids: ByIds,
+    pub(crate) beside: Beside,
+    /// The filters of parents for which `beside` is there.
+    pub(crate) kept_beside: &'static [&'static str],
 }
 
 impl DataEntry {
@@ -243,6 +251,11 @@ impl Domain {
             filters: Checker::new(schema),
             parse: |checker, value| checker.parse::<D>(value).map(drop),
             list: |filters, query, tx| Box::pin(list::<D>(filters, query, tx)),
+            by_ids: |ids, tx| Box::pin(async move { as_json(tx.these::<D>(&ids).await?) }),
+            beside: |filter, parents, limit, tx| {
+                Box::pin(async move { as_json(D::beside(filter, &parents, limit, tx).await?) })
+            },
+            kept_beside: D::BESIDE,
         });
         self
     }
@@ -301,10 +314,15 @@ async fn run<A: Action>(input: Value, tx: &mut Tx<'_>) -> Result<Value> {
 
 async fn list<D: Data>(filters: Value, query: Query, tx: &mut Tx<'_>) -> Result<Listing<Value>> {
     let question: D = serde_json::from_value(filters).map_err(|error| Error::Internal(error.to_string()))?;
-    let page = question.list(query, tx).await?;
-    let rows = page.rows.into_iter().map(|Keyed { key, row }| {
-        let row = serde_json::to_value(row).map_err(|error| Error::Internal(error.to_string()))?;
-        Ok(Keyed { key, row })
-    });
+    let page = tx.list(question, query).await?;
+    let rows = page.rows.into_iter().map(|Keyed { key, row }| Ok(Keyed { key, row: json_of(row)? }));
     Ok(Listing { rows: rows.collect::<Result<_>>()?, total: page.total })
+}
+
+fn as_json<R: Serialize>(rows: Vec<R>) -> Result<Vec<Value>> {
+    rows.into_iter().map(json_of).collect()
+}
+
+fn json_of<R: Serialize>(row: R) -> Result<Value> {
+    serde_json::to_value(row).map_err(|error| Error::Internal(error.to_string()))
 }

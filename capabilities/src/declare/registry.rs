@@ -166,6 +166,14 @@ impl Include<'_> {
         }
     }
 
+    /// Whether it is asked by ids alone, so that its plan is kept.
+    pub fn keeps_its_plan(&self) -> bool {
+        match self {
+            Self::Children { child, link, .. } => child.kept_beside.contains(&link.filter),
+            Self::Parent { .. } => true,
+        }
+    }
+
     /// The type of what is brought along.
     pub fn other(&self) -> &DataEntry {
         match self {

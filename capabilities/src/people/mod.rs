@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::callers::tokens::{LinkToken, SessionToken};
 use crate::callers::{Actor, Caller, Door, Source};
+use crate::declare::data::{Key, Keyed, Listing, Query};
 use crate::declare::errands::Delivery;
 use crate::error::{Error, Result};
 use crate::office::Office;
@@ -304,64 +305,57 @@ pub struct SessionRow {
     pub expires_at: DateTime<Utc>,
 }
 
+/// Which sessions to show, of those that hold. Owners see everybody's, others their own.
+#[derive(Debug, Default)]
+pub struct SessionQuery {
+    /// Those of this user.
+    pub user_id: Option<Uuid>,
+}
+
+impl SessionQuery {
+    crate::listing! {
+        |asked, tx| {
+            let (now, own) = (tx.now(), own_only(tx));
+        }
+        SessionRow from SessionRow by holding,
+        select "s.id, s.user_id, u.name, s.client, s.created_at, s.last_seen_at, s.expires_at"
+        from "sessions" as "s" with "join users u on u.org_id = $1 and u.id = s.user_id",
+        newest first,
+        where "
+            and expires_at > $6
+            and ($7::uuid is null or user_id = $7)
+            and ($8::uuid is null or user_id = $8)"
+            [now, own, asked.user_id]
+    }
+}
+
+fn own_only(tx: &Tx<'_>) -> Option<Uuid> {
+    let sees_all = tx.caller().role().is_none_or(|role| role == Role::Owner);
+    tx.caller().id().filter(|_| !sees_all)
+}
+
+async fn holding(mut rows: Vec<SessionRow>, tx: &mut Tx<'_>) -> Result<Vec<Keyed<SessionRow>>> {
+    let (now, own) = (tx.now(), own_only(tx));
+    rows.retain(|row| row.expires_at > now && own.is_none_or(|user| row.user_id == user));
+    Ok(rows.into_iter().map(|row| Keyed { key: Key::of(row.id), row }).collect())
+}
+
+/// The sessions that hold, newest first.
+pub async fn sessions(question: SessionQuery, query: Query, tx: &mut Tx<'_>) -> Result<Listing<SessionRow>> {
+    question.list(query, tx).await
+}
+
+/// Sessions by their ids, of those that hold.
+pub async fn sessions_by_ids(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<SessionRow>> {
+    SessionQuery::by_ids(ids, tx).await
+}
+
 impl Tx<'_> {
     /// What the business is called.
     pub async fn organization_name(&mut self) -> Result<String> {
         let org_id = self.org_id();
         let name = sqlx::query_scalar!("select name from orgs where org_id = $1 and id = $1", org_id);
         Ok(name.fetch_one(self.db()).await?)
-    }
-
-    /// The sessions that hold, newest first, and how many: of one user if `own` or `user_id` names one.
-    pub async fn sessions(
-        &mut self,
-        own: Option<Uuid>,
-        user_id: Option<Uuid>,
-        ids: Option<&[Uuid]>,
-        after: Option<Uuid>,
-        limit: i64,
-    ) -> Result<(Vec<SessionRow>, i64)> {
-        let (org_id, now) = (self.org_id(), self.now());
-        let rows = sqlx::query!(
-            r#"
-            with matching as not materialized (
-              select s.id, s.user_id, u.name, s.client, s.created_at, s.last_seen_at, s.expires_at
-              from sessions s
-              join users u on u.org_id = $1 and u.id = s.user_id
-              where s.org_id = $1 and s.expires_at > $2
-                and ($3::uuid is null or s.user_id = $3)
-                and ($4::uuid is null or s.user_id = $4)
-                and ($5::uuid[] is null or s.id = any($5))
-            )
-            select m.id as "id!", m.user_id as "user_id!", m.name as "name!", m.client, m.created_at as "created_at!",
-                   m.last_seen_at as "last_seen_at!", m.expires_at as "expires_at!",
-                   (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
-            from matching m
-            where $6::uuid is null or m.id < $6
-            order by m.id desc
-            limit $7
-            "#,
-            org_id,
-            now,
-            own,
-            user_id,
-            ids,
-            after,
-            limit
-        )
-        .fetch_all(self.db())
-        .await?;
-        let total = rows.first().map_or(0, |row| row.total);
-        let rows = rows.into_iter().map(|row| SessionRow {
-            id: row.id,
-            user_id: row.user_id,
-            name: row.name,
-            client: row.client,
-            created_at: row.created_at,
-            last_seen_at: row.last_seen_at,
-            expires_at: row.expires_at,
-        });
-        Ok((rows.collect(), total))
     }
 
     /// Ends the sessions of a user, or only one of them.

@@ -212,10 +212,10 @@ impl Tx<'_> {
                 self.inner_calls.push(InnerCall { id: call_id, action: action.name, took: began.elapsed() });
                 Ok(Execution::Done { result, call_id })
             }
-            Ok(other) => self.command("rollback to savepoint execution").await.map(|()| other),
+            Ok(other) => self.go_back("rollback to savepoint execution").await.map(|()| other),
             Err(error) if error.is_ours() => Err(error),
             Err(error) => {
-                self.command("rollback to savepoint execution").await?;
+                self.go_back("rollback to savepoint execution").await?;
                 Ok(Execution::Failed(error))
             }
         }

@@ -82,7 +82,11 @@ pub struct Referrer {
 /// What a transaction is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
+    /// Reading by ids and keys, by plans that are kept.
     Read,
+    /// Reading lists too, each of whose statements is planned for its own values.
+    List,
+    /// Changing; where it reads a list, it goes over to that.
     Write,
 }
 
@@ -91,6 +95,7 @@ pub struct Tx<'a> {
     transaction: Transaction<'static, Postgres>,
     ground: &'a Ground,
     now: DateTime<Utc>,
+    plans_each_time: bool,
     pub(crate) running: Running,
     /// The calls that were carried out inside this one, as their own: an approved request inside the decision.
     pub(crate) inner_calls: Vec<InnerCall>,
@@ -157,6 +162,7 @@ impl<'a> Tx<'a> {
         let begin = match access {
             Access::Write => "begin",
             Access::Read => "begin read only",
+            Access::List => "begin read only; set local plan_cache_mode = force_custom_plan",
         };
         let (org, time) = (caller.org().id, now.to_rfc3339());
         let statement = format!("{begin}; select frontdesk.begin_call('{org}', '{call_id}', '{time}')");
@@ -164,6 +170,7 @@ impl<'a> Tx<'a> {
             transaction: ground.world.database.begin(statement).await?,
             ground,
             now,
+            plans_each_time: access == Access::List,
             running: Running::new(caller.clone(), call_id),
             inner_calls: Vec::new(),
         })
@@ -250,6 +257,22 @@ impl<'a> Tx<'a> {
         )
         .fetch_all(self.db())
         .await?)
+    }
+
+    /// From here on each statement is planned for its own values. `($2 is null or …)` folds away only when the value is known:
+    /// a plan that is kept for all values would read the whole organization.
+    pub(crate) async fn plan_each_time(&mut self) -> Result<()> {
+        if !self.plans_each_time {
+            self.command("set local plan_cache_mode = force_custom_plan").await?;
+            self.plans_each_time = true;
+        }
+        Ok(())
+    }
+
+    /// Goes back to a savepoint; what was set since is as it was then.
+    pub(crate) async fn go_back(&mut self, rollback_to_savepoint: &'static str) -> Result<()> {
+        self.plans_each_time = false;
+        self.command(rollback_to_savepoint).await
     }
 
     /// A statement that takes nothing and answers nothing, such as a savepoint.

@@ -11,6 +11,8 @@ use uuid::Uuid;
 
 use crate::world::database_errors::read_constraint_texts;
 
+/// As many statements as the program has stay prepared on each connection; one more than that is prepared anew each time.
+const STATEMENTS: usize = 512;
 /// How long a connection that was in order is taken to be so.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
@@ -42,10 +44,10 @@ pub struct Database {
 impl Database {
     /// Connects and checks that row security binds the login.
     pub async fn open(options: PgConnectOptions, connections: u32) -> Result<Self, DatabaseError> {
-        // Custom plans: `($2 is null or …)` folds away only when the value is known. The word similarity
-        // threshold is what still counts as a misspelling.
-        let options = options.options([
-            ("plan_cache_mode", "force_custom_plan"),
+        // Plans are kept; a transaction that reads lists asks for new ones when it opens. The word similarity threshold is
+        // what still counts as a misspelling.
+        let options = options.statement_cache_capacity(STATEMENTS).options([
+            ("plan_cache_mode", "auto"),
             ("pg_trgm.word_similarity_threshold", "0.5"),
             ("timezone", "UTC"),
             // Questions here are small; compiling them or spreading them over workers costs more than it saves.

@@ -150,7 +150,8 @@ impl Pages {
             cursor,
             ..Selection::default()
         };
-        let answer = self.office.read(&looker.caller, Read { selection, room: None, door: Door::Page }).await;
+        let answer =
+            self.office.read(&looker.caller, Read { selection, room: None, door: Door::Page, counted: false }).await;
         match answer.success() {
             true => Ok(answer),
             false => Err(nothing()),

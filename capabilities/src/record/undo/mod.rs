@@ -105,7 +105,7 @@ impl Tx<'_> {
         if !is_constraint && !is_closed {
             return Err(error.into());
         }
-        self.command("rollback to savepoint restoring").await?;
+        self.go_back("rollback to savepoint restoring").await?;
         if is_closed {
             return Err(cannot_undo(
                 "It would change a record that is closed, and what is closed does not change any more.",

@@ -12,8 +12,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::Contacts;
 use super::listing::ContactFilters;
-use super::load_all;
 use crate::customers::address::Addresses;
 
 /// Digits in a row, however spaced, that are read as a phone number.
@@ -77,10 +77,10 @@ pub(crate) async fn search(
 ) -> Result<Listing<Uuid>> {
     let exact: Vec<String> = terms.all().iter().map(|term| literally(term)).collect();
     if exact.is_empty() {
-        return Ok(Listing { rows: Vec::new(), total: 0 });
+        return Ok(Listing { rows: Vec::new(), total: Some(0) });
     }
     let found = hits(terms, &exact, &[], narrow, query, tx).await?;
-    if found.total > 0 || query.after.is_some() && exact_page(query) {
+    if !found.rows.is_empty() || query.after.is_some() && exact_page(query) {
         return Ok(found);
     }
     // Numbers are right or wrong; only words are misspelt.
@@ -139,7 +139,7 @@ async fn hits(
     .fetch_all(tx.db())
     .await?;
     let mark = if fuzzy.is_empty() { EXACT } else { SIMILAR };
-    let total = rows.first().map_or(0, |row| row.total);
+    let total = Some(rows.first().map_or(0, |row| row.total));
     let rows = rows.into_iter().map(|row| Keyed { key: Key(format!("{mark}{}", row.score), row.id), row: row.id });
     Ok(Listing { rows: rows.collect(), total })
 }
@@ -228,7 +228,8 @@ impl Data for CustomerMatches {
         let ids: Vec<Uuid> = found.rows.iter().map(|hit| hit.row).collect();
         let mut reasons = why(&ids, &terms, tx).await?;
         let mut places = Addresses::on_one_line(&ids, tx).await?;
-        let mut contacts: HashMap<Uuid, _> = load_all(&ids, tx).await?.into_iter().map(|row| (row.id, row)).collect();
+        let mut contacts: HashMap<Uuid, _> =
+            tx.these::<Contacts>(&ids).await?.into_iter().map(|row| (row.id, row)).collect();
         let rows = found.rows.into_iter().filter_map(|hit| {
             let contact = contacts.remove(&hit.row)?;
             let row = CustomerMatch {
@@ -243,6 +244,11 @@ impl Data for CustomerMatches {
             Some(Keyed { key: hit.key, row })
         });
         Ok(Listing { rows: rows.collect(), total: found.total })
+    }
+
+    /// A match is found by what is searched for and has no id of its own.
+    async fn by_ids(_: &[Uuid], _: &mut Tx<'_>) -> Result<Vec<CustomerMatch>> {
+        Ok(Vec::new())
     }
 }
 
