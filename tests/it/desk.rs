@@ -19,6 +19,8 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
+use crate::wire::Wire;
+
 /// An organization and its office.
 pub struct Desk {
     pub office: Arc<Office>,
@@ -61,13 +63,29 @@ impl Desk {
         Self::made(own_database().await, domains, Some(mail)).await
     }
 
+    /// A desk with one connection, and the wire that it goes through.
+    pub async fn wired() -> (Self, Wire) {
+        let database = shared_database().await;
+        let wire = Wire::to(&database);
+        let connection = Database::open(wire.through(app(&database)), 1).await.unwrap();
+        (Self::over(connection, database, handlers::domains(), None).await, wire)
+    }
+
     async fn at(database: PgConnectOptions, domains: Vec<capabilities::Domain>) -> Self {
         Self::made(database, domains, None).await
     }
 
     async fn made(database: PgConnectOptions, domains: Vec<capabilities::Domain>, mail: Option<Mail>) -> Self {
-        let app = database.clone().username(frontdesk::APP_ROLE);
-        let connections = Database::open(app, 8).await.unwrap();
+        let connections = Database::open(app(&database), 8).await.unwrap();
+        Self::over(connections, database, domains, mail).await
+    }
+
+    async fn over(
+        connections: Database,
+        database: PgConnectOptions,
+        domains: Vec<capabilities::Domain>,
+        mail: Option<Mail>,
+    ) -> Self {
         let clock = Clock::hand("2030-01-07T09:00:00Z".parse().unwrap());
         let office = Office::new(connections, Registry::new(domains).unwrap(), clock);
         let office = Arc::new(match mail {
@@ -366,6 +384,11 @@ pub fn object(value: Value) -> Map<String, Value> {
 pub fn fresh() -> String {
     let bytes: [u8; 8] = rand::random();
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The program's login to a database.
+fn app(database: &PgConnectOptions) -> PgConnectOptions {
+    database.clone().username(frontdesk::APP_ROLE)
 }
 
 /// The owner's login to the test server, which `script/postgres` starts if none runs.

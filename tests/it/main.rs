@@ -98,6 +98,8 @@ mod smtp;
 #[cfg(test)]
 mod standing;
 #[cfg(test)]
+mod statements;
+#[cfg(test)]
 mod stopping;
 #[cfg(test)]
 mod telemetry;
@@ -117,6 +119,8 @@ mod undo_leftovers;
 mod undo_pages;
 #[cfg(test)]
 mod undo_sequences;
+#[cfg(test)]
+mod wire;
 #[cfg(test)]
 mod work;
 #[cfg(test)]

@@ -9,6 +9,8 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
 use sqlx::{AssertSqlSafe, Connection as _};
 
+/// As many statements as the program has stay prepared on each connection; one more than that is prepared anew each time.
+const STATEMENTS: usize = 512;
 /// How long a connection that was in order is taken to be so.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
@@ -42,7 +44,7 @@ impl Database {
     pub async fn open(options: PgConnectOptions, connections: u32) -> Result<Self, DatabaseError> {
         // Custom plans: `($2 is null or …)` folds away only when the value is known. The word similarity
         // threshold is what still counts as a misspelling.
-        let options = options.options([
+        let options = options.statement_cache_capacity(STATEMENTS).options([
             ("plan_cache_mode", "force_custom_plan"),
             ("pg_trgm.word_similarity_threshold", "0.5"),
             ("timezone", "UTC"),
