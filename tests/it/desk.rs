@@ -6,7 +6,7 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use capabilities::world::{Clock, Database, Mail};
+use capabilities::world::{Clock, Database, Mail, World};
 use capabilities::{
     Answer, Call, Caller, Door, Input, LinkToken, NewOrg, Office, Options, Read, Registry, Role, Selection,
     SessionToken, Source,
@@ -87,11 +87,8 @@ impl Desk {
         mail: Option<Mail>,
     ) -> Self {
         let clock = Clock::hand("2030-01-07T09:00:00Z".parse().unwrap());
-        let office = Office::new(connections, Registry::new(domains).unwrap(), clock);
-        let office = Arc::new(match mail {
-            Some(mail) => office.mailing(mail),
-            None => office,
-        });
+        let world = World::new(connections, clock, mail);
+        let office = Arc::new(Office::new(world, Registry::new(domains).unwrap(), "http://127.0.0.1:8480"));
         let new = NewOrg {
             name: "Test Windows".into(),
             timezone: "America/Chicago".into(),

@@ -40,6 +40,8 @@ mod contract;
 #[cfg(test)]
 mod contract_calls;
 #[cfg(test)]
+mod guards;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod layers;

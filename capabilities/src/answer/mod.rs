@@ -1,16 +1,17 @@
 //! The envelope every caller gets, by whatever door.
 
+mod told;
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::declare::errands::Recorded;
 use crate::error::Error;
-use crate::office::Outcome;
-use crate::queue::News;
-use crate::tx::Warning;
+
+pub use told::Warning;
+pub(crate) use told::{News, Recorded};
 
 /// What stands beside the data.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -42,6 +43,14 @@ pub struct Meta {
     /// Nothing was changed; the data is a preview.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub dry_run: bool,
+}
+
+/// What came of carrying out: a fresh outcome or the stored one of an earlier call.
+pub(crate) struct Outcome {
+    pub data: Value,
+    /// Of a call that was put on record and yet not done: that it waits, or why not.
+    pub error: Option<Error>,
+    pub meta: Meta,
 }
 
 /// The answer to a call or a question.

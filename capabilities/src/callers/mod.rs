@@ -5,70 +5,13 @@ pub(crate) mod tokens;
 use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::policy::PermissionClass;
+use crate::error::{Error, Result};
+use crate::policy::{PermissionClass, Role, Who};
+use crate::values::amounts::Money;
 use crate::values::redact::redact;
-
-/// A person's role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Works on site.
-    Technician,
-    /// Runs the office.
-    Manager,
-    /// Owns the business.
-    Owner,
-}
-
-impl Role {
-    /// As it is stored and shown.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Technician => "technician",
-            Self::Manager => "manager",
-            Self::Owner => "owner",
-        }
-    }
-
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        [Self::Technician, Self::Manager, Self::Owner].into_iter().find(|role| role.name() == name)
-    }
-}
-
-/// The people who may do or read something: everybody from a role upwards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Who(Role);
-
-impl Who {
-    /// Every person of the business.
-    pub const EVERYONE: Self = Self(Role::Technician);
-    /// Managers and owners.
-    pub const MANAGERS: Self = Self(Role::Manager);
-    /// Owners alone.
-    pub const OWNERS: Self = Self(Role::Owner);
-
-    /// Whether `role` is among them.
-    #[must_use]
-    pub fn includes(self, role: Role) -> bool {
-        role >= self.0
-    }
-
-    /// In words, for a refusal.
-    #[must_use]
-    pub fn in_words(self) -> &'static str {
-        match self.0 {
-            Role::Technician => "everyone",
-            Role::Manager => "managers and owners",
-            Role::Owner => "owners",
-        }
-    }
-}
 
 /// What of its organization every call needs: for local times, phone numbers and money.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +24,14 @@ pub struct OrgFacts {
     pub currency: [u8; 3],
     /// Its ISO 3166-1 country.
     pub country: [u8; 2],
+}
+
+impl OrgFacts {
+    /// So many minor units of the organization's currency.
+    #[must_use]
+    pub fn money(&self, amount: i64) -> Money {
+        Money::of(amount, self.currency)
+    }
 }
 
 /// Who acts.
@@ -106,6 +57,22 @@ pub enum Actor {
     System(String),
 }
 
+/// How far a caller reaches at all, whatever its role or class: what is beyond is refused in place and never queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// All that there is.
+    All,
+}
+
+impl Reach {
+    /// Whether an action or a data type lies within it.
+    pub fn covers(self, _name: &str) -> bool {
+        match self {
+            Self::All => true,
+        }
+    }
+}
+
 /// A known caller: only [`crate::Office`] makes one, from a token or as the system.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -115,11 +82,23 @@ pub struct Caller {
     pub(crate) overrides: BTreeMap<String, PermissionClass>,
     /// Of an agent: whether people decided something it has not been told yet.
     pub(crate) has_news: bool,
+    reach: Reach,
 }
 
 impl Caller {
     pub(crate) fn new(org: OrgFacts, actor: Actor) -> Self {
-        Self { org, actor, overrides: BTreeMap::new(), has_news: false }
+        Self { org, actor, overrides: BTreeMap::new(), has_news: false, reach: Reach::All }
+    }
+
+    /// An agent, with what is known of it beside its name.
+    pub(crate) fn agent(
+        org: OrgFacts,
+        id: Uuid,
+        name: String,
+        overrides: BTreeMap<String, PermissionClass>,
+        has_news: bool,
+    ) -> Self {
+        Self { overrides, has_news, ..Self::new(org, Actor::Agent { id, name }) }
     }
 
     /// The organization it acts in.
@@ -201,6 +180,11 @@ impl Caller {
         own_class(&self.overrides, action)
     }
 
+    /// Whether an action or a data type is within what this caller reaches at all.
+    pub(crate) fn reaches(&self, name: &str) -> bool {
+        self.reach.covers(name)
+    }
+
     /// Whether this caller may do or read what `who` may.
     #[must_use]
     pub fn is_among(&self, who: Who) -> bool {
@@ -208,6 +192,20 @@ impl Caller {
             Actor::User { role, .. } => who.includes(*role),
             Actor::Agent { .. } | Actor::System(_) => true,
         }
+    }
+}
+
+/// Whether `caller` may do something of this class and for these people at all.
+pub(crate) fn permit(caller: &Caller, action: &str, class: PermissionClass, who: Who) -> Result<()> {
+    if !caller.reaches(action) {
+        return Err(Error::Forbidden(format!("`{action}` is beyond what {} reaches.", caller.name())));
+    }
+    if caller.is_agent() && class == PermissionClass::PeopleOnly {
+        return Err(Error::Forbidden(format!("`{action}` is for people to do, not for agents.")));
+    }
+    match caller.is_among(who) {
+        true => Ok(()),
+        false => Err(Error::Forbidden(format!("`{action}` is for {}.", who.in_words()))),
     }
 }
 

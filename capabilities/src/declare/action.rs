@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::callers::Who;
+use crate::callers::permit;
 use crate::error::Result;
-use crate::policy::{Escalation, PermissionClass, Reasons};
+use crate::policy::{Escalation, PermissionClass, Reasons, Who, by_input, holding};
 use crate::tx::Tx;
 
 /// What an action does to what is there; becomes the MCP annotations.
@@ -65,4 +65,16 @@ pub trait Action: DeserializeOwned + JsonSchema + Send + Sync + 'static {
 
     /// Does it. Everything written is undone when the call is refused or only rehearsed.
     fn run(self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output>> + Send;
+}
+
+impl Tx<'_> {
+    /// Carries out another action inside this call: same transaction, same preview, one decision for the whole.
+    pub async fn call<A: Action>(&mut self, action: A) -> Result<A::Output> {
+        permit(self.caller(), A::NAME, A::CLASS, A::WHO)?;
+        let by_input = by_input(A::ESCALATIONS, &action);
+        let found = action.review(self).await?;
+        let holding = holding(A::ESCALATIONS, &by_input, &found);
+        self.running.judgement.add(A::NAME, A::CLASS, A::WHO, &holding);
+        action.run(self).await
+    }
 }

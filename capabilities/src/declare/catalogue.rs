@@ -3,10 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use crate::callers::Caller;
-use crate::declare::registry::{ActionEntry, DataEntry, Domain, Registry};
+use crate::declare::domain::{ActionEntry, DataEntry, Domain};
+use crate::declare::registry::Registry;
 use crate::error::{Error, Result};
 use crate::policy::PermissionClass;
-use crate::schema::{advertised, from_text};
+use crate::schema::{advertised, from_text, nearest, shortened};
+use crate::values::problem::Problem;
 
 impl Registry {
     /// What this caller may do and read: a line each, or with their full schemas those of one domain or one action. Of a
@@ -63,11 +65,9 @@ impl Registry {
 
     fn no_domain(&self, name: &str, caller: &Caller) -> Error {
         let names: Vec<&str> = self.open_to(caller).map(|domain| domain.name).collect();
-        let problem = crate::error::Problem::at(
-            "/domain",
-            format!("there is no domain `{}`; known: {}", crate::schema::shortened(name), names.join(", ")),
-        );
-        Error::InvalidInput(vec![problem.did_you_mean(crate::schema::nearest(name, names))])
+        let problem =
+            Problem::at("/domain", format!("there is no domain `{}`; known: {}", shortened(name), names.join(", ")));
+        problem.did_you_mean(nearest(name, names)).into()
     }
 
     fn action_in_full(&self, action: &ActionEntry, caller: &Caller) -> Value {

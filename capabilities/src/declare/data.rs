@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::callers::Who;
 use crate::error::{Error, Result};
+use crate::policy::Who;
 use crate::tx::Tx;
 use crate::values::kinds::{Entity, Id};
 

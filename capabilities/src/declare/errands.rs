@@ -4,17 +4,17 @@
 use std::future::Future;
 
 use chrono::{DateTime, Utc};
-use schemars::JsonSchema;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
+use crate::answer::Recorded;
 use crate::callers::{Caller, OrgFacts};
 use crate::error::{Error, Result};
-use crate::office::Office;
-use crate::tx::Tx;
-use crate::world::Letter;
+use crate::tx::{Access, Ground, Tx};
+use crate::values::amounts::Payment;
+use crate::world::{Letter, Undelivered, World};
 
 /// Something to be done after the commit: an e-mail, a charge.
 pub trait Errand: Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -52,72 +52,40 @@ pub trait Errand: Serialize + DeserializeOwned + Send + Sync + 'static {
 /// What stands in a preview for a link that is made when the mail is sent.
 pub const LINK_TO_COME: &str = "[a link that is made when this is sent]";
 
-/// Which way money goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// From a customer to the business.
-    Charge,
-    /// Back to a customer.
-    Refund,
-}
-
-/// Money that an errand moves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Payment {
-    /// Which way it goes.
-    pub direction: Direction,
-    /// In minor units: cents.
-    pub amount: i64,
-    /// Its ISO 4217 currency.
-    pub currency: String,
-    /// The customer's name.
-    pub customer: String,
-}
-
-/// Why an errand was not delivered. The text is for people who run the office; it holds no secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Undelivered {
-    /// The service may take it later.
-    Later(String),
-    /// It will never take it.
-    Never(String),
-    /// Nothing calls for it any more: it ends well, and says this.
-    Needless(String),
-}
-
-impl From<Error> for Undelivered {
-    fn from(error: Error) -> Self {
-        match error.is_ours() {
-            true => Self::Later(error.message()),
-            false => Self::Never(error.message()),
-        }
-    }
-}
-
 /// An errand in the hands of a worker.
 pub struct Delivery<'d> {
-    pub(crate) office: &'d Office,
+    pub(crate) ground: &'d Ground,
     pub(crate) caller: &'d Caller,
     pub(crate) key: Uuid,
 }
 
-impl Delivery<'_> {
+impl<'d> Delivery<'d> {
     /// The same at every attempt: what the service recognises a repeat by.
     #[must_use]
     pub fn key(&self) -> Uuid {
         self.key
     }
 
-    /// The office, for what is only made when it is sent: a sign-in link.
+    /// A transaction that reads, for what is only known when it is sent.
+    pub async fn begin(&self) -> Result<Tx<'d>> {
+        Tx::begin(self.ground, self.caller, Access::Read).await
+    }
+
+    /// Where people find the pages, without a slash at the end.
     #[must_use]
-    pub fn office(&self) -> &Office {
-        self.office
+    pub fn address(&self) -> &str {
+        &self.ground.address
+    }
+
+    /// The world outside.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.ground.world
     }
 
     /// Sends a letter.
     pub async fn mail(&self, letter: &Letter) -> std::result::Result<(), Undelivered> {
-        match &self.office.mail {
+        match &self.ground.world.mail {
             Some(mail) => mail.send(letter, self.key).await,
             None => Err(Undelivered::Later("no way to send mail is configured".into())),
         }
@@ -130,45 +98,6 @@ impl Delivery<'_> {
     }
 }
 
-/// An errand of this call and how far it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Recorded {
-    pub id: Uuid,
-    pub kind: String,
-    pub summary: String,
-    /// `recorded`: it will be done after the commit. `held`: after the freeze. Not done yet, so nobody should say "sent".
-    pub state: String,
-    /// What the worker gets; people see it in a preview.
-    #[serde(skip)]
-    pub payload: Value,
-    #[serde(skip)]
-    pub outward: bool,
-    /// The mail it will be.
-    #[serde(skip)]
-    pub letter: Option<Letter>,
-    #[serde(skip)]
-    pub payment: Option<Payment>,
-}
-
-impl Recorded {
-    /// The money it moves, either way, in minor units.
-    pub fn money(&self) -> i64 {
-        self.payment.as_ref().map_or(0, |payment| payment.amount.saturating_abs())
-    }
-
-    /// As a preview tells of it, without what only the worker needs.
-    pub fn shown(&self) -> Value {
-        let mut shown = json!({"kind": self.kind, "summary": self.summary});
-        if let Some(letter) = &self.letter {
-            shown["letter"] = json!(letter);
-        }
-        if let Some(payment) = &self.payment {
-            shown["payment"] = json!(payment);
-        }
-        shown
-    }
-}
-
 impl Tx<'_> {
     /// Records something to be done outside after the commit.
     pub async fn errand<E: Errand>(&mut self, errand: &E) -> Result<()> {
@@ -178,7 +107,7 @@ impl Tx<'_> {
 
     /// The same for later.
     pub(crate) async fn errand_due<E: Errand>(&mut self, errand: &E, due_at: DateTime<Utc>) -> Result<()> {
-        if self.office().registry.errand(E::KIND).is_none() {
+        if self.ground().dispatch.errand(E::KIND).is_none() {
             return Err(Error::Internal(format!("no domain lists the errand {}", E::KIND)));
         }
         let payload = serde_json::to_value(errand).map_err(|error| Error::Internal(error.to_string()))?;
@@ -190,7 +119,7 @@ impl Tx<'_> {
             state: String::new(),
             payload,
             outward: E::OUTWARD,
-            letter: errand.preview(),
+            letter: errand.preview().map(|letter| json!(letter)),
             payment: errand.payment(),
         };
         let state = sqlx::query_scalar!(

@@ -1,7 +1,7 @@
 //! Calls that are due later: judged when they were scheduled, carried out by the system, dropped with the agent that caused
 //! them. A standing schedule makes the next one by itself.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 use serde_json::Value;
 use uuid::Uuid;
@@ -10,6 +10,7 @@ use crate::callers::Actor;
 use crate::declare::action::Action;
 use crate::error::{Error, Result};
 use crate::tx::Tx;
+use crate::values::when::first_moment;
 
 /// Something that every organization does every day at the same time of its own day.
 #[derive(Debug, Clone)]
@@ -37,14 +38,6 @@ impl Standing {
             day = day.checked_add_days(Days::new(1)).unwrap_or(NaiveDate::MAX);
         }
     }
-}
-
-/// The first moment at or after a local time.
-pub(crate) fn first_moment(local: NaiveDateTime, timezone: Tz) -> DateTime<Utc> {
-    // No clock change leaves out more than a day, and all move by quarters of an hour.
-    let mut steps = (0..=96).map(|quarter| local + TimeDelta::minutes(15 * quarter));
-    let found = steps.find_map(|time| time.and_local_timezone(timezone).earliest());
-    found.map_or_else(|| local.and_utc(), |time| time.with_timezone(&Utc))
 }
 
 /// What is optional in an input is absent, not null.

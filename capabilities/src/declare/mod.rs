@@ -3,7 +3,10 @@
 pub(crate) mod action;
 pub(crate) mod catalogue;
 pub(crate) mod data;
+pub(crate) mod dispatching;
+pub(crate) mod domain;
 pub(crate) mod errands;
+pub(crate) mod guards;
 pub(crate) mod jobs;
 pub(crate) mod registry;
 pub(crate) mod request;

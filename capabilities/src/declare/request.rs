@@ -8,7 +8,6 @@ use std::marker::PhantomData;
 
 use crate::callers::{Call, Input, Options, Source};
 use crate::error::{Error, Result};
-use crate::office::reading::Selection;
 use crate::schema::{self, Checker};
 
 /// A compiled request type: its schema and its parser.
@@ -129,6 +128,27 @@ pub struct QueryRequest {
     limit: Option<i64>,
     /// `meta.next_cursor` of the page before.
     cursor: Option<String>,
+}
+
+/// What of a data type is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// The data type.
+    pub data_type: String,
+    /// One record by its id: the answer's data is the record itself.
+    pub id: Option<String>,
+    /// Filters by name.
+    pub filters: Map<String, Value>,
+    /// Where in the caller's request the filters stand, for pointers to what is wrong with them: `/filters`, or nothing.
+    pub filters_at: &'static str,
+    /// What the rows bring along.
+    pub include: Vec<String>,
+    /// The members to show; all if empty.
+    pub fields: Vec<String>,
+    /// Rows per page, 1 to 200; 25 if absent.
+    pub limit: Option<i64>,
+    /// Where the page begins: `next_cursor` of the page before.
+    pub cursor: Option<String>,
 }
 
 impl TryFrom<QueryRequest> for Selection {

@@ -3,9 +3,12 @@
 use serde_json::Value;
 
 use crate::callers::{Call, Input};
-use crate::declare::registry::ActionEntry;
-use crate::error::{Error, Problem, Result};
-use crate::schema::{self, FREE_TEXT};
+use crate::declare::domain::ActionEntry;
+use crate::error::{Error, Result};
+use crate::schema;
+use crate::tx::facts::Inputs;
+use crate::values::marks::FREE_TEXT;
+use crate::values::problem::Problem;
 use crate::values::redact::{self, redact};
 
 const ITEMS_AT_MOST: usize = 500;
@@ -28,6 +31,11 @@ impl Prepared {
             (false, [only]) => only.clone(),
             (_, items) => items.into(),
         }
+    }
+
+    /// What is carried out.
+    pub fn each(&self) -> Inputs<'_> {
+        Inputs { each: &self.inputs, batch: self.batch }
     }
 
     /// How often the action is carried out, for limits.

@@ -1,42 +1,20 @@
 //! What can go wrong, said once: one enum, and one `match` that gives each case its code, HTTP status and
 //! advice on repeating. Nothing else in the tree mentions a status code.
 
+mod later;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::policy::Reason;
-use crate::record::undo::Later;
 use crate::values::kinds::Entity;
+use crate::values::problem::Problem;
+
+pub use later::Later;
 
 /// The result of everything that can be refused.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// One thing wrong with an input.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Problem {
-    /// JSON pointer (RFC 6901) into the input; the empty string is the whole of it.
-    pub pointer: String,
-    /// What is wrong there, without the value.
-    pub message: String,
-    /// The nearest names that would have been right.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub did_you_mean: Vec<String>,
-}
-
-impl Problem {
-    /// A problem at `pointer`.
-    pub fn at(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), message: message.into(), did_you_mean: Vec::new() }
-    }
-
-    /// Adds the nearest right names.
-    #[must_use]
-    pub fn did_you_mean(mut self, names: Vec<String>) -> Self {
-        self.did_you_mean = names;
-        self
-    }
-}
 
 /// When a refused call is worth repeating.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -181,7 +159,7 @@ pub enum Error {
 impl Error {
     /// One problem with the input.
     pub fn invalid(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::InvalidInput(vec![Problem::at(pointer, message)])
+        Problem::at(pointer, message).into()
     }
 
     /// There is no `T` with this id.
@@ -449,47 +427,8 @@ fn or_list(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
 }
 
-/// SQLSTATE classes and codes that mean the database cannot serve now, not that the call is wrong
-/// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>): connection exceptions, insufficient
-/// resources (a full disk), operator intervention, system errors, and a lost race that a repeat wins.
-const OUTAGE: &[&str] = &["08", "53", "57", "58", "40001", "40P01", "25P03"];
-
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        use sqlx::Error as Sql;
-        let unavailable = |cause: String| Self::Unavailable { part: "database", cause };
-        match &error {
-            Sql::Io(_)
-            | Sql::Tls(_)
-            | Sql::PoolTimedOut
-            | Sql::PoolClosed
-            | Sql::WorkerCrashed
-            | Sql::Protocol(_)
-            | Sql::BeginFailed => unavailable(error.to_string()),
-            Sql::Database(database) => {
-                let state = database.code().unwrap_or_default().to_string();
-                if OUTAGE.iter().any(|prefix| state.starts_with(prefix)) {
-                    return unavailable(error.to_string());
-                }
-                match database.constraint() {
-                    Some(constraint) => constraint_error(constraint, &state, &error),
-                    None => Self::Internal(error.to_string()),
-                }
-            }
-            _ => Self::Internal(error.to_string()),
-        }
-    }
-}
-
-/// A broken promise of the schema. The text is the constraint's comment, kept beside it in the migration and
-/// read at start; see [`crate::world::Database`].
-fn constraint_error(constraint: &str, state: &str, error: &sqlx::Error) -> Error {
-    let Some(text) = crate::world::constraint_text(constraint) else {
-        return Error::Internal(error.to_string());
-    };
-    match state {
-        "23503" => Error::NotFound { what: "such record to refer to".into() },
-        "23505" => Error::conflict("ALREADY_EXISTS", text, "Change what is named there and send the call again."),
-        _ => Error::invalid("", text),
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::InvalidInput(vec![problem])
     }
 }

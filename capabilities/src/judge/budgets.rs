@@ -3,16 +3,16 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 use iso_currency::Currency;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::declare::jobs::first_moment;
 use crate::error::Result;
 use crate::tx::{Running, Tx};
+use crate::values::when::first_moment_of;
 
 /// What an agent may do in a day of the organization before each further change waits for a person; what is absent has no
 /// limit.
@@ -49,8 +49,7 @@ pub(crate) struct Allotment {
 pub(crate) fn day_of(now: DateTime<Utc>, timezone: Tz) -> (DateTime<Utc>, DateTime<Utc>) {
     let day = now.with_timezone(&timezone).date_naive();
     let tomorrow = day.checked_add_days(Days::new(1)).unwrap_or(NaiveDate::MAX);
-    let began = |day: NaiveDate| first_moment(day.and_time(NaiveTime::MIN), timezone);
-    (began(day), began(tomorrow))
+    (first_moment_of(day, timezone), first_moment_of(tomorrow, timezone))
 }
 
 /// An amount in minor units as people read it: `120.00 USD`.

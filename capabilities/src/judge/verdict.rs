@@ -8,11 +8,12 @@ use uuid::Uuid;
 
 use crate::callers::own_class;
 use crate::declare::action::Effect;
-use crate::declare::registry::ActionEntry;
+use crate::declare::domain::ActionEntry;
 use crate::error::{Error, Result};
 use crate::judge::budgets::{self, day_of};
 use crate::policy::{Judgement, PermissionClass, Reason};
 use crate::tx::Tx;
+use crate::tx::facts::ActionFacts;
 
 /// More items than this in one call are a bulk change.
 const ITEMS: i64 = 5;
@@ -85,7 +86,8 @@ impl Rule {
 /// A call as far as rules, the agent's own limits and the freeze bear on it: one that is running, or one that was asked for
 /// before.
 pub(crate) struct Case<'c> {
-    action: &'c ActionEntry,
+    /// Whether a person must decide each time.
+    each_time: bool,
     /// The actions it is made of, as far as they are known.
     steps: Vec<&'static str>,
     judged: PermissionClass,
@@ -99,7 +101,7 @@ pub(crate) struct Case<'c> {
 impl<'c> Case<'c> {
     /// A request that waited, as it was judged then, under the limits that its agent has by now.
     pub fn of_request(
-        action: &'c ActionEntry,
+        action: ActionFacts,
         judged: PermissionClass,
         reasons: Vec<Reason>,
         items: i64,
@@ -107,13 +109,14 @@ impl<'c> Case<'c> {
     ) -> Self {
         let by_now = reasons.into_iter().filter(|reason| reason.code != OVERRIDE);
         let (above, reasons) = by_now.partition(|reason| ABOVE_RULES.contains(&reason.code.as_str()));
-        Self { action, steps: vec![action.name], judged, reasons, items, overrides, above }
+        let (each_time, steps) = (action.each_time, vec![action.name]);
+        Self { each_time, steps, judged, reasons, items, overrides, above }
     }
 
     /// What holds for it in the end.
     pub fn settle(self, rules: &[Rule]) -> Verdict {
-        let Self { action, steps, judged, mut reasons, items, overrides, above } = self;
-        let rule = rules.iter().find(|rule| !action.each_time && rule.covers(&reasons, items));
+        let Self { each_time, steps, judged, mut reasons, items, overrides, above } = self;
+        let rule = rules.iter().find(|rule| !each_time && rule.covers(&reasons, items));
         let rule = rule.filter(|_| judged > PermissionClass::Unrestricted);
         let mut class = if rule.is_some() { PermissionClass::Unrestricted } else { judged };
         let own = steps.iter().filter_map(|step| own_class(overrides, step)).max();
@@ -194,7 +197,8 @@ fn weigh(
         above.push(Reason { code: FROZEN.into(), message: "agents are frozen at the moment".into() });
     }
     above.extend(over_budget.map(|message| Reason { code: OVER_BUDGET.into(), message }));
-    Case { action, steps, judged, reasons, items, overrides: &facts.overrides, above }.settle(&facts.rules)
+    let each_time = action.each_time;
+    Case { each_time, steps, judged, reasons, items, overrides: &facts.overrides, above }.settle(&facts.rules)
 }
 
 /// Whether an agent does too much of one thing within a short time.

@@ -5,11 +5,10 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::answer::Meta;
-use crate::declare::registry::ActionEntry;
+use crate::answer::{Meta, Outcome};
+use crate::declare::domain::ActionEntry;
 use crate::declare::validation::Prepared;
 use crate::error::{Error, Result};
-use crate::office::Outcome;
 use crate::tx::Tx;
 
 /// What the first call with a key came to.

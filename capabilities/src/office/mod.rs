@@ -2,17 +2,22 @@
 
 pub(crate) mod idempotency;
 pub(crate) mod reading;
+pub(crate) mod system;
 pub(crate) mod telemetry;
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::answer::{Answer, Meta, presentable};
+use crate::answer::{Answer, Meta, Outcome, Recorded, Warning, presentable};
 use crate::callers::{Call, Caller, Source};
-use crate::declare::errands::Recorded;
-use crate::declare::registry::{ActionEntry, Registry};
-use crate::declare::validation::{Prepared, place, validate};
+use crate::declare::dispatching::run;
+use crate::declare::domain::ActionEntry;
+use crate::declare::registry::Registry;
+use crate::declare::validation::{Prepared, validate};
 use crate::error::{Error, Result};
 use crate::judge::verdict::{Verdict, judge};
 use crate::office::idempotency::{Earlier, earlier_outcome, keep_authorization, keep_outcome, release};
@@ -22,30 +27,16 @@ use crate::queue::{self, Waiting};
 use crate::record::plan::Plan;
 use crate::tx::call_log::{LogEntry, write_log};
 use crate::tx::listen::{Listening, Wakeups};
-use crate::tx::{Access, Tx, Warning};
+use crate::tx::{Access, Ground, Tx};
 use crate::values::redact;
-use crate::world::circuits::Circuits;
-use crate::world::{Clock, Database, Ids, Mail};
+use crate::world::{Clock, Database, Mail, World};
 
 /// The office: everything it can do, over its database.
 pub struct Office {
-    pub(crate) database: Database,
-    pub(crate) registry: Registry,
-    pub(crate) clock: Clock,
-    pub(crate) ids: Ids,
+    pub(crate) ground: Ground,
+    pub(crate) registry: Arc<Registry>,
     wakeups: Wakeups,
-    pub(crate) circuits: Circuits,
-    pub(crate) more_work: tokio::sync::Notify,
-    pub(crate) mail: Option<Mail>,
-    address: String,
-}
-
-/// What came of carrying out: a fresh outcome or the stored one of an earlier call.
-pub(crate) struct Outcome {
-    pub data: Value,
-    /// Of a call that was put on record and yet not done: that it waits, or why not.
-    pub error: Option<Error>,
-    pub meta: Meta,
+    pub(crate) more_work: Notify,
 }
 
 /// A call on its way: what it asks for, understood.
@@ -72,49 +63,24 @@ impl Order<'_> {
 }
 
 impl Office {
-    /// An office over a database.
+    /// An office in this world, whose pages people find at `address`, without a slash at its end.
     #[must_use]
-    pub fn new(database: Database, registry: Registry, clock: Clock) -> Self {
-        let address = "http://127.0.0.1:8480".into();
-        Self {
-            database,
-            registry,
-            clock,
-            ids: Ids::default(),
-            wakeups: Wakeups::default(),
-            circuits: Circuits::default(),
-            more_work: tokio::sync::Notify::new(),
-            mail: None,
-            address,
-        }
-    }
-
-    /// The same office, which sends its mail this way. Without one, mail waits.
-    #[must_use]
-    pub fn mailing(self, mail: Mail) -> Self {
-        Self { mail: Some(mail), ..self }
+    pub fn new(world: World, registry: Registry, address: impl Into<String>) -> Self {
+        let registry = Arc::new(registry);
+        let ground = Ground { world, address: address.into(), dispatch: registry.clone() };
+        Self { ground, registry, wakeups: Wakeups::default(), more_work: Notify::new() }
     }
 
     /// How it sends its mail.
     #[must_use]
     pub fn mail(&self) -> Option<&Mail> {
-        self.mail.as_ref()
-    }
-
-    /// The same office, whose pages people find at `address`, without a slash at its end.
-    #[must_use]
-    pub fn at(self, address: impl Into<String>) -> Self {
-        Self { address: address.into(), ..self }
+        self.ground.world.mail.as_ref()
     }
 
     /// Where people find its pages, without a slash at the end.
     #[must_use]
     pub fn address(&self) -> &str {
-        &self.address
-    }
-
-    pub(crate) fn review_url(&self, authorization: Uuid) -> String {
-        format!("{}/queue/{authorization}", self.address)
+        &self.ground.address
     }
 
     /// Everything it can do and show.
@@ -126,13 +92,23 @@ impl Office {
     /// Its clock.
     #[must_use]
     pub fn clock(&self) -> &Clock {
-        &self.clock
+        &self.ground.world.clock
     }
 
     /// Its database.
     #[must_use]
     pub fn database(&self) -> &Database {
-        &self.database
+        &self.ground.world.database
+    }
+
+    /// A transaction of its own, for what is no call of a caller: administration, signing in, work.
+    pub(crate) async fn begin(&self, caller: &Caller, access: Access) -> Result<Tx<'_>> {
+        Tx::begin(&self.ground, caller, access).await
+    }
+
+    /// Tells this process's worker that a call left something to do; others find it when they look.
+    pub(crate) fn wake_workers(&self) {
+        self.more_work.notify_one();
     }
 
     /// An answer that needs no organization: what the program knows of itself.
@@ -150,8 +126,8 @@ impl Office {
     }
 
     pub(crate) fn fresh_meta(&self) -> Meta {
-        let now = self.clock.now();
-        Meta { request_id: self.ids.next(now), timestamp: now, ..Meta::default() }
+        let now = self.clock().now();
+        Meta { request_id: self.ground.world.ids.next(now), timestamp: now, ..Meta::default() }
     }
 
     /// Carries out a call. Whatever comes of it is an answer; what was refused to a known caller is on record.
@@ -179,11 +155,11 @@ impl Office {
         action.permit(caller)?;
         let asked = Order { action, prepared: validate(action, call)?, source: &call.source, meta, watch };
         let prepared = &asked.prepared;
-        let mut tx = Tx::open(self, caller, Access::Write, asked.meta.request_id, asked.meta.timestamp).await?;
+        let mut tx = Tx::open(&self.ground, caller, Access::Write, asked.meta.request_id, asked.meta.timestamp).await?;
         if let Some(earlier) = earlier_outcome(&mut tx, action, prepared).await? {
             return repeat(earlier, tx, asked.meta).await;
         }
-        let data = match run(&mut tx, action, &prepared.inputs, prepared.batch).await {
+        let data = match run(&mut tx, action, prepared.each()).await {
             Err(error @ Error::PlanChanged(_)) if !prepared.dry_run => {
                 return self.keep_refusal(tx, asked, error).await;
             }
@@ -227,12 +203,14 @@ impl Office {
     /// Puts the call into the queue, in a transaction of its own: what its run had done is undone by then.
     async fn enqueue(&self, caller: &Caller, asked: Order<'_>, verdict: &Verdict, plan: &Plan) -> Result<Outcome> {
         let (prepared, action) = (&asked.prepared, asked.action);
-        let mut tx = Tx::open(self, caller, Access::Write, asked.meta.request_id, asked.meta.timestamp).await?;
+        let mut tx = Tx::open(&self.ground, caller, Access::Write, asked.meta.request_id, asked.meta.timestamp).await?;
         // Another call with the same key may have come first meanwhile.
         if let Some(earlier) = earlier_outcome(&mut tx, action, prepared).await? {
             return repeat(earlier, tx, asked.meta).await;
         }
-        let held = queue::hold(&mut tx, action, asked.source.client.as_deref(), prepared, verdict, plan).await?;
+        let held =
+            queue::hold(&mut tx, &self.registry, action, asked.source.client.as_deref(), prepared, verdict, plan)
+                .await?;
         record_redactions(&mut tx, action.name, &prepared.redactions).await?;
         if let Some(key) = &prepared.key {
             keep_authorization(&mut tx, key, held.id).await?;
@@ -269,7 +247,7 @@ impl Office {
     }
 
     async fn look_up(&self, caller: &Caller, id: Uuid, meta: Meta) -> Result<Outcome> {
-        let mut tx = Tx::open(self, caller, Access::Write, meta.request_id, meta.timestamp).await?;
+        let mut tx = Tx::open(&self.ground, caller, Access::Write, meta.request_id, meta.timestamp).await?;
         let found = queue::authorization(id, &mut tx).await?;
         if caller.is_agent() && found.decision.is_some() {
             queue::mark_told(id, &mut tx).await?;
@@ -308,7 +286,7 @@ impl Office {
 
     /// What is decided from now on, here or in another server.
     pub async fn listen(&self) -> Result<Listening> {
-        self.wakeups.listen(&self.database).await
+        self.wakeups.listen(self.database()).await
     }
 
     /// Adds what people decided about the caller's requests since it last heard.
@@ -317,7 +295,8 @@ impl Office {
             return answer;
         }
         let taken = async {
-            let mut tx = Tx::open(self, caller, Access::Write, answer.meta.request_id, answer.meta.timestamp).await?;
+            let mut tx =
+                Tx::open(&self.ground, caller, Access::Write, answer.meta.request_id, answer.meta.timestamp).await?;
             let news = queue::take_news(&mut tx).await?;
             tx.commit().await.map(|()| news)
         };
@@ -348,7 +327,7 @@ impl Office {
         now: DateTime<Utc>,
         error: &Error,
     ) -> Result<()> {
-        let mut tx = Tx::open(self, caller, Access::Write, call_id, now).await?;
+        let mut tx = Tx::open(&self.ground, caller, Access::Write, call_id, now).await?;
         let known = self.registry.action(&call.action).map_or("unknown", |action| action.name);
         let failed = matches!(error, Error::Internal(_));
         let outcome = if failed { "failed" } else { "refused" };
@@ -370,19 +349,6 @@ async fn repeat(earlier: Earlier, mut tx: Tx<'_>, meta: Meta) -> Result<Outcome>
     };
     tx.roll_back().await?;
     Ok(outcome)
-}
-
-/// Carries out the action on each input, in order.
-pub(crate) async fn run(tx: &mut Tx<'_>, action: &ActionEntry, inputs: &[Value], batch: bool) -> Result<Value> {
-    let mut results = Vec::with_capacity(inputs.len());
-    for (index, input) in inputs.iter().enumerate() {
-        let done = (action.run)(input.clone(), tx).await;
-        results.push(done.map_err(|error| error.under(&place(batch, index)))?);
-    }
-    Ok(match (batch, results.pop()) {
-        (false, Some(only)) => only,
-        (_, last) => results.into_iter().chain(last).collect(),
-    })
 }
 
 /// What the call would do, read from the audit trail of the very run, which is then undone.

@@ -1,23 +1,27 @@
 //! The one path of a question: filters validated like an action's input, includes resolved through the registry, pages by
 //! key, and never more than the caller can use.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::answer::{Answer, Meta, presentable};
+use crate::answer::{Answer, Meta, Warning, presentable};
 use crate::callers::{Caller, Door};
 use crate::declare::data::{Key, Keyed, Listing, Query};
-use crate::declare::registry::{DataEntry, Include};
-use crate::error::{Error, Problem, Result};
+use crate::declare::domain::DataEntry;
+use crate::declare::registry::Include;
+use crate::declare::request::Selection;
+use crate::error::{Error, Result};
 use crate::office::Office;
 use crate::office::telemetry::Watch;
+use crate::queue::summary;
 use crate::schema;
-use crate::tx::{Access, Tx, Warning};
+use crate::tx::{Access, Tx};
+use crate::values::problem::Problem;
 
 const PAGE: i64 = 25;
 const PAGE_AT_MOST: i64 = 200;
@@ -27,27 +31,6 @@ const NAMES_AT_MOST: usize = 5;
 const INCLUDED_AT_MOST: i64 = 1_000;
 /// Matches are counted so far and no further.
 const COUNTED: i64 = 1_000;
-
-/// What of a data type is asked for.
-#[derive(Debug, Clone, Default)]
-pub struct Selection {
-    /// The data type.
-    pub data_type: String,
-    /// One record by its id: the answer's data is the record itself.
-    pub id: Option<String>,
-    /// Filters by name.
-    pub filters: Map<String, Value>,
-    /// Where in the caller's request the filters stand, for pointers to what is wrong with them: `/filters`, or nothing.
-    pub filters_at: &'static str,
-    /// What the rows bring along.
-    pub include: Vec<String>,
-    /// The members to show; all if empty.
-    pub fields: Vec<String>,
-    /// Rows per page, 1 to 200; 25 if absent.
-    pub limit: Option<i64>,
-    /// Where the page begins: `next_cursor` of the page before.
-    pub cursor: Option<String>,
-}
 
 /// A question and the room for its answer.
 #[derive(Debug, Clone, Default)]
@@ -84,7 +67,7 @@ impl Office {
 
     async fn answer(&self, caller: &Caller, read: &Read, mut meta: Meta) -> Result<Answer> {
         let asked = self.understand(caller, &read.selection)?;
-        let mut tx = Tx::open(self, caller, Access::Read, meta.request_id, meta.timestamp).await?;
+        let mut tx = Tx::open(&self.ground, caller, Access::Read, meta.request_id, meta.timestamp).await?;
         let limit = asked.query.limit;
         let query = Query { limit: limit + 1, ..asked.query.clone() };
         let Listing { mut rows, total } = (asked.entry.list)(asked.filters.clone(), query, &mut tx).await?;
@@ -108,6 +91,21 @@ impl Office {
         meta.total = Some(if total > COUNTED { json!(format!("{COUNTED}+")) } else { json!(total) });
         meta.next_cursor = rows.last().filter(|_| more || cut).map(|last| encode(&asked.fingerprint, &last.key));
         Ok(Answer::done(rows.into_iter().map(|keyed| keyed.row).collect(), meta))
+    }
+
+    /// What records are called, by data type: for pages that show a change of many. Those without a name, that are not
+    /// there any more or that the caller may not read are left out.
+    pub async fn names(&self, caller: &Caller, wanted: &BTreeMap<&str, Vec<Uuid>>) -> Result<BTreeMap<Uuid, String>> {
+        let mut tx = self.begin(caller, Access::Read).await?;
+        let mut names = BTreeMap::new();
+        for (data_type, ids) in wanted {
+            let entry = self.registry.data_type(data_type)?;
+            if entry.permit(caller).is_ok() {
+                names.extend(summary::named(&mut tx, entry, ids.clone()).await?);
+            }
+        }
+        tx.roll_back().await?;
+        Ok(names)
     }
 
     fn understand(&self, caller: &Caller, selection: &Selection) -> Result<Question<'_>> {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::callers::{Call, Caller, Door};
 use crate::error::Error;
+use crate::tx::InnerCall;
 use crate::values::redact::redact;
 
 /// A name that nobody declared is a caller's invention, and each would be a series of its own.
@@ -21,13 +22,6 @@ pub(crate) struct Watch {
     name: &'static str,
     door: &'static str,
     began: Instant,
-}
-
-/// A call that was carried out inside another one.
-pub(crate) struct InnerCall {
-    pub id: Uuid,
-    pub action: &'static str,
-    pub took: Duration,
 }
 
 impl Watch {

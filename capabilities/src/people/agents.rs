@@ -12,9 +12,10 @@ use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use crate::callers::tokens::AgentToken;
-use crate::callers::{Actor, Caller, OrgFacts, Source};
+use crate::callers::{Caller, Source};
 use crate::error::{Error, Result};
 use crate::office::Office;
+use crate::office::system::{org_facts, system_of};
 use crate::policy::PermissionClass;
 use crate::tx::Access;
 use crate::tx::call_log::{LogEntry, write_log};
@@ -69,8 +70,7 @@ async fn authenticate(database: &Database, token: &AgentToken, now: DateTime<Utc
         return Err(Error::Unauthenticated(format!("The token of {} expired at {}.", agent.name, expiry.to_rfc3339())));
     }
     let org = org_facts(org, &agent.timezone, &agent.currency, &agent.country)?;
-    let actor = Actor::Agent { id: agent.agent_id, name: agent.name };
-    Ok(Caller { org, actor, overrides: agent.overrides.0, has_news: agent.has_news })
+    Ok(Caller::agent(org, agent.agent_id, agent.name, agent.overrides.0, agent.has_news))
 }
 
 impl Office {
@@ -78,30 +78,13 @@ impl Office {
     pub async fn authenticate(&self, token: &str) -> Result<Caller> {
         let token = AgentToken::parse(token)
             .ok_or_else(|| Error::Unauthenticated("This is not an agent's token: those begin with `fd_`.".into()))?;
-        authenticate(&self.database, &token, self.clock.now()).await
-    }
-
-    /// The organizations of this installation, oldest first.
-    pub async fn org_ids(&self) -> Result<Vec<Uuid>> {
-        let ids = sqlx::query_scalar!(r#"select org_id as "id!" from frontdesk.org_ids()"#);
-        Ok(ids.fetch_all(self.database.pool()).await?)
-    }
-
-    /// The caller of automations in an organization, by what it does: `demo`, `reminders`.
-    pub async fn system(&self, org: Uuid, name: &str) -> Result<Caller> {
-        let stranger = stranger(org, name);
-        let mut tx = self.begin(&stranger, Access::Read).await?;
-        let facts = sqlx::query!("select timezone, currency, country from orgs where org_id = $1 and id = $1", org)
-            .fetch_optional(tx.db())
-            .await?
-            .ok_or_else(|| Error::NotFound { what: format!("organization {org}") })?;
-        Ok(system_of(org_facts(org, &facts.timezone, &facts.currency, &facts.country)?, name))
+        authenticate(self.database(), &token, self.clock().now()).await
     }
 
     /// Makes an organization, on behalf of whoever administers the program.
     pub async fn create_org(&self, new: &NewOrg, source: &Source) -> Result<Uuid> {
-        let now = self.clock.now();
-        let org = self.ids.next(now);
+        let now = self.clock().now();
+        let org = self.ground.world.ids.next(now);
         let caller = system_of(org_facts(org, &new.timezone, &new.currency, &new.country)?, "administrator");
         let mut tx = self.begin(&caller, Access::Write).await?;
         sqlx::query!(
@@ -164,34 +147,13 @@ impl Office {
             org,
             name
         )
-        .fetch_optional(self.database.pool())
+        .fetch_optional(self.database().pool())
         .await?;
         let Some(agent) = found else { return Ok(None) };
         if agent.disabled_at.is_some() {
             return Err(Error::Unauthenticated(format!("The agent {name} is disabled.")));
         }
         let org = org_facts(org, &agent.timezone, &agent.currency, &agent.country)?;
-        let actor = Actor::Agent { id: agent.agent_id, name: name.into() };
-        Ok(Some(Caller { org, actor, overrides: agent.overrides.0, has_news: agent.has_news }))
+        Ok(Some(Caller::agent(org, agent.agent_id, name.into(), agent.overrides.0, agent.has_news)))
     }
-}
-
-/// The system in an organization of which nothing but its id is known yet: to look the rest up.
-pub(crate) fn stranger(org: Uuid, name: &str) -> Caller {
-    system_of(OrgFacts { id: org, timezone: chrono_tz::UTC, currency: *b"XXX", country: *b"ZZ" }, name)
-}
-
-fn system_of(org: OrgFacts, name: &str) -> Caller {
-    Caller::new(org, Actor::System(name.into()))
-}
-
-/// The facts of an organization as every call carries them.
-pub(crate) fn org_facts(id: Uuid, timezone: &str, currency: &str, country: &str) -> Result<OrgFacts> {
-    let bad = |what: &str| Error::Internal(format!("organization {id} has no valid {what}"));
-    Ok(OrgFacts {
-        id,
-        timezone: timezone.parse().map_err(|_| bad("time zone"))?,
-        currency: currency.as_bytes().try_into().map_err(|_| bad("currency"))?,
-        country: country.as_bytes().try_into().map_err(|_| bad("country"))?,
-    })
 }

@@ -8,10 +8,11 @@ use uuid::Uuid;
 
 use crate::answer::escaped;
 use crate::callers::tokens::AgentToken;
-use crate::error::{Problem, Result};
+use crate::error::Result;
 use crate::people::agents::NewAgent;
 use crate::schema;
 use crate::tx::Tx;
+use crate::values::problem::Problem;
 
 impl Tx<'_> {
     /// A new token of this organization: shown once, and kept as its hash and prefix.
@@ -78,15 +79,8 @@ impl Tx<'_> {
     /// What is wrong with `name`, a member at `place`, if it is neither an action nor a domain.
     #[must_use]
     pub fn misnamed(&self, name: &str, place: &str) -> Option<Problem> {
-        let registry = self.office().registry();
-        let known: Vec<&str> = match name.contains('.') {
-            true => registry.actions().map(|action| action.name).collect(),
-            false => registry.domains().iter().map(|domain| domain.name).collect(),
-        };
-        if known.contains(&name) {
-            return None;
-        }
+        let alike = self.ground().dispatch.misnamed(name)?;
         let pointer = format!("{place}/{}", escaped(&schema::shortened(name)));
-        Some(Problem::at(pointer, "is no action and no domain").did_you_mean(schema::nearest(name, known)))
+        Some(Problem::at(pointer, "is no action and no domain").did_you_mean(alike))
     }
 }

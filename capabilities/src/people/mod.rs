@@ -13,10 +13,12 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::callers::tokens::{LinkToken, SessionToken};
-use crate::callers::{Actor, Caller, Role, Source};
+use crate::callers::{Actor, Caller, Door, Source};
+use crate::declare::errands::Delivery;
 use crate::error::{Error, Result};
 use crate::office::Office;
-use crate::people::agents::{org_facts, stranger};
+use crate::office::system::{org_facts, stranger, system_of};
+use crate::policy::Role;
 use crate::tx::call_log::{LogEntry, write_log};
 use crate::tx::{Access, Tx};
 use crate::values::kinds::{EmailAddress, Text};
@@ -71,7 +73,7 @@ impl Office {
         let caller = self.system(org, "administrator").await?;
         let mut tx = self.begin(&caller, Access::Write).await?;
         let now = tx.now();
-        let id = self.ids.next(now);
+        let id = self.ground.world.ids.next(now);
         sqlx::query!(
             r#"
             insert into users (org_id, id, email, name, role, created_at, updated_at)
@@ -103,7 +105,7 @@ impl Office {
             r#"select org_id as "org_id!", user_id as "user_id!" from frontdesk.users_by_email($1)"#,
             email.trim()
         );
-        Ok(found.fetch_all(self.database.pool()).await?.into_iter().map(|user| (user.org_id, user.user_id)).collect())
+        Ok(found.fetch_all(self.database().pool()).await?.into_iter().map(|user| (user.org_id, user.user_id)).collect())
     }
 
     /// Makes a link that signs a user in, once, within `valid_for`. Its token is in the answer and nowhere else.
@@ -115,40 +117,7 @@ impl Office {
         source: &Source,
     ) -> Result<LinkToken> {
         let caller = self.system(org, "administrator").await?;
-        let mut tx = self.begin(&caller, Access::Write).await?;
-        let now = tx.now();
-        sqlx::query!(
-            "delete from sign_in_links where org_id = $1 and user_id = $2 and expires_at < $3",
-            org,
-            user_id,
-            now - KEPT
-        )
-        .execute(tx.db())
-        .await?;
-        let token = LinkToken::mint(org);
-        let hash = token.hash();
-        let made = sqlx::query!(
-            r#"
-            insert into sign_in_links (org_id, id, user_id, token_hash, created_at, expires_at)
-            select $1, $2, u.id, $4, $5, $6
-            from users u
-            where u.org_id = $1 and u.id = $3 and u.deactivated_at is null
-            "#,
-            org,
-            self.ids.next(now),
-            user_id,
-            hash.as_slice(),
-            now,
-            now + valid_for
-        )
-        .execute(tx.db())
-        .await?;
-        if made.rows_affected() == 0 {
-            return Err(Error::NotFound { what: format!("active user {user_id}") });
-        }
-        write_log(&mut tx, source, LogEntry::done("user.sign_in_link", json!({"user_id": user_id}))).await?;
-        tx.commit().await?;
-        Ok(token)
+        make_link(self.begin(&caller, Access::Write).await?, user_id, valid_for, source).await
     }
 
     /// A sign-in link for each organization in which somebody has this address.
@@ -189,7 +158,7 @@ impl Office {
     async fn good_link(&self, token: &str) -> Result<GoodLink> {
         let token = LinkToken::parse(token).ok_or_else(unknown_link)?;
         let org = token.org().ok_or_else(unknown_link)?;
-        let (stranger, hash, now) = (stranger(org, "sign-in"), token.hash(), self.clock.now());
+        let (stranger, hash, now) = (stranger(org, "sign-in"), token.hash(), self.clock().now());
         let mut tx = self.begin(&stranger, Access::Read).await?;
         let link = sqlx::query!(
             r#"
@@ -225,7 +194,7 @@ impl Office {
     pub async fn authenticate_session(&self, token: &str) -> Result<Session> {
         let token = SessionToken::parse(token).ok_or_else(unknown_session)?;
         let (mut session, seen) = self.session_of(&token).await?;
-        if self.clock.now() - seen.at >= SEEN_EVERY {
+        if self.clock().now() - seen.at >= SEEN_EVERY {
             self.renew(seen.session, &mut session).await?;
         }
         Ok(session)
@@ -233,7 +202,7 @@ impl Office {
 
     async fn session_of(&self, token: &SessionToken) -> Result<(Session, Seen)> {
         let org = token.org().ok_or_else(unknown_session)?;
-        let (hash, now) = (token.hash(), self.clock.now());
+        let (hash, now) = (token.hash(), self.clock().now());
         let found = sqlx::query!(
             r#"
             select session_id as "session_id!", user_id as "user_id!", name as "name!", role as "role!", deactivated_at,
@@ -244,7 +213,7 @@ impl Office {
             org,
             hash.as_slice()
         )
-        .fetch_optional(self.database.pool())
+        .fetch_optional(self.database().pool())
         .await?
         .ok_or_else(unknown_session)?;
         if found.deactivated_at.is_some() {
@@ -303,6 +272,15 @@ impl Office {
         let name = tx.organization_name().await?;
         tx.roll_back().await?;
         Ok(name)
+    }
+}
+
+impl Delivery<'_> {
+    /// Makes a link that signs a user in, once, within `valid_for`: when its mail is sent, so it is stored nowhere else.
+    pub async fn sign_in_link(&self, user_id: Uuid, valid_for: TimeDelta) -> Result<LinkToken> {
+        let administrator = system_of(*self.org(), "administrator");
+        let tx = Tx::begin(self.ground, &administrator, Access::Write).await?;
+        make_link(tx, user_id, valid_for, &Source::of(Door::Program)).await
     }
 }
 
@@ -403,6 +381,43 @@ impl Tx<'_> {
 
 fn unknown_session() -> Error {
     Error::Unauthenticated("This session is not known, or it was ended: sign in again.".into())
+}
+
+/// Makes a link and puts that on record.
+async fn make_link(mut tx: Tx<'_>, user_id: Uuid, valid_for: TimeDelta, source: &Source) -> Result<LinkToken> {
+    let (org, now, id) = (tx.org_id(), tx.now(), tx.next_id());
+    sqlx::query!(
+        "delete from sign_in_links where org_id = $1 and user_id = $2 and expires_at < $3",
+        org,
+        user_id,
+        now - KEPT
+    )
+    .execute(tx.db())
+    .await?;
+    let token = LinkToken::mint(org);
+    let hash = token.hash();
+    let made = sqlx::query!(
+        r#"
+        insert into sign_in_links (org_id, id, user_id, token_hash, created_at, expires_at)
+        select $1, $2, u.id, $4, $5, $6
+        from users u
+        where u.org_id = $1 and u.id = $3 and u.deactivated_at is null
+        "#,
+        org,
+        id,
+        user_id,
+        hash.as_slice(),
+        now,
+        now + valid_for
+    )
+    .execute(tx.db())
+    .await?;
+    if made.rows_affected() == 0 {
+        return Err(Error::NotFound { what: format!("active user {user_id}") });
+    }
+    write_log(&mut tx, source, LogEntry::done("user.sign_in_link", json!({"user_id": user_id}))).await?;
+    tx.commit().await?;
+    Ok(token)
 }
 
 /// Two who use a link at once both get here; the second waits for the first and then finds it used.

@@ -1,13 +1,13 @@
 //! What an agent may do without asking: an action's class, and what raises it for one call.
 
+mod who;
+
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::callers::{Caller, Who};
-use crate::declare::action::Action;
-use crate::error::{Error, Result};
+pub use who::{Role, Who};
 
 /// The permission class of an action for agents, mildest first. People are bound by their role instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -33,17 +33,6 @@ impl PermissionClass {
             Self::RequiresAuthorization => "requires_authorization",
             Self::PeopleOnly => "people_only",
         }
-    }
-}
-
-/// Whether `caller` may do something of this class and for these people at all.
-pub(crate) fn permit(caller: &Caller, action: &str, class: PermissionClass, who: Who) -> Result<()> {
-    if caller.is_agent() && class == PermissionClass::PeopleOnly {
-        return Err(Error::Forbidden(format!("`{action}` is for people to do, not for agents.")));
-    }
-    match caller.is_among(who) {
-        true => Ok(()),
-        false => Err(Error::Forbidden(format!("`{action}` is for {}.", who.in_words()))),
     }
 }
 
@@ -106,8 +95,7 @@ impl<A> Escalation<A> {
         Self { code, class, message, test: Test::Review }
     }
 
-    /// For the catalogue: code, class and sentence.
-    pub(crate) fn facts(&self) -> (&'static str, PermissionClass, &'static str) {
+    pub(crate) fn fact(&self) -> Fact {
         (self.code, self.class, self.message)
     }
 }
@@ -134,22 +122,29 @@ impl Judgement {
         Self { class: PermissionClass::Unrestricted, who: Who::EVERYONE, reasons: Vec::new(), steps: Vec::new() }
     }
 
-    /// Judges one step by its declared class, its input and what its review found.
-    pub fn add<A: Action>(&mut self, input_holds: &[bool], found: &Reasons) {
-        self.class = self.class.max(A::CLASS);
-        self.who = self.who.max(A::WHO);
-        if !self.steps.contains(&A::NAME) {
-            self.steps.push(A::NAME);
+    /// Judges one step by its declared class and what of its escalations holds.
+    pub fn add(&mut self, name: &'static str, class: PermissionClass, who: Who, holding: &[Fact]) {
+        self.class = self.class.max(class);
+        self.who = self.who.and(who);
+        if !self.steps.contains(&name) {
+            self.steps.push(name);
         }
-        for (escalation, holds_by_input) in A::ESCALATIONS.iter().zip(input_holds) {
-            let holds = *holds_by_input || found.0.contains(&escalation.code);
-            let known = self.reasons.iter().any(|reason| reason.code == escalation.code);
-            if holds && !known {
-                self.class = self.class.max(escalation.class);
-                self.reasons.push(Reason { code: escalation.code.into(), message: escalation.message.into() });
+        for (code, class, message) in holding {
+            if !self.reasons.iter().any(|reason| reason.code == *code) {
+                self.class = self.class.max(*class);
+                self.reasons.push(Reason { code: (*code).into(), message: (*message).into() });
             }
         }
     }
+}
+
+/// An escalation as a fact: code, class and sentence.
+pub(crate) type Fact = (&'static str, PermissionClass, &'static str);
+
+/// The escalations that hold for one step, by its input and by what its review found.
+pub(crate) fn holding<A>(escalations: &[Escalation<A>], by_input: &[bool], found: &Reasons) -> Vec<Fact> {
+    let holds = |(escalation, by_input): &(&Escalation<A>, &bool)| **by_input || found.0.contains(&escalation.code);
+    escalations.iter().zip(by_input).filter(holds).map(|(escalation, _)| escalation.fact()).collect()
 }
 
 /// Which escalations hold by the input, taken before the action consumes it.

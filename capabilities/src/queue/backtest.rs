@@ -10,13 +10,13 @@ use serde::Serialize;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::declare::registry::ActionEntry;
 use crate::error::{Error, Result};
 use crate::judge::budgets::day_of;
 use crate::judge::verdict::{Case, Rule};
 use crate::policy::{PermissionClass, Reason};
 use crate::queue::authorization;
 use crate::tx::Tx;
+use crate::tx::facts::ActionFacts;
 
 /// How far a trial looks back.
 const LOOKS_BACK: TimeDelta = TimeDelta::days(90);
@@ -124,7 +124,7 @@ fn place(request: &Past) -> usize {
 
 /// Judges requests, the oldest first, as if the rule had been there. With each comes what the rule really let through on
 /// that day before it. An action that is gone lets nothing through.
-fn tried(action: Option<&ActionEntry>, terms: &Terms, requests: &[(Past, i64)], timezone: Tz) -> Coverage {
+fn tried(action: Option<ActionFacts>, terms: &Terms, requests: &[(Past, i64)], timezone: Tz) -> Coverage {
     let mut let_through: HashMap<DateTime<Utc>, i64> = HashMap::new();
     let mut goes_through = |request: &Past, used: i64| {
         let Some(action) = action else { return false };
@@ -191,7 +191,7 @@ impl Tx<'_> {
             Coverage {
                 since,
                 cut,
-                ..tried(self.office().registry.action(&terms.action).ok(), terms, &requests, timezone)
+                ..tried(self.ground().dispatch.action(&terms.action).ok(), terms, &requests, timezone)
             }
         });
         Ok(tried.collect())

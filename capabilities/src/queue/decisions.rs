@@ -9,16 +9,15 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::answer::presentable;
-use crate::callers::{Actor, Caller, Door, Source, Who};
-use crate::declare::registry::ActionEntry;
+use crate::callers::{Actor, Caller, Door, Source, permit};
 use crate::error::{Error, Result};
 use crate::judge::verdict::ABOVE_RULES;
-use crate::office::telemetry::InnerCall;
-use crate::policy;
-use crate::queue::{Authorization, authorization, plan_in_words};
-use crate::record::plan::Plan;
+use crate::policy::Who;
+use crate::queue::{Authorization, authorization};
+use crate::record::plan::{Plan, plan_in_words};
 use crate::tx::call_log::{LogEntry, write_log};
-use crate::tx::{Running, Tx};
+use crate::tx::facts::{ActionFacts, Inputs};
+use crate::tx::{InnerCall, Running, Tx};
 
 /// How a request is allowed.
 #[derive(Debug, Clone)]
@@ -104,8 +103,8 @@ impl Tx<'_> {
         if seen.is_some_and(|plan| plan != plan_in_words(&held.plan_hash)) {
             return Err(Error::PlanChanged(Box::new(json!(authorization(id, self).await?))));
         }
-        let action = self.office().registry.action(&held.action)?;
-        policy::permit(self.caller(), action.name, action.class, action.who)?;
+        let action = self.ground().dispatch.action(&held.action)?;
+        permit(self.caller(), action.name, action.class, action.who)?;
         if matches!(allowance, Allowance::Always(_)) && action.each_time {
             let message = format!("`{}` must be decided each time.", action.name);
             return Err(Error::conflict("EACH_TIME", message, "Allow it once with authorization.allow_once."));
@@ -194,7 +193,7 @@ impl Tx<'_> {
     }
 
     /// Runs the request as a call of its own by the agent, up to its line in the call log.
-    async fn execute(&mut self, action: &ActionEntry, held: &Held) -> Result<Execution> {
+    async fn execute(&mut self, action: ActionFacts, held: &Held) -> Result<Execution> {
         let agent = self.enabled(held).await?;
         let (decision, began) = (self.call_id(), Instant::now());
         self.command("savepoint execution").await?;
@@ -224,13 +223,14 @@ impl Tx<'_> {
 
     async fn run_as_shown(
         &mut self,
-        action: &ActionEntry,
+        action: ActionFacts,
         held: &Held,
         decision: Uuid,
         decider: Caller,
     ) -> Result<Execution> {
         let inputs = held.inputs();
-        let result = crate::office::run(self, action, &inputs, held.is_batch).await?;
+        let (ground, each) = (self.ground(), Inputs { each: &inputs, batch: held.is_batch });
+        let result = ground.dispatch.run(action.name, each, self).await?;
         // The steps of a workflow may ask for more than the workflow itself.
         let who = self.running.judgement.who;
         if !decider.is_among(who) {
@@ -251,7 +251,7 @@ impl Tx<'_> {
             ..LogEntry::of(action.name, "done")
         };
         write_log(self, &source, entry).await?;
-        let result = action.without_secrets(result);
+        let result = ground.dispatch.without_secrets(action.name, result);
         Ok(Execution::Done { result: presentable(result, self.org().timezone), call_id: self.call_id() })
     }
 
@@ -366,11 +366,6 @@ impl Tx<'_> {
         .execute(self.db())
         .await?;
         Ok(id)
-    }
-
-    pub(crate) async fn command(&mut self, statement: &'static str) -> Result<()> {
-        sqlx::query(statement).execute(self.db()).await?;
-        Ok(())
     }
 
     /// Rows written from now on belong to this call.

@@ -7,21 +7,22 @@ pub(crate) mod summary;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::answer::presentable;
+use crate::answer::{News, presentable};
 use crate::declare::data::{Key, Keyed, Listing, Query};
 use crate::error::{Error, Result};
 use crate::policy::Reason;
 
-use crate::declare::registry::ActionEntry;
+use crate::declare::domain::ActionEntry;
+use crate::declare::registry::Registry;
 use crate::declare::validation::Prepared;
 use crate::judge::verdict::Verdict;
-use crate::record::plan::{Plan, Stake};
+use crate::record::plan::{Plan, Stake, plan_in_words};
 use crate::tx::Tx;
 
 /// How long a request waits for a decision.
@@ -177,11 +178,6 @@ impl Stored {
     }
 }
 
-/// A plan's hash as people and programs pass it on.
-pub(crate) fn plan_in_words(hash: &[u8]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn members(value: Value) -> Option<Map<String, Value>> {
     match value {
         Value::Object(members) => Some(members),
@@ -226,7 +222,7 @@ pub async fn authorizations(
     let total = stored.first().map_or(0, |row| row.total);
     let in_full = query.ids.is_some();
     let rows = stored.into_iter().map(|row| {
-        let url = tx.office().review_url(row.id);
+        let url = tx.ground().review_url(row.id);
         Keyed { key: Key(String::new(), row.id), row: row.shown(url, in_full) }
     });
     Ok(Listing { rows: rows.collect(), total })
@@ -283,6 +279,7 @@ pub(crate) async fn earlier_preview(id: Uuid, plan: &str, tx: &mut Tx<'_>) -> Re
 /// Puts a request into the queue. The same request that waits already is returned instead.
 pub(crate) async fn hold(
     tx: &mut Tx<'_>,
+    registry: &Registry,
     action: &ActionEntry,
     client: Option<&str>,
     prepared: &Prepared,
@@ -298,7 +295,7 @@ pub(crate) async fn hold(
         return Err(Error::QueueFull { most: PENDING_AT_MOST });
     }
     let id = tx.next_id();
-    let summary = crate::queue::summary::of_call(tx, action, &prepared.inputs).await?;
+    let summary = summary::of_call(tx, registry, action, &prepared.inputs).await?;
     let (org_id, call_id, now, caller) = (tx.org_id(), tx.call_id(), tx.now(), tx.caller());
     sqlx::query!(
         r#"
@@ -421,17 +418,6 @@ pub(crate) fn state(authorization: &Authorization) -> (Value, Option<Error>) {
 
 const NEXT: &str = "Say that this waits for a person, with the review_url; go on with other work; learn of the decision \
 with check_authorization. Do not repeat the action.";
-
-/// A decision, as an agent hears of it beside another answer.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct News {
-    authorization_id: Uuid,
-    status: String,
-    summary: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<String>,
-    decided_by: Option<String>,
-}
 
 /// The decisions that the calling agent has not heard of yet, oldest first; it has heard of them then.
 pub(crate) async fn take_news(tx: &mut Tx<'_>) -> Result<Vec<News>> {

@@ -5,12 +5,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::declare::errands::{Delivery, Errand, Undelivered};
+use crate::declare::errands::{Delivery, Errand};
 use crate::error::Result;
-use crate::office::Office;
-use crate::tx::{Access, Tx};
+use crate::tx::{Ground, Tx};
 use crate::values::kinds::visible;
-use crate::world::Letter;
+use crate::world::{Letter, Undelivered};
 
 /// What is asked for within this time is told in one mail.
 const GATHERED: TimeDelta = TimeDelta::seconds(20);
@@ -40,7 +39,7 @@ impl Errand for QueueNotice {
 
     async fn deliver(&self, delivery: &Delivery<'_>) -> std::result::Result<(), Undelivered> {
         let needless = |why: &str| Undelivered::Needless(why.into());
-        let mut tx = delivery.office.begin(delivery.caller, Access::Read).await?;
+        let mut tx = delivery.begin().await?;
         let decider = decider(&mut tx, self.user_id).await?.ok_or_else(|| needless("they decide nothing any more"))?;
         let waiting = waiting(&mut tx).await?;
         let told_until = told_until(&mut tx, self.user_id).await?;
@@ -49,7 +48,7 @@ impl Errand for QueueNotice {
         if told_until.is_some_and(|told| newest.created_at <= told) {
             return Err(needless("they were told of all that waits"));
         }
-        delivery.mail(&decider.letter(delivery.office(), &waiting)).await
+        delivery.mail(&decider.letter(delivery.ground, &waiting)).await
     }
 }
 
@@ -72,7 +71,7 @@ struct Waiting {
 /// Leaves a notice for each owner and manager who has none that is yet to be sent. The organization's row is locked, so that
 /// of two requests at once one leaves it; one in a worker's hands may be composed already and tells nothing of this request.
 pub(crate) async fn give_notice(tx: &mut Tx<'_>) -> Result<()> {
-    if tx.office().registry.errand(QueueNotice::KIND).is_none() {
+    if tx.ground().dispatch.errand(QueueNotice::KIND).is_none() {
         return Ok(());
     }
     let (org_id, now) = (tx.org_id(), tx.now());
@@ -175,18 +174,18 @@ async fn told_until(tx: &mut Tx<'_>, user_id: Uuid) -> Result<Option<DateTime<Ut
 }
 
 impl Decider {
-    fn letter(&self, office: &Office, waiting: &[Waiting]) -> Letter {
+    fn letter(&self, ground: &Ground, waiting: &[Waiting]) -> Letter {
         let total = waiting.first().map_or(0, |newest| newest.total);
         let (subject, opening, link) = match waiting {
             [one] => (
                 format!("1 request waits for you at {}", self.organization),
                 format!("{}. It waits for your decision:", one.sentence()),
-                office.review_url(one.id),
+                ground.review_url(one.id),
             ),
             many => (
                 format!("{total} requests wait for you at {}", self.organization),
                 format!("{total} requests of agents wait for your decision. {}", to_words(many, total)),
-                format!("{}/queue", office.address()),
+                format!("{}/queue", ground.address),
             ),
         };
         let text = format!(

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::callers::Caller;
 use crate::declare::data::Query;
-use crate::declare::registry::{ActionEntry, DataEntry, Registry};
+use crate::declare::domain::{ActionEntry, DataEntry};
+use crate::declare::registry::Registry;
 use crate::error::Result;
-use crate::office::Office;
-use crate::schema::{self, REFERS_TO, TIME};
-use crate::tx::{Access, Tx};
+use crate::schema;
+use crate::tx::Tx;
+use crate::values::marks::{REFERS_TO, TIME};
 use crate::values::when::When;
 
 /// So many records are named.
@@ -26,11 +26,15 @@ const NAME_OF_PART: &str = "description";
 const CALLS: &str = "audit";
 
 /// The summary of a call, read while the records are as they were before it.
-pub(crate) async fn of_call(tx: &mut Tx<'_>, action: &ActionEntry, inputs: &[Value]) -> Result<String> {
+pub(crate) async fn of_call(
+    tx: &mut Tx<'_>,
+    registry: &Registry,
+    action: &ActionEntry,
+    inputs: &[Value],
+) -> Result<String> {
     let (domain, verb) = action.name.split_once('.').unwrap_or((action.name, ""));
-    let registry = &tx.office().registry;
     let words = match inputs.len() {
-        1 => match (objects(tx, action, &inputs[0]).await?, action.tool) {
+        1 => match (objects(tx, registry, action, &inputs[0]).await?, action.tool) {
             (Some(objects), _) => objects,
             (None, Some(tool)) => return Ok(tool.title.to_string()),
             (None, None) => singular(registry, domain),
@@ -61,8 +65,7 @@ fn plural(registry: &Registry, domain: &str) -> String {
 }
 
 /// The records an input refers to, by name.
-async fn objects(tx: &mut Tx<'_>, action: &ActionEntry, input: &Value) -> Result<Option<String>> {
-    let registry = &tx.office().registry;
+async fn objects(tx: &mut Tx<'_>, registry: &Registry, action: &ActionEntry, input: &Value) -> Result<Option<String>> {
     let (domain, verb) = action.name.split_once('.').unwrap_or((action.name, ""));
     let part = verb.split_once('_').map_or(domain, |(_, part)| part);
     let own = [domain, &spaced(part)].map(|one| plural(registry, one).replace(' ', "_"));
@@ -77,7 +80,7 @@ async fn objects(tx: &mut Tx<'_>, action: &ActionEntry, input: &Value) -> Result
     let mut named = Vec::new();
     let is_of_its_own = own.iter().any(|own| referred.contains_key(own));
     for (data_type, ids) in referred {
-        named.extend(names(tx, &data_type, ids).await?);
+        named.extend(names(tx, registry, &data_type, ids).await?);
     }
     named.truncate(NAMED);
     let mut words = named.join(" and ");
@@ -85,7 +88,7 @@ async fn objects(tx: &mut Tx<'_>, action: &ActionEntry, input: &Value) -> Result
         // What it makes has no name yet; the records are those that it is for.
         words = format!("{}: {words}", singular(registry, domain));
     }
-    if let Some(part) = added(tx, action, input).await? {
+    if let Some(part) = added(tx, registry, action, input).await? {
         words = format!("{part} of {words}");
     }
     if let Some(time) = time_in(action, input, tx) {
@@ -96,14 +99,14 @@ async fn objects(tx: &mut Tx<'_>, action: &ActionEntry, input: &Value) -> Result
 }
 
 /// The part that an action's name says it adds, by what it is and how much of it.
-async fn added(tx: &mut Tx<'_>, action: &ActionEntry, input: &Value) -> Result<Option<String>> {
+async fn added(tx: &mut Tx<'_>, registry: &Registry, action: &ActionEntry, input: &Value) -> Result<Option<String>> {
     let Some((_, member)) = action.name.split_once('_') else { return Ok(None) };
     let schema = &action.input()?.schema()["properties"][member]["properties"];
     let (Some(part), Some(properties)) = (input[member].as_object(), schema.as_object()) else { return Ok(None) };
     let mut name = part.get(NAME_OF_PART).and_then(Value::as_str).map(schema::shortened);
     for (member, schema) in properties.iter().filter(|_| part.get(NAME_OF_PART).is_none()) {
         let id = part.get(member).and_then(Value::as_str).and_then(|id| id.parse().ok());
-        let entry = schema[REFERS_TO].as_str().and_then(|data_type| tx.office().registry.data_type(data_type).ok());
+        let entry = schema[REFERS_TO].as_str().and_then(|data_type| registry.data_type(data_type).ok());
         if let (Some(entry), Some(id)) = (entry, id) {
             name = name.or(named(tx, entry, vec![id]).await?.pop().map(|(_, name)| name));
         }
@@ -122,13 +125,13 @@ fn time_in(action: &ActionEntry, input: &Value, tx: &Tx<'_>) -> Option<String> {
     Some(time.said(tx.org().timezone))
 }
 
-async fn names(tx: &mut Tx<'_>, data_type: &str, ids: Vec<Uuid>) -> Result<Vec<String>> {
-    let Ok(entry) = tx.office().registry.data_type(data_type) else { return Ok(Vec::new()) };
+async fn names(tx: &mut Tx<'_>, registry: &Registry, data_type: &str, ids: Vec<Uuid>) -> Result<Vec<String>> {
+    let Ok(entry) = registry.data_type(data_type) else { return Ok(Vec::new()) };
     let mut names = Vec::new();
     for row in rows(tx, entry, ids).await? {
         let name = match name_of(&row) {
-            None if data_type == CALLS => Box::pin(of_past_call(tx, &row)).await?,
-            None => name_of_part(tx, entry, &row).await?,
+            None if data_type == CALLS => Box::pin(of_past_call(tx, registry, &row)).await?,
+            None => name_of_part(tx, registry, entry, &row).await?,
             name => name,
         };
         names.extend(name.map(|name| format!("{} {name}", entry.one)));
@@ -137,28 +140,28 @@ async fn names(tx: &mut Tx<'_>, data_type: &str, ids: Vec<Uuid>) -> Result<Vec<S
 }
 
 /// A part by what it is, and the record that it is a part of.
-async fn name_of_part(tx: &mut Tx<'_>, entry: &DataEntry, row: &Value) -> Result<Option<String>> {
+async fn name_of_part(tx: &mut Tx<'_>, registry: &Registry, entry: &DataEntry, row: &Value) -> Result<Option<String>> {
     let whole = entry.parents.iter().find(|parent| parent.parent.is_some());
     let (Some(part), Some(whole)) = (row[NAME_OF_PART].as_str(), whole) else { return Ok(None) };
     let Some(id) = row[whole.member].as_str().and_then(|id| id.parse().ok()) else { return Ok(None) };
-    let owner = tx.office().registry.data_type(whole.of)?;
+    let owner = registry.data_type(whole.of)?;
     let name = named(tx, owner, vec![id]).await?.pop().map(|(_, name)| format!(" of {} {name}", owner.one));
     Ok(Some(schema::shortened(part) + &name.unwrap_or_default()))
 }
 
 /// A call by what it was asked to do.
-async fn of_past_call(tx: &mut Tx<'_>, row: &Value) -> Result<Option<String>> {
+async fn of_past_call(tx: &mut Tx<'_>, registry: &Registry, row: &Value) -> Result<Option<String>> {
     let (org_id, id) = (tx.org_id(), row["id"].as_str().and_then(|id| id.parse::<Uuid>().ok()));
     let call = sqlx::query!("select action, input from call_log where org_id = $1 and id = $2", org_id, id)
         .fetch_optional(tx.db())
         .await?;
     let Some(call) = call else { return Ok(None) };
-    let (Ok(action), Some(input)) = (tx.office().registry.action(&call.action), call.input) else { return Ok(None) };
+    let (Ok(action), Some(input)) = (registry.action(&call.action), call.input) else { return Ok(None) };
     let inputs = match input {
         Value::Array(items) => items,
         only => vec![only],
     };
-    Ok(Some(format!("“{}”", of_call(tx, action, &inputs).await?)))
+    Ok(Some(format!("“{}”", of_call(tx, registry, action, &inputs).await?)))
 }
 
 async fn rows(tx: &mut Tx<'_>, entry: &DataEntry, ids: Vec<Uuid>) -> Result<Vec<Value>> {
@@ -171,27 +174,9 @@ fn name_of(row: &Value) -> Option<String> {
 }
 
 /// The records of a data type that have a name, in the order of their list.
-async fn named(tx: &mut Tx<'_>, entry: &DataEntry, ids: Vec<Uuid>) -> Result<Vec<(Uuid, String)>> {
+pub(crate) async fn named(tx: &mut Tx<'_>, entry: &DataEntry, ids: Vec<Uuid>) -> Result<Vec<(Uuid, String)>> {
     let name = |row: &Value| Some((row["id"].as_str()?.parse().ok()?, name_of(row)?));
     Ok(rows(tx, entry, ids).await?.iter().filter_map(name).collect())
-}
-
-impl Office {
-    /// What records are called, by data type: for pages that show a change of many. Those without a name, that are not
-    /// there any more or that the caller may not read are left out.
-    pub async fn names(&self, caller: &Caller, wanted: &BTreeMap<&str, Vec<Uuid>>) -> Result<BTreeMap<Uuid, String>> {
-        let meta = self.fresh_meta();
-        let mut tx = Tx::open(self, caller, Access::Read, meta.request_id, meta.timestamp).await?;
-        let mut names = BTreeMap::new();
-        for (data_type, ids) in wanted {
-            let entry = self.registry.data_type(data_type)?;
-            if entry.permit(caller).is_ok() {
-                names.extend(named(&mut tx, entry, ids.clone()).await?);
-            }
-        }
-        tx.roll_back().await?;
-        Ok(names)
-    }
 }
 
 fn capitalized(text: &str) -> String {

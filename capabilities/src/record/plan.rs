@@ -10,10 +10,11 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::declare::errands::Payment;
+use crate::answer::Warning;
 use crate::error::Result;
 use crate::record::history::{Change, changes_of_calls};
-use crate::tx::{Tx, Warning};
+use crate::tx::Tx;
+use crate::values::amounts::Payment;
 
 /// What is at stake: how many rows of which kind, and whom something would be sent to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -85,6 +86,11 @@ impl Plan {
             payments: payments.collect(),
         }
     }
+}
+
+/// A plan's hash as people and programs pass it on.
+pub(crate) fn plan_in_words(hash: &[u8]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Two runs of one plan differ in the ids they mint and in the time; neither is part of what is decided.

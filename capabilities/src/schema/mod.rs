@@ -12,23 +12,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::answer::escaped;
-use crate::error::{Error, Problem, Result};
-
-/// Marks free text: redacted, and reported with its pointer when something was.
-pub(crate) const FREE_TEXT: &str = "x-free-text";
-/// Marks what may be null, to clear it.
-pub(crate) const NULLABLE: &str = "x-nullable";
-/// Marks a value that is shown once.
-pub(crate) const SECRET: &str = "x-secret";
-/// Marks an id with the data type it refers to.
-pub(crate) const REFERS_TO: &str = "x-refers-to";
-/// Marks a time that may be meant by the clock of a place.
-pub(crate) const TIME: &str = "x-time";
+use crate::error::{Error, Result};
+use crate::values::marks::{MARKS, NULLABLE};
+use crate::values::problem::Problem;
 
 /// The formats that are checked and that clients know; the widths of numbers are none.
 const FORMATS: [&str; 4] = ["uuid", "date-time", "date", "email"];
-
-const MARKS: [&str; 5] = [FREE_TEXT, NULLABLE, SECRET, REFERS_TO, TIME];
 
 /// The portable schema of an input, marks included.
 pub(crate) fn of_input<T: JsonSchema>() -> Value {
@@ -432,6 +421,7 @@ pub(crate) fn from_text(schema: &Value, text: &str) -> Value {
 mod tests {
     use super::*;
     use crate::values::kinds::{EmailAddress, FreeText, Patch};
+    use crate::values::marks::FREE_TEXT;
     use serde::Deserialize;
 
     /// An order.

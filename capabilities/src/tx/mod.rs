@@ -1,37 +1,67 @@
 //! A transaction on behalf of one organization and one call: the only way to the tables.
 
-pub(crate) mod alerts;
+mod alerts;
 pub(crate) mod call_log;
+pub(crate) mod facts;
 pub(crate) mod listen;
+mod money;
 pub(crate) mod references;
 
-use std::sync::{Mutex, PoisonError};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
+use crate::answer::{Recorded, Warning};
 use crate::callers::{Caller, OrgFacts};
-use crate::declare::action::Action;
-use crate::declare::errands::Recorded;
 use crate::error::{Error, Result};
-use crate::office::Office;
-use crate::office::telemetry::InnerCall;
-use crate::policy::{self, Judgement, by_input};
+use crate::policy::Judgement;
+use crate::tx::facts::{ActionFacts, ErrandFacts, Inputs};
 use crate::values::kinds::{Entity, Id};
+use crate::world::World;
 
-/// Something the caller should know although the call went through.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Warning {
-    /// Stable, snake_case.
-    pub code: String,
-    /// A sentence.
-    pub message: String,
-    /// What it is about: ids with names, or the fields.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub about: Option<Value>,
+/// A future that may be sent to another thread and answers by whoever made it.
+pub(crate) type Boxed<'t, T> = Pin<Box<dyn Future<Output = T> + Send + 't>>;
+
+/// The world, the address and the declarations, from which transactions are opened.
+pub(crate) struct Ground {
+    pub world: World,
+    /// Where people find the pages, without a slash at the end.
+    pub address: String,
+    pub dispatch: Arc<dyn Dispatch>,
+}
+
+impl Ground {
+    /// Where a person decides a request.
+    pub fn review_url(&self, authorization: Uuid) -> String {
+        format!("{}/queue/{authorization}", self.address)
+    }
+}
+
+/// What is declared, for whoever has a transaction and a name and no declarations: the registry answers it.
+pub(crate) trait Dispatch: Send + Sync {
+    /// The facts of an action; an error names those that are like it.
+    fn action(&self, name: &str) -> Result<ActionFacts>;
+
+    /// The facts of a kind of errand, if some domain lists it.
+    fn errand(&self, kind: &str) -> Option<ErrandFacts>;
+
+    /// Carries out an action, its steps judged with the call that is running.
+    fn run<'t>(&'t self, action: &'t str, inputs: Inputs<'t>, tx: &'t mut Tx<'_>) -> Boxed<'t, Result<Value>>;
+
+    /// What an action answered with, without what is shown once.
+    fn without_secrets(&self, action: &str, output: Value) -> Value;
+
+    /// Asks the guards of a table whether these rows may leave.
+    fn leaving<'t>(&'t self, table: &'t str, ids: &'t [Uuid], tx: &'t mut Tx<'_>) -> Boxed<'t, Result<()>>;
+
+    /// The names that are like `name`, of actions if it has a dot and of domains if not; none if it is one itself.
+    fn misnamed(&self, name: &str) -> Option<Vec<String>>;
 }
 
 /// Rows of another table that refer to a row.
@@ -59,11 +89,18 @@ pub(crate) enum Access {
 /// A running transaction: knows its organization, call, caller and time.
 pub struct Tx<'a> {
     transaction: Transaction<'static, Postgres>,
-    office: &'a Office,
+    ground: &'a Ground,
     now: DateTime<Utc>,
     pub(crate) running: Running,
     /// The calls that were carried out inside this one, as their own: an approved request inside the decision.
     pub(crate) inner_calls: Vec<InnerCall>,
+}
+
+/// A call that was carried out inside another one.
+pub(crate) struct InnerCall {
+    pub id: Uuid,
+    pub action: &'static str,
+    pub took: Duration,
 }
 
 /// The call that is being carried out: who makes it, and what comes of it besides rows.
@@ -102,18 +139,16 @@ impl Running {
     }
 }
 
-impl Office {
-    /// A transaction of its own, for what is no call of a caller: administration, signing in, work.
-    pub(crate) async fn begin(&self, caller: &Caller, access: Access) -> Result<Tx<'_>> {
-        let now = self.clock.now();
-        Tx::open(self, caller, access, self.ids.next(now), now).await
-    }
-}
-
 impl<'a> Tx<'a> {
+    /// Opens a transaction of its own, for what is no call of a caller: administration, signing in, work.
+    pub(crate) async fn begin(ground: &'a Ground, caller: &Caller, access: Access) -> Result<Self> {
+        let now = ground.world.clock.now();
+        Self::open(ground, caller, access, ground.world.ids.next(now), now).await
+    }
+
     /// Opens a transaction for a call, in one round trip. One that only reads cannot write, whatever runs in it.
     pub(crate) async fn open(
-        office: &'a Office,
+        ground: &'a Ground,
         caller: &Caller,
         access: Access,
         call_id: Uuid,
@@ -126,8 +161,8 @@ impl<'a> Tx<'a> {
         let (org, time) = (caller.org().id, now.to_rfc3339());
         let statement = format!("{begin}; select frontdesk.begin_call('{org}', '{call_id}', '{time}')");
         Ok(Self {
-            transaction: office.database.begin(statement).await?,
-            office,
+            transaction: ground.world.database.begin(statement).await?,
+            ground,
             now,
             running: Running::new(caller.clone(), call_id),
             inner_calls: Vec::new(),
@@ -151,8 +186,8 @@ impl<'a> Tx<'a> {
         self.running.caller.org()
     }
 
-    pub(crate) fn office(&self) -> &'a Office {
-        self.office
+    pub(crate) fn ground(&self) -> &'a Ground {
+        self.ground
     }
 
     /// Who acts.
@@ -179,7 +214,7 @@ impl<'a> Tx<'a> {
     }
 
     pub(crate) fn next_id(&self) -> Uuid {
-        let id = self.office.ids.next(self.now);
+        let id = self.ground.world.ids.next(self.now);
         self.running.minted.lock().unwrap_or_else(PoisonError::into_inner).push(id);
         id
     }
@@ -201,15 +236,6 @@ impl<'a> Tx<'a> {
         self.running.warnings.push(Warning { code: code.into(), message: message.into(), about });
     }
 
-    /// Carries out another action inside this call: same transaction, same preview, one decision for the whole.
-    pub async fn call<A: Action>(&mut self, action: A) -> Result<A::Output> {
-        policy::permit(self.caller(), A::NAME, A::CLASS, A::WHO)?;
-        let holds = by_input(A::ESCALATIONS, &action);
-        let found = action.review(self).await?;
-        self.running.judgement.add::<A>(&holds, &found);
-        action.run(self).await
-    }
-
     /// Everything that refers to a row, by the foreign keys of the schema: also from domains this one does not know.
     pub async fn referrers<T: Entity>(&mut self, id: Id<T>) -> Result<Vec<Referrer>> {
         Ok(sqlx::query_as!(
@@ -224,6 +250,12 @@ impl<'a> Tx<'a> {
         )
         .fetch_all(self.db())
         .await?)
+    }
+
+    /// A statement that takes nothing and answers nothing, such as a savepoint.
+    pub(crate) async fn command(&mut self, statement: &'static str) -> Result<()> {
+        sqlx::query(statement).execute(self.db()).await?;
+        Ok(())
     }
 
     pub(crate) async fn commit(self) -> Result<()> {

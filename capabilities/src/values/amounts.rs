@@ -9,9 +9,6 @@ use iso_currency::Currency;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::callers::OrgFacts;
-use crate::error::{Error, Result};
-use crate::tx::Tx;
 use crate::values::kinds::string_kind;
 
 /// An ISO 4217 currency such as `USD`.
@@ -30,13 +27,6 @@ impl FromStr for CurrencyCode {
 }
 string_kind!(CurrencyCode, "currency", {"type": "string", "pattern": "^[A-Z]{3}$"});
 
-impl CurrencyCode {
-    /// The code of an organization's own currency.
-    fn of_org(code: [u8; 3]) -> Self {
-        Self(String::from_utf8_lossy(&code).into_owned())
-    }
-}
-
 /// An amount of money in minor units: `{"amount": 56200, "currency": "USD"}` is 562 dollars.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -48,43 +38,44 @@ pub struct Money {
     currency: CurrencyCode,
 }
 
-impl OrgFacts {
-    /// So many minor units of the organization's currency.
-    #[must_use]
-    pub fn money(&self, amount: i64) -> Money {
-        Money { amount, currency: CurrencyCode::of_org(self.currency) }
-    }
-}
-
 impl Money {
+    /// So many minor units of the currency with this code.
+    pub(crate) fn of(amount: i64, currency: [u8; 3]) -> Self {
+        Self { amount, currency: CurrencyCode(String::from_utf8_lossy(&currency).into_owned()) }
+    }
+
     /// In minor units.
     #[must_use]
     pub fn amount(&self) -> i64 {
         self.amount
     }
+
+    pub(crate) fn currency(&self) -> &str {
+        self.currency.as_str()
+    }
 }
 
-impl Tx<'_> {
-    /// So many minor units of the organization's currency.
-    #[must_use]
-    pub fn money(&self, amount: i64) -> Money {
-        self.org().money(amount)
-    }
+/// Which way money goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From a customer to the business.
+    Charge,
+    /// Back to a customer.
+    Refund,
+}
 
-    /// The minor units of an amount that is about to be stored: it must be of the organization's currency, which stays what
-    /// it is until the call ends. `pointer` says where the amount stands in the input.
-    pub async fn minor_units(&mut self, money: &Money, pointer: &str) -> Result<i64> {
-        let org_id = self.org_id();
-        let own = sqlx::query_scalar!("select currency from orgs where org_id = $1 and id = $1 for key share", org_id)
-            .fetch_one(self.db())
-            .await?;
-        match money.currency.as_str() == own {
-            true => Ok(money.amount),
-            false => {
-                Err(Error::invalid(format!("{pointer}/currency"), format!("must be {own}, the business's currency")))
-            }
-        }
-    }
+/// Money that an errand moves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Payment {
+    /// Which way it goes.
+    pub direction: Direction,
+    /// In minor units: cents.
+    pub amount: i64,
+    /// Its ISO 4217 currency.
+    pub currency: String,
+    /// The customer's name.
+    pub customer: String,
 }
 
 /// How much of something: 0.001 to 10000 with at most three decimals, as an exact decimal text such as `2.5`.

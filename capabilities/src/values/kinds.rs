@@ -10,7 +10,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::schema::{FREE_TEXT, NULLABLE, SECRET};
+use crate::values::marks::{FREE_TEXT, NULLABLE, REFERS_TO, SECRET};
 use crate::values::redact::redact;
 
 /// Something with an id: what `Id<T>` points to.
@@ -75,7 +75,7 @@ impl<T: Entity> JsonSchema for Id<T> {
         format!("{}_id", T::NAME).into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "format": "uuid", crate::schema::REFERS_TO: T::TABLE})
+        json_schema!({"type": "string", "format": "uuid", REFERS_TO: T::TABLE})
     }
 }
 

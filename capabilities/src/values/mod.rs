@@ -2,5 +2,7 @@
 
 pub(crate) mod amounts;
 pub(crate) mod kinds;
+pub(crate) mod marks;
+pub(crate) mod problem;
 pub mod redact;
 pub(crate) mod when;

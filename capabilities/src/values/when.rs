@@ -10,8 +10,8 @@ use chrono_tz::Tz;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
-use crate::error::{Error, Problem, Result};
-use crate::schema::TIME;
+use crate::values::marks::TIME;
+use crate::values::problem::Problem;
 
 /// As people say it: "Tue, Mar 12, 2030, 9:00 AM".
 #[must_use]
@@ -40,7 +40,7 @@ pub enum When {
 impl When {
     /// The instant that is meant at a place in `zone`. `pointer` says where the time stands in the input: if the clocks of
     /// that day show it twice or never, the caller is asked which of two instants it is.
-    pub fn at(self, zone: Tz, pointer: &str) -> Result<DateTime<Utc>> {
+    pub fn at(self, zone: Tz, pointer: &str) -> Result<DateTime<Utc>, Problem> {
         let local = match self {
             Self::Exact(instant) => return Ok(instant),
             Self::Local(local) => local,
@@ -55,7 +55,7 @@ impl When {
             "{why} by the clocks of {zone} on that day, so say which is meant: {} or {}",
             readings[0], readings[1]
         );
-        Err(Error::InvalidInput(vec![Problem::at(pointer, message).did_you_mean(readings.to_vec())]))
+        Err(Problem::at(pointer, message).did_you_mean(readings.to_vec()))
     }
 
     /// As people say it, at a place in `zone`.
@@ -66,6 +66,20 @@ impl When {
             Self::Exact(instant) => said(instant, zone),
         }
     }
+}
+
+/// The first moment at or after a local time. Of one that the clocks show twice it is the first; one that they skip has the
+/// moment after the gap.
+pub(crate) fn first_moment(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
+    // No clock change leaves out more than a day, and all move by quarters of an hour.
+    let mut steps = (0..=96).map(|quarter| local + TimeDelta::minutes(15 * quarter));
+    let found = steps.find_map(|time| time.and_local_timezone(zone).earliest());
+    found.map_or_else(|| local.and_utc(), |time| time.with_timezone(&Utc))
+}
+
+/// A day begins with the first instant that its clocks show.
+pub(crate) fn first_moment_of(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
+    first_moment(day.and_time(NaiveTime::MIN), zone)
 }
 
 /// What a skipped time can mean: read by the clock as it was before the gap, and as it is after it.
@@ -80,7 +94,7 @@ fn around_the_gap(local: NaiveDateTime, zone: Tz) -> [DateTime<Utc>; 2] {
 
 impl FromStr for When {
     type Err = String;
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, String> {
         if let Ok(exact) = DateTime::parse_from_rfc3339(text) {
             return Ok(Self::Exact(exact.to_utc()));
         }
@@ -94,7 +108,7 @@ impl FromStr for When {
 }
 
 impl<'de> Deserialize<'de> for When {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         crate::values::kinds::parse(deserializer)
     }
 }
@@ -125,34 +139,25 @@ pub enum DayOrTime {
 
 impl DayOrTime {
     /// The first instant of a period that begins here.
-    pub fn beginning(self, zone: Tz, pointer: &str) -> Result<DateTime<Utc>> {
+    pub fn beginning(self, zone: Tz, pointer: &str) -> Result<DateTime<Utc>, Problem> {
         match self {
-            Self::Day(day) => Ok(midnight(day, zone)),
+            Self::Day(day) => Ok(first_moment_of(day, zone)),
             Self::Time(when) => when.at(zone, pointer),
         }
     }
 
     /// The instant before which a period ends that ends here.
-    pub fn end(self, zone: Tz, pointer: &str) -> Result<DateTime<Utc>> {
+    pub fn end(self, zone: Tz, pointer: &str) -> Result<DateTime<Utc>, Problem> {
         match self {
-            Self::Day(day) => Ok(midnight(day.succ_opt().unwrap_or(day), zone)),
+            Self::Day(day) => Ok(first_moment_of(day.succ_opt().unwrap_or(day), zone)),
             Self::Time(when) => when.at(zone, pointer),
         }
     }
 }
 
-/// A day begins with the first instant that its clocks show.
-fn midnight(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
-    let local = day.and_time(NaiveTime::MIN);
-    match zone.from_local_datetime(&local).earliest() {
-        Some(instant) => instant.to_utc(),
-        None => around_the_gap(local, zone)[0],
-    }
-}
-
 impl FromStr for DayOrTime {
     type Err = String;
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, String> {
         match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
             Ok(day) => Ok(Self::Day(day)),
             Err(_) => match text.parse() {
@@ -164,7 +169,7 @@ impl FromStr for DayOrTime {
 }
 
 impl<'de> Deserialize<'de> for DayOrTime {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         crate::values::kinds::parse(deserializer)
     }
 }
@@ -185,11 +190,11 @@ impl JsonSchema for DayOrTime {
 mod tests {
     use super::*;
 
-    fn instant(text: &str, zone: Tz) -> std::result::Result<String, Vec<String>> {
+    fn instant(text: &str, zone: Tz) -> Result<String, Vec<String>> {
         let when: When = text.parse().unwrap();
         match when.at(zone, "/starts_at") {
             Ok(instant) => Ok(with_offset(instant, Tz::UTC)),
-            Err(error) => Err(error.problems()[0].did_you_mean.clone()),
+            Err(problem) => Err(problem.did_you_mean),
         }
     }
 

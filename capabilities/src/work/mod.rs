@@ -15,12 +15,13 @@ use uuid::Uuid;
 use std::sync::Arc;
 
 use crate::callers::{Call, Caller, Door, Input, Options, Source};
-use crate::declare::errands::{Delivery, Undelivered};
-use crate::declare::registry::ErrandEntry;
+use crate::declare::domain::ErrandEntry;
+use crate::declare::errands::Delivery;
 use crate::error::{Error, Result};
 use crate::office::Office;
 use crate::tx::Access;
 use crate::tx::call_log::{LogEntry, write_log};
+use crate::world::Undelivered;
 
 /// A word of the database can be lost, so workers look from time to time.
 const LOOKS_EVERY: Duration = Duration::from_secs(5);
@@ -90,11 +91,11 @@ impl Office {
 
     /// Works off what is due now, one round of it, and tells how much that was.
     pub async fn work_off(self: &Arc<Self>) -> Result<usize> {
-        let now = self.clock.now();
+        let now = self.clock().now();
         let orgs =
             sqlx::query_scalar!(r#"select org_id as "org_id!" from frontdesk.orgs_with_work($1, $2)"#, now, ORGS);
         let mut done = 0;
-        for org in orgs.fetch_all(self.database.pool()).await? {
+        for org in orgs.fetch_all(self.database().pool()).await? {
             match self.work_off_of(org).await {
                 Ok(more) => done += more,
                 // One organization's trouble must not hold up the others.
@@ -107,11 +108,6 @@ impl Office {
     /// Works off what is due now in one organization.
     pub async fn work_off_of(self: &Arc<Self>, org: Uuid) -> Result<usize> {
         Ok(self.deliver_due(org).await? + self.run_due(org).await?)
-    }
-
-    /// Tells this process's worker that a call left something to do; others find it when they look.
-    pub(crate) fn wake_workers(&self) {
-        self.more_work.notify_one();
     }
 
     async fn deliver_due(self: &Arc<Self>, org: Uuid) -> Result<usize> {
@@ -161,7 +157,7 @@ impl Office {
             "#,
             org_id,
             now,
-            &self.circuits.open(now),
+            &self.ground.world.circuits.open(now),
             AT_ONCE,
             now + CLAIM
         )
@@ -179,24 +175,24 @@ impl Office {
         if errand.attempts > ATTEMPTS {
             return self.give_up(caller, &errand, "it was begun too often and never ended").await;
         }
-        let delivery = Delivery { office: self, caller, key: errand.id };
+        let delivery = Delivery { ground: &self.ground, caller, key: errand.id };
         let attempt = (entry.deliver)(errand.payload.clone(), &delivery);
         let result = timeout(PATIENCE, attempt).await;
         let result = result.unwrap_or_else(|_| Err(Undelivered::Later("it took too long".into())));
-        let now = self.clock.now();
+        let now = self.clock().now();
         match result {
             Ok(()) => {
-                self.circuits.worked(entry.service);
+                self.ground.world.circuits.worked(entry.service);
                 self.settle_errand(caller, &errand, "done", None).await
             }
             Err(Undelivered::Needless(why)) => self.settle_errand(caller, &errand, "done", Some(&why)).await,
             Err(Undelivered::Never(why)) => {
                 // The service answered, so it is up.
-                self.circuits.worked(entry.service);
+                self.ground.world.circuits.worked(entry.service);
                 self.give_up(caller, &errand, &why).await
             }
             Err(Undelivered::Later(why)) => {
-                self.circuits.failed(entry.service, now);
+                self.ground.world.circuits.failed(entry.service, now);
                 match errand.attempts >= ATTEMPTS {
                     true => self.give_up(caller, &errand, &why).await,
                     false => self.put_off(caller, entry, &errand, &why).await,
@@ -206,7 +202,7 @@ impl Office {
     }
 
     async fn put_off(&self, caller: &Caller, entry: &ErrandEntry, errand: &Claimed, why: &str) -> Result<()> {
-        let now = self.clock.now();
+        let now = self.clock().now();
         tracing::info!(errand = %errand.id, kind = entry.kind, attempt = errand.attempts, why, "an errand is put off");
         let mut tx = self.begin(caller, Access::Write).await?;
         let (org_id, due_at) = (tx.org_id(), now + pause_after(errand.attempts));
@@ -375,7 +371,7 @@ impl Office {
 
     /// Once an hour: every organization has the next job of every standing schedule.
     async fn keep_all_standing(&self, since: &mut Option<DateTime<Utc>>) -> Result<()> {
-        let now = self.clock.now();
+        let now = self.clock().now();
         if since.is_some_and(|since| now < since + TimeDelta::hours(1)) {
             return Ok(());
         }

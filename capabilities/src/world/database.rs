@@ -2,12 +2,13 @@
 //!
 //! The pool is private to the kernel: a [`crate::Tx`] is the only way to the tables of an organization.
 
-use std::collections::HashMap;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
 use sqlx::{AssertSqlSafe, Connection as _};
+use uuid::Uuid;
+
+use crate::world::database_errors::read_constraint_texts;
 
 /// As many statements as the program has stay prepared on each connection; one more than that is prepared anew each time.
 const STATEMENTS: usize = 512;
@@ -83,6 +84,11 @@ impl Database {
         matches!(tokio::time::timeout(Duration::from_secs(2), ask).await, Ok(Ok(_)))
     }
 
+    /// The organizations, oldest first.
+    pub(crate) async fn org_ids(&self) -> Result<Vec<Uuid>, sqlx::Error> {
+        sqlx::query_scalar!(r#"select org_id as "id!" from frontdesk.org_ids()"#).fetch_all(&self.pool).await
+    }
+
     /// How much waits and how much is done, over all organizations.
     pub async fn work_counts(&self) -> Result<Vec<WorkCount>, sqlx::Error> {
         sqlx::query_as!(
@@ -152,29 +158,4 @@ async fn refuse_unbound(pool: &PgPool) -> Result<(), DatabaseError> {
         _ => return Ok(()),
     };
     Err(DatabaseError::Unbound { role: login.role, why })
-}
-
-static CONSTRAINT_TEXTS: OnceLock<HashMap<String, String>> = OnceLock::new();
-
-/// What the migration says of a constraint, for people. A shard's constraint has a number behind its name.
-pub(crate) fn constraint_text(constraint: &str) -> Option<String> {
-    let texts = CONSTRAINT_TEXTS.get()?;
-    let unnumbered = constraint.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('_');
-    texts.get(constraint).or_else(|| texts.get(unnumbered)).cloned()
-}
-
-async fn read_constraint_texts(pool: &PgPool) -> Result<(), sqlx::Error> {
-    let comments = sqlx::query!(
-        r#"
-        select c.conname as "name!", d.description as "text!"
-        from pg_constraint c
-        join pg_description d on d.objoid = c.oid and d.classoid = 'pg_constraint'::regclass
-        where c.connamespace = 'public'::regnamespace
-        "#
-    )
-    .fetch_all(pool)
-    .await?;
-    // The same in every database of this version, so whoever comes first may set it.
-    CONSTRAINT_TEXTS.get_or_init(|| comments.into_iter().map(|comment| (comment.name, comment.text)).collect());
-    Ok(())
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::io::AsyncWriteExt as _;
 use uuid::Uuid;
 
-use crate::declare::errands::Undelivered;
+use crate::world::undelivered::Undelivered;
 
 const CONNECTIONS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,16 +1,38 @@
 //! The things outside: each an enum or a struct of real code, so that tests swap a variant or an address and
 //! never the code under test.
 
-pub(crate) mod circuits;
-
+mod circuits;
 mod clock;
 mod database;
+mod database_errors;
 mod ids;
 mod mail;
+mod undelivered;
 
+pub(crate) use circuits::Circuits;
 pub use clock::Clock;
 pub use database::{Database, DatabaseError};
 pub use ids::Ids;
 pub use mail::{KIND_HEADER, Letter, Mail};
+pub use undelivered::Undelivered;
 
-pub(crate) use database::constraint_text;
+/// Everything outside that the office works with. An outside service is a file here and a member of this.
+#[derive(Debug)]
+pub struct World {
+    /// Its database.
+    pub database: Database,
+    /// Its clock.
+    pub clock: Clock,
+    /// How it sends its mail. Without that, mail waits.
+    pub mail: Option<Mail>,
+    pub(crate) ids: Ids,
+    pub(crate) circuits: Circuits,
+}
+
+impl World {
+    /// The world with this database, this clock and this way to send mail.
+    #[must_use]
+    pub fn new(database: Database, clock: Clock, mail: Option<Mail>) -> Self {
+        Self { database, clock, mail, ids: Ids::default(), circuits: Circuits::default() }
+    }
+}

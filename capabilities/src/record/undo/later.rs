@@ -4,58 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::cannot_undo;
 use super::lines::{Footprint, Line, RowKey, footprints};
-use crate::error::{Error, Result};
+use super::refusals::cannot_undo;
+use crate::error::{Error, Later, Result};
 use crate::tx::Tx;
 
 /// So many later changes are named.
 const NAMED: usize = 50;
-
-/// A later change that stands against an undo.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-pub struct Later {
-    /// As of [`Foreign`]: what holds comes first.
-    #[serde(skip)]
-    settled: i32,
-    /// When, UTC.
-    pub at: DateTime<Utc>,
-    /// The call that made it.
-    pub call_id: Uuid,
-    /// What that did.
-    pub action: String,
-    /// Whose call it was.
-    pub actor: String,
-    /// changed (the same fields), deleted (the row), made (it again), refers (to what would be gone).
-    pub how: &'static str,
-    /// The table.
-    pub data_type: String,
-    /// The row.
-    pub id: Uuid,
-    /// The fields.
-    pub fields: Vec<String>,
-}
-
-impl Later {
-    /// In words, for a refusal.
-    pub(crate) fn in_words(&self) -> String {
-        let rows = self.data_type.replace('_', " ");
-        let fields = self.fields.join(", ");
-        let what = match self.how {
-            "deleted" => format!("deleted a row of {rows}"),
-            "made" => format!("made a row of {rows} again"),
-            "refers" => format!("made a row of {rows} refer to it"),
-            _ if fields.is_empty() => format!("changed {rows}"),
-            _ => format!("changed {fields} in {rows}"),
-        };
-        format!("{} {what} with {} at {} (call {})", self.actor, self.action, self.at.to_rfc3339(), self.call_id)
-    }
-}
 
 /// A line of a call that is not among those to be undone.
 struct Foreign {

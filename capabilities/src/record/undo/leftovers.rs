@@ -150,7 +150,7 @@ async fn delivered(calls: &[Uuid], tx: &mut Tx<'_>) -> Result<Told> {
     let now = tx.now();
     let mut told = Told::new();
     for left in errands_of(calls, tx).await? {
-        let made_up = tx.office().registry.errand(&left.kind).and_then(|entry| entry.made_up_for_by);
+        let made_up = tx.ground().dispatch.errand(&left.kind).and_then(|entry| entry.made_up_for_by);
         let made_up = made_up.map(|by| format!(" {by}")).unwrap_or_default();
         let about = json!({"errand_id": left.id});
         match (reach(&left, now), left.ended_at) {

@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::lines::Line;
-use super::{Undoing, cannot_undo, nothing_to_undo};
+use super::refusals::{cannot_undo, nothing_to_undo};
+use crate::callers;
 use crate::error::{Error, Result};
-use crate::policy;
 use crate::tx::Tx;
 
 /// So many calls are undone at once.
@@ -20,6 +20,20 @@ const GUARDED: [(&str, Option<&str>); 4] =
     [("agents", None), ("rules", None), ("users", None), ("orgs", Some("frozen_at"))];
 /// The way on where an action does not say it.
 const BY_HAND: &str = "Change it by hand with the action that is for it.";
+
+/// What is to be undone.
+#[derive(Debug, Clone, Copy)]
+pub enum Undoing {
+    /// One call.
+    Call(Uuid),
+    /// All that an agent did from a time on.
+    AllOf {
+        /// The agent.
+        agent_id: Uuid,
+        /// From when on.
+        since: DateTime<Utc>,
+    },
+}
 
 /// A call that is to be undone.
 pub(super) struct Target {
@@ -174,14 +188,14 @@ async fn permit(targets: &[Target], tx: &mut Tx<'_>) -> Result<()> {
     .fetch_all(tx.db())
     .await?;
     for name in actions {
-        let Ok(action) = tx.office().registry.action(&name) else {
+        let Ok(action) = tx.ground().dispatch.action(&name) else {
             return Err(cannot_undo(format!("`{name}` is done by the program itself, and cannot be undone."), BY_HAND));
         };
         if let Some(instead) = action.instead_of_undo {
             return Err(cannot_undo(format!("`{}` cannot be undone.", action.name), instead));
         }
-        policy::permit(tx.caller(), action.name, action.class, action.who)?;
-        tx.running.judgement.who = tx.running.judgement.who.max(action.who);
+        callers::permit(tx.caller(), action.name, action.class, action.who)?;
+        tx.running.judgement.who = tx.running.judgement.who.and(action.who);
     }
     Ok(())
 }

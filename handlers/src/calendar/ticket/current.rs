@@ -119,5 +119,5 @@ async fn places(user: Option<Uuid>, tx: &mut Tx<'_>) -> Result<Vec<Choice>> {
 
 fn end_of_day(now: DateTime<Utc>, tx: &Tx<'_>) -> Result<DateTime<Utc>> {
     let zone = tx.org().timezone;
-    DayOrTime::Day(now.with_timezone(&zone).date_naive()).end(zone, "")
+    Ok(DayOrTime::Day(now.with_timezone(&zone).date_naive()).end(zone, "")?)
 }

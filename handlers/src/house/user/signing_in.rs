@@ -1,9 +1,7 @@
 //! Letting somebody in by mail: the link is made when the mail is sent, so it is stored nowhere else.
 
 use capabilities::world::Letter;
-use capabilities::{
-    Action, Delivery, Door, Effect, Errand, Id, LINK_TO_COME, PermissionClass, Result, Source, Tx, Undelivered, Who,
-};
+use capabilities::{Action, Delivery, Effect, Errand, Id, LINK_TO_COME, PermissionClass, Result, Tx, Undelivered, Who};
 use chrono::TimeDelta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,9 +42,8 @@ impl Errand for SignInMail {
 
     async fn deliver(&self, delivery: &Delivery<'_>) -> std::result::Result<(), Undelivered> {
         let valid = self.valid();
-        let (office, source) = (delivery.office(), Source::of(Door::Program));
-        let token = office.sign_in_link(delivery.org().id, self.user_id, valid, &source).await?;
-        let link = format!("{}/sign-in/{}", office.address(), token.reveal());
+        let token = delivery.sign_in_link(self.user_id, valid).await?;
+        let link = format!("{}/sign-in/{}", delivery.address(), token.reveal());
         delivery.mail(&self.letter(&link, valid)).await
     }
 }

@@ -1,0 +1,306 @@
+//! A domain's plain list, and what is kept of each thing in it: its facts, its schemas, and how it is run, without its type.
+
+use serde_json::Value;
+
+use crate::callers::{Caller, permit};
+use crate::declare::action::{Action, Effect};
+use crate::declare::data::{Data, Keyed, Listing, Parent, Query};
+use crate::declare::errands::{Delivery, Errand};
+use crate::declare::guards::{Guard, GuardEntry};
+use crate::declare::jobs::Standing;
+use crate::error::{Error, Result};
+use crate::policy::{Escalation, PermissionClass, Who};
+use crate::schema::{self, Checker};
+use crate::tx::{Boxed, Tx};
+use crate::values::kinds::Entity;
+use crate::values::marks::SECRET;
+use crate::world::Undelivered;
+
+type Deliver = for<'t> fn(Value, &'t Delivery<'_>) -> Boxed<'t, Attempt>;
+type Attempt = std::result::Result<(), Undelivered>;
+type Run = for<'t> fn(Value, &'t mut Tx<'_>) -> Boxed<'t, Result<Value>>;
+type List = for<'t> fn(Value, Query, &'t mut Tx<'_>) -> Boxed<'t, Result<Listing<Value>>>;
+
+/// What agents call a capability that has a tool of its own, besides the generic ones.
+#[derive(Debug, Clone, Copy)]
+pub struct ToolNames {
+    /// `find_customer`.
+    pub name: &'static str,
+    /// "Find a customer".
+    pub title: &'static str,
+}
+
+/// An action as the registry knows it.
+pub struct ActionEntry {
+    /// `domain.verb`.
+    pub name: &'static str,
+    /// Former names, still answered.
+    pub formerly: &'static [&'static str],
+    /// What a model reads.
+    pub description: String,
+    /// What it does to what is there.
+    pub effect: Effect,
+    /// Its class for agents.
+    pub class: PermissionClass,
+    /// The people who may do it.
+    pub who: Who,
+    /// Whether a person must decide each time.
+    pub each_time: bool,
+    /// Whether it is done whatever the gate finds.
+    pub never_held: bool,
+    /// Whether one call may do it on several inputs.
+    pub items: bool,
+    /// Where `audit.undo` does not take it back: what to do instead.
+    pub instead_of_undo: Option<&'static str>,
+    /// What raises the class: code, class, sentence.
+    pub escalations: Vec<(&'static str, PermissionClass, &'static str)>,
+    /// A complete, valid input.
+    pub example: Value,
+    /// The tool of its own that agents get for it.
+    pub tool: Option<ToolNames>,
+    pub(crate) input: std::result::Result<Checker, String>,
+    pub(crate) output: Value,
+    pub(crate) parse: fn(&Checker, Value) -> Result<()>,
+    pub(crate) run: Run,
+}
+
+impl ActionEntry {
+    /// Whether `caller` may do it at all.
+    pub(crate) fn permit(&self, caller: &Caller) -> Result<()> {
+        permit(caller, self.name, self.class, self.who)
+    }
+
+    /// Its compiled input schema; present once the registry was built.
+    pub(crate) fn input(&self) -> Result<&Checker> {
+        self.input.as_ref().map_err(|error| Error::Internal(error.clone()))
+    }
+
+    /// What it answered with, without what is shown once.
+    pub(crate) fn without_secrets(&self, mut output: Value) -> Value {
+        schema::each_marked(SECRET, &self.output, &mut output, "", &mut |_, value| *value = "shown_once".into());
+        output
+    }
+
+    /// The schema of its input, as advertised.
+    #[must_use]
+    pub fn input_schema(&self) -> Value {
+        self.input.as_ref().map(|input| schema::advertised(input.schema())).unwrap_or_default()
+    }
+
+    /// The schema of what it answers with.
+    #[must_use]
+    pub fn output_schema(&self) -> Value {
+        schema::advertised(&self.output)
+    }
+}
+
+/// A data type as the registry knows it.
+pub struct DataEntry {
+    /// Plural.
+    pub name: &'static str,
+    /// Singular.
+    pub one: &'static str,
+    /// What a model reads.
+    pub description: String,
+    /// The people who may read it.
+    pub who: Who,
+    /// Whether agents may not.
+    pub people_only: bool,
+    /// The order, in words.
+    pub sorted_by: &'static str,
+    /// What its rows belong to.
+    pub parents: &'static [Parent],
+    /// The tool of its own that agents get for it.
+    pub tool: Option<ToolNames>,
+    pub(crate) filters: std::result::Result<Checker, String>,
+    pub(crate) row: Value,
+    pub(crate) parse: fn(&Checker, Value) -> Result<()>,
+    pub(crate) list: List,
+}
+
+impl DataEntry {
+    /// Whether `caller` may read it.
+    pub(crate) fn permit(&self, caller: &Caller) -> Result<()> {
+        if !caller.reaches(self.name) {
+            return Err(Error::Forbidden(format!("`{}` are beyond what {} reaches.", self.name, caller.name())));
+        }
+        if caller.is_agent() && self.people_only {
+            return Err(Error::Forbidden(format!("`{}` are for people to read, not for agents.", self.name)));
+        }
+        match caller.is_among(self.who) {
+            true => Ok(()),
+            false => Err(Error::Forbidden(format!("`{}` are for {} to read.", self.name, self.who.in_words()))),
+        }
+    }
+
+    /// The compiled schema of its filters; present once the registry was built.
+    pub(crate) fn filters(&self) -> Result<&Checker> {
+        self.filters.as_ref().map_err(|error| Error::Internal(error.clone()))
+    }
+
+    /// The schema of its filters, as advertised.
+    #[must_use]
+    pub fn filters_schema(&self) -> Value {
+        self.filters.as_ref().map(|filters| schema::advertised(filters.schema())).unwrap_or_default()
+    }
+
+    /// The schema of a row.
+    #[must_use]
+    pub fn row_schema(&self) -> Value {
+        schema::advertised(&self.row)
+    }
+}
+
+/// A kind of errand as the registry knows it.
+pub struct ErrandEntry {
+    /// `send_email`.
+    pub kind: &'static str,
+    /// The outside service it needs.
+    pub service: &'static str,
+    /// What makes up for it once it is delivered.
+    pub made_up_for_by: Option<&'static str>,
+    pub(crate) deliver: Deliver,
+}
+
+/// A domain: its name, what it is about, and its lists.
+pub struct Domain {
+    /// `contact`.
+    pub name: &'static str,
+    /// One sentence.
+    pub about: &'static str,
+    /// Its actions.
+    pub actions: Vec<ActionEntry>,
+    /// Its data types.
+    pub data: Vec<DataEntry>,
+    /// The kinds of errands its actions leave.
+    pub errands: Vec<ErrandEntry>,
+    /// What it does every day.
+    pub standing: Vec<Standing>,
+    /// Whom it guards.
+    pub guards: Vec<GuardEntry>,
+}
+
+impl Domain {
+    /// An empty domain.
+    #[must_use]
+    pub fn new(name: &'static str, about: &'static str) -> Self {
+        let (actions, data, errands) = (Vec::new(), Vec::new(), Vec::new());
+        Self { name, about, actions, data, errands, standing: Vec::new(), guards: Vec::new() }
+    }
+
+    /// Adds an action.
+    #[must_use]
+    pub fn action<A: Action>(mut self) -> Self {
+        let schema = schema::of_input::<A>();
+        self.actions.push(ActionEntry {
+            name: A::NAME,
+            formerly: A::FORMERLY,
+            description: schema["description"].as_str().unwrap_or_default().to_string(),
+            effect: A::EFFECT,
+            class: A::CLASS,
+            each_time: A::EACH_TIME,
+            never_held: A::NEVER_HELD,
+            items: A::ITEMS,
+            instead_of_undo: A::INSTEAD_OF_UNDO,
+            who: A::WHO,
+            escalations: A::ESCALATIONS.iter().map(Escalation::fact).collect(),
+            example: A::example(),
+            tool: None,
+            output: schema::of_output::<A::Output>(),
+            input: Checker::new(schema),
+            parse: |checker, value| checker.parse::<A>(value).map(drop),
+            run: |value, tx| Box::pin(run::<A>(value, tx)),
+        });
+        self
+    }
+
+    /// Adds an action that agents also get as a tool of its own, because it is a common job in one go.
+    #[must_use]
+    pub fn action_tool<A: Action>(mut self, name: &'static str, title: &'static str) -> Self {
+        self = self.action::<A>();
+        if let Some(entry) = self.actions.last_mut() {
+            entry.tool = Some(ToolNames { name, title });
+        }
+        self
+    }
+
+    /// Adds a data type.
+    #[must_use]
+    pub fn data<D: Data>(mut self) -> Self {
+        let schema = schema::of_input::<D>();
+        self.data.push(DataEntry {
+            name: D::NAME,
+            one: D::ONE,
+            description: schema["description"].as_str().unwrap_or_default().to_string(),
+            who: D::WHO,
+            people_only: D::PEOPLE_ONLY,
+            sorted_by: D::SORTED_BY,
+            parents: D::PARENTS,
+            tool: None,
+            row: schema::of_output::<D::Row>(),
+            filters: Checker::new(schema),
+            parse: |checker, value| checker.parse::<D>(value).map(drop),
+            list: |filters, query, tx| Box::pin(list::<D>(filters, query, tx)),
+        });
+        self
+    }
+
+    /// Adds a kind of errand.
+    #[must_use]
+    pub fn errand<E: Errand>(mut self) -> Self {
+        self.errands.push(ErrandEntry {
+            kind: E::KIND,
+            service: E::SERVICE,
+            made_up_for_by: E::MADE_UP_FOR_BY,
+            deliver: |payload, delivery| Box::pin(deliver::<E>(payload, delivery)),
+        });
+        self
+    }
+
+    /// Adds something that every organization does every day.
+    #[must_use]
+    pub fn daily(mut self, standing: Standing) -> Self {
+        self.standing.push(standing);
+        self
+    }
+
+    /// Has a say before rows of an entity below leave: an error of the guard refuses it.
+    #[must_use]
+    pub fn guards<E: Entity>(mut self, guard: Guard<E>) -> Self {
+        self.guards.push(GuardEntry::of(guard));
+        self
+    }
+
+    /// Adds a data type that agents also get as a tool of its own, because it is the first thing they reach for.
+    #[must_use]
+    pub fn data_tool<D: Data>(mut self, name: &'static str, title: &'static str) -> Self {
+        self = self.data::<D>();
+        if let Some(entry) = self.data.last_mut() {
+            entry.tool = Some(ToolNames { name, title });
+        }
+        self
+    }
+}
+
+async fn deliver<E: Errand>(payload: Value, delivery: &Delivery<'_>) -> Attempt {
+    match serde_json::from_value::<E>(payload) {
+        Ok(errand) => errand.deliver(delivery).await,
+        Err(error) => Err(Undelivered::Never(format!("it is not understood any more ({error})"))),
+    }
+}
+
+async fn run<A: Action>(input: Value, tx: &mut Tx<'_>) -> Result<Value> {
+    let action: A = serde_json::from_value(input).map_err(|error| Error::Internal(error.to_string()))?;
+    let output = tx.call(action).await?;
+    serde_json::to_value(output).map_err(|error| Error::Internal(error.to_string()))
+}
+
+async fn list<D: Data>(filters: Value, query: Query, tx: &mut Tx<'_>) -> Result<Listing<Value>> {
+    let question: D = serde_json::from_value(filters).map_err(|error| Error::Internal(error.to_string()))?;
+    let page = question.list(query, tx).await?;
+    let rows = page.rows.into_iter().map(|Keyed { key, row }| {
+        let row = serde_json::to_value(row).map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(Keyed { key, row })
+    });
+    Ok(Listing { rows: rows.collect::<Result<_>>()?, total: page.total })
+}
