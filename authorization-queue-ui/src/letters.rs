@@ -1,4 +1,4 @@
-//! What would leave the frame: mails as whoever gets them would read them, and money in a line.
+//! What would leave the house: mails as whoever gets them would read them, and money in a line.
 
 use std::collections::{BTreeMap, BTreeSet};
 

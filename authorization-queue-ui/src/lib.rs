@@ -52,7 +52,7 @@ const PAGE: i64 = 25;
 /// The most that can be read at once: agents, for their names.
 const MANY: i64 = 200;
 
-/// A person at the ui.
+/// A person at the door.
 #[derive(Debug, Clone)]
 pub struct Visitor {
     /// Who.

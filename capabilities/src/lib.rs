@@ -52,12 +52,14 @@ pub use tx::listen::{Listening, Wakeup};
 pub use tx::references::Repointed;
 pub use tx::{Referrer, Tx};
 pub use values::amounts::{CurrencyCode, Direction, Money, Payment, Percent, Quantity, TimeOfDay};
-pub use values::kinds::{
-    CountryCode, EmailAddress, Entity, FreeText, Id, Ids, Name, Patch, PhoneNumber, Secret, Text, TimeZone, Untrusted,
-    visible,
-};
+pub use values::contact_points::{EmailAddress, PhoneNumber};
+pub use values::ids::{Entity, Id, Ids};
+pub use values::patch::Patch;
+pub use values::places::{CountryCode, TimeZone};
 pub use values::problem::Problem;
 pub use values::redact;
+pub use values::secret::Secret;
+pub use values::text::{FreeText, Name, Text, Untrusted, visible};
 pub use values::when::{DayOrTime, When, said};
 pub use work::retention::Tidied;
 pub use world::Undelivered;

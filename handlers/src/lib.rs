@@ -2,6 +2,7 @@
 
 mod calendar;
 mod customers;
+mod entities;
 mod house;
 mod oversight;
 mod workflows;

@@ -148,28 +148,28 @@ pub(super) const BUSY_AREAS: usize = 5;
 pub(super) const SCATTER: [i32; 11] = [-61, 34, -12, 78, -43, 9, 57, -76, 21, -28, 66];
 
 pub(super) const HOME_ACCESS: [&str; 22] = [
-    "PermissionClass code 4417, then the first drive on the left.",
+    "Gate code 4417, then the first drive on the left.",
     "Side gate sticks, lift and push.",
-    "PermissionClass code 0926#, closes by itself.",
+    "Gate code 0926#, closes by itself.",
     "Park in the street, the driveway is shared.",
     "Spigot is behind the air conditioner.",
     "Community gate: dial 118 and they will open.",
     "Key with the neighbor on the right.",
-    "PermissionClass code 7730.",
+    "Gate code 7730.",
     "Come round the back, the front bell is broken.",
     "Garage keypad 5512, water tap inside on the left.",
     "Long gravel drive, mailbox with a red bird.",
-    "PermissionClass code 2081*, wait for the green light.",
+    "Gate code 2081*, wait for the green light.",
     "Ring twice.",
     "Second driveway after the church.",
     "Lockbox on the porch rail, code 3164.",
-    "PermissionClass is open from eight to five.",
+    "Gate is open from eight to five.",
     "Steep drive: leave the trailer at the bottom.",
-    "PermissionClass code 6605, tell the guard which house.",
+    "Gate code 6605, tell the guard which house.",
     "House is behind the one you see from the road.",
     "Spigot on the east wall, needs a key (we have one).",
     "Back gate has a bungee cord, hook it again.",
-    "PermissionClass code 1949.",
+    "Gate code 1949.",
 ];
 
 pub(super) const BUSINESS_ACCESS: [&str; 10] = [

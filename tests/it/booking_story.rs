@@ -107,11 +107,11 @@ async fn an_agent_runs_a_booking_over_mcp_and_its_trail_tells_it() {
         assert_eq!(deeds(&ticket["audit_trail"]), OVER_MCP);
 
         let other = agent.books("2030-01-10T09:00").await;
-        agent.acts("cancel", json!({"ticket_id": other, "reason": "She sold the premises."})).await;
+        agent.acts("cancel", json!({"ticket_id": other, "reason": "She sold the house."})).await;
         let gone = agent.does("crm_query", json!({"type": "tickets", "id": other, "include": ["audit_trail"]})).await;
         assert_eq!(
             (&gone["status"], &gone["cancellation_reason"]),
-            (&json!("cancelled"), &json!("She sold the premises."))
+            (&json!("cancelled"), &json!("She sold the house."))
         );
         assert_eq!(gone["audit_trail"][0]["reasoning"], "As Jane asked on the phone.", "{:#}", gone["audit_trail"]);
     }
@@ -228,7 +228,7 @@ async fn people_run_a_booking_on_pages_and_its_trail_tells_it() {
     }
 
     book(&office, "2030-01-10").await;
-    send(&office, "ticket.cancel", &[("reason", "She sold the premises.")]).await;
+    send(&office, "ticket.cancel", &[("reason", "She sold the house.")]).await;
     office.says("Cancelled. Tell the customer").await;
-    office.says(": She sold the premises.").await;
+    office.says(": She sold the house.").await;
 }

@@ -18,7 +18,7 @@ async fn requests(premises: &Premises) -> Vec<Page> {
     owner.allow_once(&executed).await.ok();
     owner.call("authorization.deny", json!({"authorization_id": denied, "note": "They are back: ask me."})).await.ok();
     let stays = owner.contact("Jane", json!({"family_name": "Smith"})).await;
-    let more = json!({"family_name": "Smyth", "emails": [{"email": "j@example.com"}], "notes": ["PermissionClass code 4711."]});
+    let more = json!({"family_name": "Smyth", "emails": [{"email": "j@example.com"}], "notes": ["Gate code 4711."]});
     let goes = owner.contact("J.", more).await;
     let merge = json!({"contact_id": stays, "merged_contact_id": goes});
     let merge = agent.call_because("contact.merge", merge).await.held();

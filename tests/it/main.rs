@@ -46,6 +46,8 @@ mod isolation;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
+mod layers_kernel;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod mcp;

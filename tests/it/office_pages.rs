@@ -18,7 +18,7 @@ pub async fn jane_today(desk: &Desk, technicians: &[&Actor]) -> (String, String)
     let owner = desk.owner().await;
     let address = json!({
         "street": "123 Main Street", "city": "Madison", "region": "AL", "postal_code": "35758",
-        "access_notes": "PermissionClass code 4711."
+        "access_notes": "Gate code 4711."
     });
     let jane = json!({
         "family_name": "Smith", "phones": [{"phone": "(256) 555-0100", "type": "mobile"}], "addresses": [address],
@@ -57,7 +57,7 @@ async fn a_technician_begins_with_the_own_visits_of_today() {
         "123 Main Street, Madison, AL 35758",
         "href=\"geo:0,0?q=123%20Main%20Street%2C%20Madison%2C%20AL%2035758\"",
         "href=\"tel:+12565550100\"",
-        "PermissionClass code 4711.",
+        "Gate code 4711.",
         "data-capability=\"ticket.clock_in\"",
         "aria-current=\"page\">Today</a>",
     ]);

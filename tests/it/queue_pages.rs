@@ -486,7 +486,7 @@ async fn merging_shows_what_moves_by_name() {
     let web = Web::open().await;
     let (owner, agent) = (web.desk.owner().await, web.desk.agent().await);
     let stays = owner.contact("Jane", json!({"family_name": "Smith"})).await;
-    let goes = json!({"family_name": "Smyth", "emails": [{"email": "j@example.com"}], "notes": ["PermissionClass code 4711."]});
+    let goes = json!({"family_name": "Smyth", "emails": [{"email": "j@example.com"}], "notes": ["Gate code 4711."]});
     let goes = owner.contact("J.", goes).await;
     let merge = json!({"contact_id": stays, "merged_contact_id": goes});
     let id = agent.call_because("contact.merge", merge).await.held();

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::policy::{Escalation, PermissionClass, Who};
 use crate::schema::{self, Checker};
 use crate::tx::{Boxed, Tx};
-use crate::values::kinds::Entity;
+use crate::values::ids::Entity;
 use crate::values::marks::SECRET;
 use crate::world::Undelivered;
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::tx::{Boxed, Tx};
-use crate::values::kinds::{Entity, Id};
+use crate::values::ids::{Entity, Id};
 
 /// The columns by which a row leaves without being deleted: it has left when one of them is set.
 pub const LEAVES_BY: [&str; 3] = ["archived_at", "deactivated_at", "removed_at"];

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::declare::errands::{Delivery, Errand};
 use crate::error::Result;
 use crate::tx::{Ground, Tx};
-use crate::values::kinds::visible;
+use crate::values::text::visible;
 use crate::world::{Letter, Undelivered};
 
 /// What is asked for within this time is told in one mail.

@@ -22,7 +22,7 @@ use crate::callers::{Caller, OrgFacts};
 use crate::error::{Error, Result};
 use crate::policy::Judgement;
 use crate::tx::facts::{ActionFacts, ErrandFacts, Inputs};
-use crate::values::kinds::{Entity, Id};
+use crate::values::ids::{Entity, Id};
 use crate::world::World;
 
 /// A future that may be sent to another thread and answers by whoever made it.

@@ -19,12 +19,11 @@ pub use undelivered::Undelivered;
 /// Everything outside that the office works with. An outside service is a file here and a member of this.
 #[derive(Debug)]
 pub struct World {
-    /// Its database.
-    pub database: Database,
     /// Its clock.
     pub clock: Clock,
     /// How it sends its mail. Without that, mail waits.
     pub mail: Option<Mail>,
+    pub(crate) database: Database,
     pub(crate) ids: Ids,
     pub(crate) circuits: Circuits,
 }

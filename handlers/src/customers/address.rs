@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use capabilities::{
-    Action, CountryCode, Data, Domain, Effect, Entity, Error, FreeText, Id, Ids, Listing, Name, Parent, Patch,
-    PermissionClass, Query, Result, Text, TimeZone, Tx, Who,
+    Action, CountryCode, Data, Domain, Effect, Error, FreeText, Id, Ids, Listing, Name, Parent, Patch, PermissionClass,
+    Query, Result, Text, TimeZone, Tx, Who,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::contact::Contact;
 use crate::calendar::ticket::Tickets;
+use crate::entities::{Address, Contact};
 
 pub fn domain() -> Domain {
     Domain::new("address", "Service locations of contacts")
@@ -22,14 +22,6 @@ pub fn domain() -> Domain {
         .action::<Update>()
         .action::<SetPrimary>()
         .action::<Remove>()
-}
-
-/// A service location.
-pub(crate) struct Address;
-
-impl Entity for Address {
-    const NAME: &str = "address";
-    const TABLE: &str = "addresses";
 }
 
 /// A service location of a contact.
@@ -378,7 +370,7 @@ impl Action for Update {
     type Output = AddressRow;
 
     fn example() -> Value {
-        json!({"address_id": "01970000-0000-7000-8000-000000000001", "access_notes": "PermissionClass code 4711", "label": null})
+        json!({"address_id": "01970000-0000-7000-8000-000000000001", "access_notes": "Gate code 4711", "label": null})
     }
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<AddressRow> {

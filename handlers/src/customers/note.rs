@@ -1,8 +1,9 @@
 //! Free text on a contact or a ticket, with its author. What outsiders wrote comes back marked as untrusted.
 
+use crate::entities::{Contact, Note, Ticket};
 use capabilities::{
-    Action, Data, Domain, Effect, Entity, Error, FreeText, Id, Ids, Key, Keyed, Listing, Parent, PermissionClass,
-    Query, Result, Tx, Untrusted, Who,
+    Action, Data, Domain, Effect, Error, FreeText, Id, Ids, Key, Keyed, Listing, Parent, PermissionClass, Query,
+    Result, Tx, Untrusted, Who,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -10,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::calendar::ticket::{Ticket, Tickets};
-use crate::customers::contact::Contact;
+use crate::calendar::ticket::Tickets;
+use crate::customers::contact::Contacts;
 
 pub fn domain() -> Domain {
     Domain::new("note", "Free text on a contact or a ticket, with its author")
@@ -19,14 +20,6 @@ pub fn domain() -> Domain {
         .action::<Add>()
         .action::<Edit>()
         .action::<Delete>()
-}
-
-/// A note.
-pub(crate) struct Note;
-
-impl Entity for Note {
-    const NAME: &str = "note";
-    const TABLE: &str = "notes";
 }
 
 /// A note on a contact or a ticket.
@@ -202,7 +195,7 @@ struct Author {
     name: String,
 }
 
-impl Note {
+impl Notes {
     /// What a customer said about a ticket, in the customer's words. `source` is the action that it came by.
     pub async fn by_customer(
         ticket: Id<Ticket>,
@@ -211,7 +204,7 @@ impl Note {
         tx: &mut Tx<'_>,
     ) -> Result<()> {
         let contact = tx.one(Tickets::default(), ticket).await?.contact_id;
-        let name = Contact::names(&[contact], tx).await?.remove(&contact).map(|contact| contact.display_name);
+        let name = Contacts::names(&[contact], tx).await?.remove(&contact).map(|contact| contact.display_name);
         let author = Author { kind: "customer", id: None, name: name.unwrap_or_default() };
         insert(contact.into(), Some(ticket), words, author, source, tx).await?;
         Ok(())

@@ -1,8 +1,9 @@
 //! The catalog: what the business does and sells, and for how much. Tickets copy what they use from it, so a change here
 //! never changes what was agreed.
 
+use crate::entities::{Org, Service};
 use capabilities::{
-    Action, Data, Domain, Effect, Entity, Error, FreeText, Id, Key, Keyed, Listing, Money, Name, Patch, Percent,
+    Action, Data, Domain, Effect, Error, FreeText, Id, Key, Keyed, Listing, Money, Name, Patch, Percent,
     PermissionClass, Query, Result, Text, Tx, Who,
 };
 use chrono::{DateTime, Utc};
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::house::org::{Org, Orgs};
+use crate::house::org::Orgs;
 
 pub fn domain() -> Domain {
     Domain::new("service", "The catalog: what the business does and sells, and for how much")
@@ -20,14 +21,6 @@ pub fn domain() -> Domain {
         .action::<Update>()
         .action::<Archive>()
         .action::<Restore>()
-}
-
-/// An item of the catalog.
-pub(crate) struct Service;
-
-impl Entity for Service {
-    const NAME: &str = "service";
-    const TABLE: &str = "services";
 }
 
 /// Whether a service is done or handed over.

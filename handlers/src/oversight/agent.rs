@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::entities::Agent;
 use capabilities::{
-    Action, AgentToken, Budget, Data, Domain, Effect, Entity, Error, Id, Key, Keyed, Listing, Name, Patch,
-    PermissionClass, Problem, Query, Result, Secret, Spent, Tx, Who,
+    Action, AgentToken, Budget, Data, Domain, Effect, Error, Id, Key, Keyed, Listing, Name, Patch, PermissionClass,
+    Problem, Query, Result, Secret, Spent, Tx, Who,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -23,14 +24,6 @@ pub fn domain() -> Domain {
         .action::<SetBudget>()
         .action::<Disable>()
         .action::<Enable>()
-}
-
-/// A model or program with a token of its own.
-pub(crate) struct Agent;
-
-impl Entity for Agent {
-    const NAME: &str = "agent";
-    const TABLE: &str = "agents";
 }
 
 /// A class that is stricter than an action's own.

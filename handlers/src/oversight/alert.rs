@@ -1,27 +1,16 @@
 //! What a person must look at, because the office could not do it by itself. The kernel raises alerts; here they are read,
 //! acknowledged, and what they are about is tried again.
 
-use capabilities::{
-    Action, Data, Domain, Effect, Entity, Id, Ids, Listing, Parent, PermissionClass, Query, Result, Tx, Who,
-};
+use crate::entities::{Alert, Errand, Job};
+use capabilities::{Action, Data, Domain, Effect, Id, Ids, Listing, Parent, PermissionClass, Query, Result, Tx, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::oversight::job::{Errand, Job};
-
 pub fn domain() -> Domain {
     Domain::new("alert", "What a person must look at").data::<Alerts>().action::<Acknowledge>().action::<Retry>()
-}
-
-/// An alert.
-pub(crate) struct Alert;
-
-impl Entity for Alert {
-    const NAME: &str = "alert";
-    const TABLE: &str = "alerts";
 }
 
 /// Something that went wrong for good.

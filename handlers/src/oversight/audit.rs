@@ -1,8 +1,9 @@
 //! What happened: every call with the rows it changed. Written by the kernel; here it is read, and undone.
 
+use crate::entities::{Agent, Call, Record};
 use capabilities::{
-    Action, Data, Domain, Effect, Entity, Error, Id, Ids, Listing, Name, Parent, PermissionClass, Problem, Query,
-    Result, Text, Trail, TrailQuery, Tx, Undoing, Undone, Who, trail,
+    Action, Data, Domain, Effect, Error, Id, Ids, Listing, Name, Parent, PermissionClass, Problem, Query, Result, Text,
+    Trail, TrailQuery, Tx, Undoing, Undone, Who, trail,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -12,30 +13,6 @@ use uuid::Uuid;
 
 pub fn domain() -> Domain {
     Domain::new("audit", "What happened: every call, who made it, and what it changed").data::<Audit>().action::<Undo>()
-}
-
-/// A call.
-pub(crate) struct PastCall;
-
-impl Entity for PastCall {
-    const NAME: &str = "call";
-    const TABLE: &str = "audit";
-}
-
-/// An agent whose calls are undone.
-pub(crate) struct Doer;
-
-impl Entity for Doer {
-    const NAME: &str = "agent";
-    const TABLE: &str = "agents";
-}
-
-/// A record of any data type.
-pub(crate) struct Record;
-
-impl Entity for Record {
-    const NAME: &str = "record";
-    const TABLE: &str = "records";
 }
 
 /// Calls with what they changed, field by field.
@@ -88,9 +65,9 @@ impl Data for Audit {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Undo {
     /// The call, by the `request_id` of its answer or its id in the `audit` data type. This or `agent_id` with `since`.
-    pub call_id: Option<Id<PastCall>>,
+    pub call_id: Option<Id<Call>>,
     /// The agent of which everything is undone that it did from `since` on.
-    pub agent_id: Option<Id<Doer>>,
+    pub agent_id: Option<Id<Agent>>,
     /// From this time on, with `agent_id`.
     pub since: Option<DateTime<Utc>>,
     /// The `plan` that a dry run answered with: nothing is done if it would undo something else by now.

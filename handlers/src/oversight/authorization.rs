@@ -1,14 +1,16 @@
 //! What agents ask and people decide. The queue itself is the kernel's; here it is read, and decided by people.
 
 use capabilities::{
-    Action, Allowance, Authorization, AuthorizationQuery, Data, Domain, Effect, Entity, FreeText, Id, Listing, Name,
-    Patch, PermissionClass, Query, QueueNotice, Result, RuleTerms, Text, Tx, Who, authorizations,
+    Action, Allowance, Authorization, AuthorizationQuery, Data, Domain, Effect, FreeText, Id, Listing, Name, Patch,
+    PermissionClass, Query, QueueNotice, Result, RuleTerms, Text, Tx, Who, authorizations,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+use crate::entities;
 
 pub fn domain() -> Domain {
     Domain::new("authorization", "What agents asked for and people decide")
@@ -18,14 +20,6 @@ pub fn domain() -> Domain {
         .action::<Deny>()
         .action::<Withdraw>()
         .errand::<QueueNotice>()
-}
-
-/// A request of an agent.
-pub(crate) struct Request;
-
-impl Entity for Request {
-    const NAME: &str = "authorization";
-    const TABLE: &str = "authorizations";
 }
 
 /// How far a request is.
@@ -131,7 +125,7 @@ impl Data for Authorizations {
 #[serde(deny_unknown_fields)]
 pub(crate) struct AllowOnce {
     /// The request.
-    pub authorization_id: Id<Request>,
+    pub authorization_id: Id<entities::Authorization>,
     /// The `plan` of the preview you looked at: nothing is done if it was renewed since.
     pub plan: Option<Text<64>>,
     /// A word to the agent.
@@ -164,7 +158,7 @@ impl Action for AllowOnce {
 #[serde(deny_unknown_fields)]
 pub(crate) struct AllowAlways {
     /// The request.
-    pub authorization_id: Id<Request>,
+    pub authorization_id: Id<entities::Authorization>,
     /// The `plan` of the preview you looked at: nothing is done if it was renewed since.
     pub plan: Option<Text<64>>,
     /// A word to the agent.
@@ -228,7 +222,7 @@ impl Action for AllowAlways {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Deny {
     /// The request.
-    pub authorization_id: Id<Request>,
+    pub authorization_id: Id<entities::Authorization>,
     /// Why, and what to do instead: the agent goes by it.
     pub note: Option<FreeText>,
 }
@@ -257,7 +251,7 @@ impl Action for Deny {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Withdraw {
     /// The request.
-    pub authorization_id: Id<Request>,
+    pub authorization_id: Id<entities::Authorization>,
 }
 
 impl Action for Withdraw {

@@ -1,8 +1,6 @@
 //! What is due later and what goes out: read here; worked off by the kernel.
 
-use capabilities::{
-    Action, Data, Domain, Effect, Entity, Listing, PermissionClass, Query, Result, Standing, Tidied, Tx, Who,
-};
+use capabilities::{Action, Data, Domain, Effect, Listing, PermissionClass, Query, Result, Standing, Tidied, Tx, Who};
 use chrono::{DateTime, NaiveTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,22 +28,6 @@ pub(crate) enum Progress {
     Done,
     /// Given up: there is an alert about it.
     Failed,
-}
-
-/// A call that is due later.
-pub(crate) struct Job;
-
-impl Entity for Job {
-    const NAME: &str = "job";
-    const TABLE: &str = "jobs";
-}
-
-/// Something to be done outside.
-pub(crate) struct Errand;
-
-impl Entity for Errand {
-    const NAME: &str = "errand";
-    const TABLE: &str = "errands";
 }
 
 /// A call that is due later.

@@ -4,7 +4,8 @@ use capabilities::{Data, Error, Id, Name, Query, Result, Tx};
 use serde_json::{Value, json};
 
 use super::either;
-use crate::house::service::{Service, Services};
+use crate::entities::Service;
+use crate::house::service::Services;
 
 type Offered = <Services as Data>::Row;
 

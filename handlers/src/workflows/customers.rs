@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::either;
-use crate::customers::contact::{Contact, Create, CustomerMatches};
+use crate::customers::contact::Contacts;
+use crate::customers::contact::{Create, CustomerMatches};
+use crate::entities::Contact;
 
 type Match = <CustomerMatches as Data>::Row;
 
@@ -52,7 +54,7 @@ pub(super) async fn find(
     tx: &mut Tx<'_>,
 ) -> Result<Result<Customer, Nobody>> {
     if let Some(id) = id {
-        let named = Contact::names(&[id.uuid()], tx).await?.remove(&id.uuid());
+        let named = Contacts::names(&[id.uuid()], tx).await?.remove(&id.uuid());
         let named = named.ok_or_else(|| Error::not_found::<Contact>(id))?;
         return Ok(Ok(Customer { id, display_name: named.display_name, is_new: false }));
     }

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::customers::{self, Customer, Known};
 use super::either;
 use super::wishes::{Book, Choice, Slot, TimeWish};
-use crate::calendar::ticket::{Availability, Reschedule, Ticket, Tickets};
-use crate::customers::contact::Contact;
-use crate::customers::note::Note;
+use crate::calendar::ticket::{Availability, Reschedule, Tickets};
+use crate::customers::note::Notes;
+use crate::entities::{Contact, Ticket};
 
 type Visit = <Tickets as Data>::Row;
 
@@ -73,7 +73,7 @@ impl Action for HandleRescheduleRequest {
     async fn run(self, tx: &mut Tx<'_>) -> Result<Rescheduled> {
         let ticket = self.ticket(tx).await?;
         let id = Id::<Ticket>::from(ticket.id);
-        Ticket::hold(id, tx).await?;
+        Tickets::hold(id, tx).await?;
         let wish = TimeWish::read(self.wish, self.until, zone_of(&ticket, tx), tx)?;
         let minutes = (ticket.ends_at - ticket.starts_at).num_minutes();
         let needs = Availability::to_move(id, minutes, tx).await?;
@@ -81,7 +81,7 @@ impl Action for HandleRescheduleRequest {
         let Some(slot) = slot else { return Ok(Rescheduled { moved: false, as_wished, ticket, offers }) };
         let ticket = tx.call(Reschedule::to(id, When::Exact(slot.starts_at))).await?;
         if let Some(words) = &self.words {
-            Note::by_customer(id, words, Self::NAME, tx).await?;
+            Notes::by_customer(id, words, Self::NAME, tx).await?;
         }
         Ok(Rescheduled { moved: true, as_wished, ticket, offers })
     }

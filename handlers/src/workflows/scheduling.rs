@@ -12,10 +12,8 @@ use super::catalog;
 use super::customers::{self, Customer, Known};
 use super::wishes::{Book, Choice, Slot, TimeWish};
 use crate::calendar::ticket::{Availability, Schedule, Tickets};
-use crate::customers::address::{Address, Addresses};
-use crate::customers::contact::Contact;
-use crate::house::service::Service;
-use crate::house::user::User;
+use crate::customers::address::Addresses;
+use crate::entities::{Address, Contact, Service, User};
 
 /// Book a visit: finds the customer, the service, a free slot at the wish and who can go.
 ///

@@ -8,14 +8,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Ticket;
 use super::listing::Tickets;
 use super::slots::{Busy, Hours, Span, places};
 use crate::customers::address::Addresses;
-use crate::customers::contact::Contact;
-use crate::house::org::{Org, Orgs};
-use crate::house::service::{Service, Services};
-use crate::house::user::{User, Users};
+use crate::customers::contact::Contacts;
+use crate::entities::{Contact, Org, Service, Ticket, User};
+use crate::house::org::Orgs;
+use crate::house::service::Services;
+use crate::house::user::Users;
 
 /// So far ahead slots are looked for, unless told otherwise,
 const USUALLY: TimeDelta = TimeDelta::days(14);
@@ -327,7 +327,7 @@ impl Visits {
 
 /// How many minutes the customer's last visit was to take that took place.
 async fn last_visit(contact: Id<Contact>, tx: &mut Tx<'_>) -> Result<Option<i32>> {
-    let contacts = Contact::with_merged(vec![contact.uuid()], tx).await?;
+    let contacts = Contacts::with_merged(vec![contact.uuid()], tx).await?;
     let org_id = tx.org_id();
     Ok(sqlx::query_scalar!(
         r#"

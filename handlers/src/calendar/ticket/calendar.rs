@@ -3,15 +3,15 @@
 
 use std::collections::HashMap;
 
+use crate::entities::{Org, Ticket, User};
 use capabilities::{Error, Id, Result, Tx, said};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::Ticket;
-use crate::customers::contact::Contact;
-use crate::house::org::{Org, Orgs};
-use crate::house::user::{User, Users};
+use crate::customers::contact::Contacts;
+use crate::house::org::Orgs;
+use crate::house::user::Users;
 
 /// A visit's place in time.
 #[derive(Debug, Clone, Copy)]
@@ -191,7 +191,7 @@ async fn neighbours(
 /// Visits in words and for programs.
 async fn to_words(visits: &[Neighbour], technicians: &[Technician], tx: &mut Tx<'_>) -> Result<(String, Value)> {
     let contacts: Vec<Uuid> = visits.iter().map(|visit| visit.contact_id).collect();
-    let customers = Contact::names(&contacts, tx).await?;
+    let customers = Contacts::names(&contacts, tx).await?;
     let people: HashMap<Uuid, &str> = technicians.iter().map(|person| (person.id, person.name.as_str())).collect();
     let zone = tx.org().timezone;
     let words = visits.iter().map(|visit| {

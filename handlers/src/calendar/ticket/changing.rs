@@ -5,12 +5,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::TicketRow;
 use super::listing::load;
 use super::locking::{Locked, customer_of};
 use super::scheduling::Site;
-use super::{Ticket, TicketRow};
-use crate::customers::address::Address;
-use crate::customers::contact::Contact;
+use crate::customers::contact::Contacts;
+use crate::entities::{Address, Contact, Ticket};
 
 /// Change what a ticket says: what is left out stays, null clears.
 ///
@@ -52,9 +52,9 @@ impl Action for Update {
         if let Some(payer) = bill_to.1 {
             let customer = customer_of(self.ticket_id, tx).await?;
             if customer.uuid() < payer.uuid() {
-                Contact::keep(customer, tx).await?;
+                Contacts::keep(customer, tx).await?;
             }
-            Contact::lock_for_work(*payer, tx).await?;
+            Contacts::lock_for_work(*payer, tx).await?;
         }
         let ticket = Locked::open(self.ticket_id, self.expected_version, tx).await?;
         let place = match self.address_id {

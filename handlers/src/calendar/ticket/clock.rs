@@ -2,7 +2,7 @@
 //! never guessed.
 
 use capabilities::{
-    Action, Data, Effect, Entity, Error, Id, Ids, Listing, Parent, PermissionClass, Query, Result, Tx, When, Who, said,
+    Action, Data, Effect, Error, Id, Ids, Listing, Parent, PermissionClass, Query, Result, Tx, When, Who, said,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -12,16 +12,9 @@ use uuid::Uuid;
 
 use super::crew::names;
 use super::locking::Locked;
-use super::{Ticket, zone_of};
-use crate::house::user::{User, Users};
-
-/// A stretch of work.
-pub(crate) struct ClockSpan;
-
-impl Entity for ClockSpan {
-    const NAME: &str = "clock span";
-    const TABLE: &str = "clock_spans";
-}
+use super::zone_of;
+use crate::entities::{ClockSpan, Ticket, User};
+use crate::house::user::Users;
 
 /// Stretches of work on tickets; one without an end is running.
 #[derive(Default, Deserialize, JsonSchema)]

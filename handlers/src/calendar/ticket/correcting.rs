@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::clock::{Clock, ClockSpan, ClockSpans, Span, SpanRow, Written};
+use super::clock::{Clock, ClockSpans, Span, SpanRow, Written};
 use super::locking::Locked;
+use crate::entities::ClockSpan;
 
 /// Correct when somebody worked on a ticket: what is left out stays.
 ///

@@ -2,28 +2,19 @@
 
 use std::collections::HashMap;
 
-use capabilities::{
-    Action, Data, Effect, Entity, Error, Id, Ids, Listing, Parent, PermissionClass, Query, Result, Tx, Who,
-};
+use capabilities::{Action, Data, Effect, Error, Id, Ids, Listing, Parent, PermissionClass, Query, Result, Tx, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::TicketRow;
 use super::calendar::{Technician, fit_in, lock_technicians};
 use super::listing::load;
 use super::locking::Locked;
-use super::{Ticket, TicketRow};
-use crate::house::user::{User, Users};
-
-/// A user's place on a ticket.
-struct TicketTechnician;
-
-impl Entity for TicketTechnician {
-    const NAME: &str = "ticket technician";
-    const TABLE: &str = "ticket_technicians";
-}
+use crate::entities::{Ticket, TicketTechnician, User};
+use crate::house::user::Users;
 
 /// Who works on tickets, and how long they did.
 #[derive(Default, Deserialize, JsonSchema)]

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::TicketRow;
 use super::listing::Tickets;
-use crate::house::user::{User, Users};
+use crate::entities::User;
+use crate::house::user::Users;
 
 /// The ticket somebody should be on now: where their clock runs, else the visit now, else today's next.
 ///

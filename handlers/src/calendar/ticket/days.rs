@@ -1,12 +1,11 @@
 //! How full the calendar is, day by day.
 
+use crate::entities::User;
 use capabilities::{Data, DayOrTime, Error, Id, Key, Keyed, Listing, Query, Result, Tx, Who};
 use chrono::{NaiveDate, TimeDelta};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-
-use crate::house::user::User;
 
 /// So far ahead it is looked, unless told otherwise,
 const USUALLY: TimeDelta = TimeDelta::days(31);

@@ -3,27 +3,17 @@
 
 use std::collections::HashMap;
 
-use capabilities::{
-    Data, Entity, Error, Id, Ids, Key, Keyed, Listing, Money, Name, Parent, Quantity, Query, Result, Tx, Who,
-};
+use crate::entities::{LineItem, Service, Ticket};
+use capabilities::{Data, Error, Id, Ids, Key, Keyed, Listing, Money, Name, Parent, Quantity, Query, Result, Tx, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Ticket;
-use crate::house::service::{Service, Services};
+use crate::house::service::Services;
 
 /// A service as the catalog has it.
 type Offered = <Services as Data>::Row;
-
-/// A line of a ticket.
-pub(crate) struct LineItem;
-
-impl Entity for LineItem {
-    const NAME: &str = "line item";
-    const TABLE: &str = "line_items";
-}
 
 /// The lines of tickets: what is done or delivered, and for how much.
 #[derive(Default, Deserialize, JsonSchema)]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::entities::{Address, Contact, Service, Ticket, User};
 use capabilities::{
     Data, DayOrTime, Error, Id, Ids, Key, Keyed, Listing, Name, Parent, Query, Result, Tx, When, Who, said,
 };
@@ -10,11 +11,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Confirmation, Status, Ticket, TicketRow, zone_of};
-use crate::customers::address::{Address, Addresses};
-use crate::customers::contact::Contact;
-use crate::house::service::Service;
-use crate::house::user::User;
+use super::{Confirmation, Status, TicketRow, zone_of};
+use crate::customers::address::Addresses;
+use crate::customers::contact::Contacts;
 
 /// Tickets: visits to customers, past and to come.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -112,7 +111,7 @@ impl Tickets {
     async fn narrowing(&self, tx: &mut Tx<'_>) -> Result<TicketFilters> {
         let zone = tx.org().timezone;
         let contacts = match &self.contact_id {
-            Some(contacts) => Some(Contact::with_merged(contacts.uuids(), tx).await?),
+            Some(contacts) => Some(Contacts::with_merged(contacts.uuids(), tx).await?),
             None => None,
         };
         let mut addresses = self.address_id.as_ref().map(Ids::uuids);
@@ -274,7 +273,7 @@ async fn load_all(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<TicketRow>> {
     .await?;
     let contacts: Vec<Uuid> =
         stored.iter().flat_map(|row| [Some(row.contact_id), row.bill_to_contact_id]).flatten().collect();
-    let named = Contact::names(&contacts, tx).await?;
+    let named = Contacts::names(&contacts, tx).await?;
     let by_now: HashMap<Uuid, Uuid> =
         named.iter().map(|(id, contact)| (*id, contact.merged_into.unwrap_or(*id))).collect();
     let name = |id: &Uuid| named.get(id).map_or("", |contact| contact.display_name.as_str());

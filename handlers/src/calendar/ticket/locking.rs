@@ -6,13 +6,14 @@ use capabilities::{Error, Id, Result, Tx};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::Ticket;
 use super::calendar::Visit;
-use crate::customers::contact::Contact;
+use super::listing::Tickets;
+use crate::customers::contact::Contacts;
+use crate::entities::{Contact, Ticket};
 
-impl Ticket {
+impl Tickets {
     /// Locks a ticket for the rest of a call that changes it with an action later on.
-    pub async fn hold(id: Id<Self>, tx: &mut Tx<'_>) -> Result<()> {
+    pub async fn hold(id: Id<Ticket>, tx: &mut Tx<'_>) -> Result<()> {
         Locked::take(id, None, tx).await.map(drop)
     }
 }
@@ -42,7 +43,7 @@ impl Locked {
     /// Locks a ticket and checks the version that the caller knows, whatever state it is in. Its customer is not merged
     /// meanwhile.
     pub async fn take(id: Id<Ticket>, expected_version: Option<i32>, tx: &mut Tx<'_>) -> Result<Self> {
-        Contact::keep(customer_of(id, tx).await?, tx).await?;
+        Contacts::keep(customer_of(id, tx).await?, tx).await?;
         let org_id = tx.org_id();
         let row = sqlx::query!(
             r#"

@@ -18,7 +18,7 @@ mod pricing;
 mod scheduling;
 mod slots;
 
-use capabilities::{Domain, Entity, Money, Tx, Tz};
+use capabilities::{Domain, Money, Tx, Tz};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,14 +53,6 @@ pub fn domain() -> Domain {
         .action::<clock::ClockOut>()
         .action::<correcting::UpdateClockSpan>()
         .action::<correcting::RemoveClockSpan>()
-}
-
-/// Scheduled and performed work.
-pub(crate) struct Ticket;
-
-impl Entity for Ticket {
-    const NAME: &str = "ticket";
-    const TABLE: &str = "tickets";
 }
 
 /// The zone in which a ticket's times are meant: its own, or the business's.

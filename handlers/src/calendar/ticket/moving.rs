@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::calendar::{Visit, fit_in, lock_technicians};
 use super::listing::load;
 use super::locking::Locked;
-use super::{Confirmation, Ticket, TicketRow, zone_of};
-use crate::customers::note::Note;
+use super::{Confirmation, TicketRow, zone_of};
+use crate::customers::note::Notes;
+use crate::entities::Ticket;
 
 /// Move a ticket to another time. It stays the same ticket, and knows when it was to be before.
 ///
@@ -279,7 +280,7 @@ impl Action for RecordConfirmation {
         .execute(tx.db())
         .await?;
         if let Some(words) = &self.words {
-            Note::by_customer(ticket.id, words, Self::NAME, tx).await?;
+            Notes::by_customer(ticket.id, words, Self::NAME, tx).await?;
         }
         load(self.ticket_id, tx).await
     }

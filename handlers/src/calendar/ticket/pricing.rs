@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::Ticket;
-use super::lines::{LineItem, LineItemRow, LineItems, NewLineItem, agreed_price, captured, insert};
+use super::lines::{LineItemRow, LineItems, NewLineItem, agreed_price, captured, insert};
 use super::locking::Locked;
+use crate::entities::{LineItem, Ticket};
 
 /// Add something to be done or delivered to a ticket.
 ///

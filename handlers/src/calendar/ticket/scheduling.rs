@@ -11,12 +11,11 @@ use super::calendar::{Technician, Visit, fit_in, lock_technicians};
 use super::crew::put_on;
 use super::lines::{self, Line, NewLineItem};
 use super::listing::load;
-use super::{Ticket, TicketRow, zone_of};
-use crate::customers::address::{Address, Addresses};
-use crate::customers::contact::Contact;
-use crate::house::org::{Org, Orgs};
-use crate::house::service::Service;
-use crate::house::user::User;
+use super::{TicketRow, zone_of};
+use crate::customers::address::Addresses;
+use crate::customers::contact::Contacts;
+use crate::entities::{Address, Contact, Org, Service, Ticket, User};
+use crate::house::org::Orgs;
 
 /// Schedule a visit to a customer: a ticket with what is to be done, by whom and when.
 ///
@@ -168,7 +167,7 @@ async fn lock_contacts(contacts: [Option<Id<Contact>>; 2], tx: &mut Tx<'_>) -> R
     contacts.sort_unstable();
     contacts.dedup();
     for id in contacts {
-        Contact::lock_for_work(id.into(), tx).await?;
+        Contacts::lock_for_work(id.into(), tx).await?;
     }
     Ok(())
 }

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::creating::warn_of_undialable;
 use super::reach::{Columns, NewEmail, NewPhone, essence_of, set_emails, set_phones};
-use super::{Contact, ContactKind, ContactRow, PreferredTime, Tag, load, lower};
+use super::{ContactKind, ContactRow, PreferredTime, Tag, load, lower};
+use crate::entities::Contact;
 
 /// Change a contact: what is left out stays, null clears, lists are set as a whole.
 ///

@@ -6,9 +6,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::reach::{Columns, NewEmail, NewPhone, insert_emails, insert_phones};
-use super::{Contact, ContactKind, ContactRow, PreferredTime, Tag, load, lower};
+use super::{ContactKind, ContactRow, PreferredTime, Tag, load, lower};
 use crate::customers::address;
 use crate::customers::note;
+use crate::entities::Contact;
 
 /// Create a contact, with e-mails, phones, addresses and notes in one go.
 ///

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::entities::Contact;
 use capabilities::{Action, Effect, Error, Escalation, Id, PermissionClass, Reasons, Referrer, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Contact, PARTS, load, told_as};
+use super::{PARTS, load, told_as};
 
 /// Delete a contact with its e-mails, phones, addresses and notes. Nothing brings it back.
 ///

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::finding::{Terms, search};
-use super::{Contact, ContactRow, Tag, load_all};
+use super::{ContactRow, Tag, load_all};
 use crate::calendar::ticket::Tickets;
-use crate::house::service::Service;
+use crate::entities::Service;
 
 /// Which contacts, by whether they are archived.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
@@ -115,7 +115,7 @@ impl Contacts {
         let after = self.last_service_after.map(|day| day.beginning(zone, "/last_service_after")).transpose()?;
         let visits = Tickets::last_services(self.service_id, tx).await?;
         let records: Vec<Uuid> = visits.iter().map(|(contact, _)| *contact).collect();
-        let named = Contact::names(&records, tx).await?;
+        let named = Contacts::names(&records, tx).await?;
         let mut last: HashMap<Uuid, DateTime<Utc>> = HashMap::new();
         for (record, visit) in visits {
             let contact = named.get(&record).and_then(|contact| contact.merged_into).unwrap_or(record);

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::entities::{Address, Contact};
 use capabilities::{Action, Effect, Error, Id, PermissionClass, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Contact, ContactRow, PARTS, load, told_as};
-use crate::customers::address::Address;
+use super::{ContactRow, PARTS, load, told_as};
 
 /// Merge two records of one customer: one stays, the other is archived and says where it went.
 ///

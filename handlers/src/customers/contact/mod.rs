@@ -12,7 +12,8 @@ mod naming;
 mod reach;
 mod status;
 
-use capabilities::{Domain, Entity, Error, Id, Result, Text, Tx};
+use crate::entities::Contact;
+use capabilities::{Domain, Error, Id, Result, Text, Tx};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ use uuid::Uuid;
 
 pub(crate) use creating::Create;
 pub(crate) use finding::CustomerMatches;
+pub(crate) use listing::Contacts;
 
 pub fn domain() -> Domain {
     Domain::new("contact", "People and organizations that receive services")
@@ -34,14 +36,6 @@ pub fn domain() -> Domain {
         .action::<status::Unsubscribe>()
         .action::<merging::Merge>()
         .action::<deleting::Delete>()
-}
-
-/// A person or organization that receives services.
-pub(crate) struct Contact;
-
-impl Entity for Contact {
-    const NAME: &str = "contact";
-    const TABLE: &str = "contacts";
 }
 
 /// The tables that hold parts of a contact: what refers to it from there is the contact itself.

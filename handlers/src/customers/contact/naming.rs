@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 
+use crate::entities::{Address, Contact};
 use capabilities::{Error, Id, Result, Tx};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::Contact;
-use crate::customers::address::{Address, Addresses};
+use super::Contacts;
+use crate::customers::address::Addresses;
 
 /// What a contact is called, and where it went.
 #[derive(Debug, Clone)]
@@ -18,7 +19,7 @@ pub(crate) struct Named {
     pub merged_into: Option<Uuid>,
 }
 
-impl Contact {
+impl Contacts {
     /// What these contacts are called. Of those that were merged, also the contact that stays.
     pub async fn names(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<HashMap<Uuid, Named>> {
         let org_id = tx.org_id();
@@ -51,7 +52,7 @@ impl Contact {
     }
 
     /// Keeps a contact from being merged or deleted for the rest of the call, beside others who need it too.
-    pub async fn keep(id: Id<Self>, tx: &mut Tx<'_>) -> Result<()> {
+    pub async fn keep(id: Id<Contact>, tx: &mut Tx<'_>) -> Result<()> {
         let org_id = tx.org_id();
         let kept = sqlx::query_scalar!(
             "select id from contacts where org_id = $1 and id = $2 for key share",
@@ -64,7 +65,7 @@ impl Contact {
 
     /// Locks a contact that something new is made for, and tells what it is called. One that was merged is refused; one that
     /// is archived is warned of.
-    pub async fn lock_for_work(id: Id<Self>, tx: &mut Tx<'_>) -> Result<String> {
+    pub async fn lock_for_work(id: Id<Contact>, tx: &mut Tx<'_>) -> Result<String> {
         let org_id = tx.org_id();
         let contact = sqlx::query!(
             r#"
@@ -78,7 +79,7 @@ impl Contact {
         )
         .fetch_optional(tx.db())
         .await?;
-        let contact = contact.ok_or_else(|| Error::not_found::<Self>(id))?;
+        let contact = contact.ok_or_else(|| Error::not_found::<Contact>(id))?;
         if contact.merged_into.is_some() {
             super::merging::refuse_if_merged(id, "Take that contact instead.", tx).await?;
         }

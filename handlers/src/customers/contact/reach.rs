@@ -1,12 +1,11 @@
 //! How a contact is reached: e-mail addresses and phone numbers, set as whole lists. What stays in the list keeps its
 //! row, and with it an e-mail's bounced status.
 
+use crate::entities::Contact;
 use capabilities::{EmailAddress, Id, PhoneNumber, Result, Tx};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-
-use super::Contact;
 
 /// What an e-mail address is for.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::merging::refuse_if_merged;
-use super::{Contact, ContactRow, load};
+use super::{ContactRow, load};
+use crate::entities::Contact;
 
 /// Archive a contact: it leaves the lists and the search, and nothing of it is lost.
 ///

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::types::Json;
 
-use super::{Org, OrgRow, load};
+use super::{OrgRow, load};
 use crate::calendar::ticket::Tickets;
+use crate::entities::Org;
 use crate::house::service::Services;
 
 /// Opening and closing time, the later one second.

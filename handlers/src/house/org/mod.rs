@@ -5,7 +5,8 @@ mod freezing;
 
 use std::collections::BTreeMap;
 
-use capabilities::{Data, Domain, Entity, Error, Key, Keyed, Listing, Query, Result, Tx, Who};
+use crate::entities::Org;
+use capabilities::{Data, Domain, Error, Key, Keyed, Listing, Query, Result, Tx, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,14 +19,6 @@ pub fn domain() -> Domain {
         .action::<changing::Update>()
         .action::<freezing::Freeze>()
         .action::<freezing::Unfreeze>()
-}
-
-/// The business, one to an organization.
-pub(crate) struct Org;
-
-impl Entity for Org {
-    const NAME: &str = "organization";
-    const TABLE: &str = "orgs";
 }
 
 /// The business you work for: name, time zone, currency, hours, terms.

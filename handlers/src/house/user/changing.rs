@@ -1,11 +1,12 @@
 //! Who works here and what they may do: changed by owners alone. The last owner stays one.
 
+use crate::entities::User;
 use capabilities::{Action, Effect, EmailAddress, Error, Id, PermissionClass, Result, Role, Text, Tx, Who};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{User, UserRow, load, signing_in};
+use super::{UserRow, load, signing_in};
 
 /// Invite somebody to the business: they get a mail with a link that signs them in.
 #[derive(Deserialize, JsonSchema)]

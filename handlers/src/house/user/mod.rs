@@ -4,7 +4,8 @@ mod changing;
 mod sessions;
 mod signing_in;
 
-use capabilities::{Data, Domain, Entity, Error, Id, Listing, Query, Result, Tx, Who};
+use crate::entities::User;
+use capabilities::{Data, Domain, Error, Id, Listing, Query, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -20,14 +21,6 @@ pub fn domain() -> Domain {
         .action::<signing_in::SendSignInLink>()
         .action::<sessions::EndSessions>()
         .errand::<signing_in::SignInMail>()
-}
-
-/// Somebody who works here.
-pub(crate) struct User;
-
-impl Entity for User {
-    const NAME: &str = "user";
-    const TABLE: &str = "users";
 }
 
 /// The people of the business: owners, managers and technicians.

@@ -1,12 +1,13 @@
 //! Where people are signed in. Kept by the kernel; here it is read, and ended.
 
+use crate::entities::User;
 use capabilities::{Action, Data, Effect, Id, Listing, PermissionClass, Query, Result, Role, SessionRow, Tx, Who};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{User, UserRow, load};
+use super::{UserRow, load};
 
 /// Where people are signed in. Owners see everybody's sessions, others their own.
 #[derive(Deserialize, JsonSchema)]

@@ -1,5 +1,6 @@
 //! Letting somebody in by mail: the link is made when the mail is sent, so it is stored nowhere else.
 
+use crate::entities::User;
 use capabilities::world::Letter;
 use capabilities::{Action, Delivery, Effect, Errand, Id, LINK_TO_COME, PermissionClass, Result, Tx, Undelivered, Who};
 use chrono::TimeDelta;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{User, UserRow, load};
+use super::{UserRow, load};
 
 /// How long a mailed link can be used.
 const VALID: TimeDelta = TimeDelta::minutes(15);

@@ -2,8 +2,9 @@
 
 mod trials;
 
+use crate::entities::{Agent, Rule};
 use capabilities::{
-    Action, Data, Domain, Effect, Entity, Error, Id, Listing, Patch, PermissionClass, Query, Result, Text, Tx, Who,
+    Action, Data, Domain, Effect, Error, Id, Listing, Patch, PermissionClass, Query, Result, Text, Tx, Who,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -11,22 +12,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::oversight::agent::Agent;
-
 pub fn domain() -> Domain {
     Domain::new("rule", "What agents may do without asking again")
         .data::<Rules>()
         .data::<trials::RuleCoverage>()
         .action::<Update>()
         .action::<Revoke>()
-}
-
-/// A rule.
-pub(crate) struct Rule;
-
-impl Entity for Rule {
-    const NAME: &str = "rule";
-    const TABLE: &str = "rules";
 }
 
 /// What was allowed always, and within which limits.

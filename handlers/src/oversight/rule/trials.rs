@@ -1,14 +1,13 @@
 //! What rules would have let through: those that are there, and one that is only thought of.
 
+use crate::entities::{Agent, Authorization, Rule};
 use capabilities::{CoveredRequest, Data, Id, Ids, Key, Keyed, Listing, Parent, Query, Result, Terms, Text, Tx, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Rule, RuleRow, Rules};
-use crate::oversight::agent::Agent;
-use crate::oversight::authorization::Request;
+use super::{RuleRow, Rules};
 
 /// How much of what agents asked for in the past 90 days a rule would have let through.
 ///
@@ -20,7 +19,7 @@ pub(crate) struct RuleCoverage {
     /// Only of these rules.
     rule_id: Option<Ids<Rule>>,
     /// Of the rule that would be made of this request.
-    authorization_id: Option<Id<Request>>,
+    authorization_id: Option<Id<Authorization>>,
     /// As if it were for this agent.
     agent_id: Option<Id<Agent>>,
     /// As if it were for every agent (true).
