@@ -65,9 +65,17 @@ impl Desk {
 
     /// A desk with one connection, and the wire that it goes through.
     pub async fn wired() -> (Self, Wire) {
-        let database = shared_database().await;
+        Self::wired_to(shared_database().await).await
+    }
+
+    /// The same in a database of its own.
+    pub async fn wired_alone() -> (Self, Wire) {
+        Self::wired_to(own_database().await).await
+    }
+
+    async fn wired_to(database: PgConnectOptions) -> (Self, Wire) {
         let wire = Wire::to(&database);
-        let connection = Database::open(wire.through(app(&database)), 1).await.unwrap();
+        let connection = Database::open(wire.through(app(&database)), 1..=1).await.unwrap();
         (Self::over(connection, database, handlers::domains(), None).await, wire)
     }
 
@@ -76,7 +84,7 @@ impl Desk {
     }
 
     async fn made(database: PgConnectOptions, domains: Vec<capabilities::Domain>, mail: Option<Mail>) -> Self {
-        let connections = Database::open(app(&database), 8).await.unwrap();
+        let connections = Database::open(app(&database), 1..=8).await.unwrap();
         Self::over(connections, database, domains, mail).await
     }
 
@@ -86,9 +94,7 @@ impl Desk {
         domains: Vec<capabilities::Domain>,
         mail: Option<Mail>,
     ) -> Self {
-        let clock = Clock::hand("2030-01-07T09:00:00Z".parse().unwrap());
-        let world = World::new(connections, clock, mail);
-        let office = Arc::new(Office::new(world, Registry::new(domains).unwrap(), "http://127.0.0.1:8480"));
+        let office = office(connections, domains, mail);
         let new = NewOrg {
             name: "Test Windows".into(),
             timezone: "America/Chicago".into(),
@@ -97,6 +103,13 @@ impl Desk {
         };
         let org = office.create_org(&new, &Source::of(Door::Program)).await.unwrap();
         Self { office, org, database, people: OnceCell::new() }
+    }
+
+    /// The same organization at another server.
+    pub async fn elsewhere(&self) -> Self {
+        let connections = Database::open(app(&self.database), 1..=8).await.unwrap();
+        let office = office(connections, handlers::domains(), None);
+        Self { office, org: self.org, database: self.database.clone(), people: OnceCell::new() }
     }
 
     /// A token of a new agent.
@@ -381,6 +394,12 @@ pub fn object(value: Value) -> Map<String, Value> {
 pub fn fresh() -> String {
     let bytes: [u8; 8] = rand::random();
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn office(connections: Database, domains: Vec<capabilities::Domain>, mail: Option<Mail>) -> Arc<Office> {
+    let clock = Clock::hand("2030-01-07T09:00:00Z".parse().unwrap());
+    let world = World::new(connections, clock, mail);
+    Arc::new(Office::new(world, Registry::new(domains).unwrap(), "http://127.0.0.1:8480"))
 }
 
 /// The program's login to a database.

@@ -44,6 +44,8 @@ mod guards;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod known_callers;
+#[cfg(test)]
 mod layers;
 #[cfg(test)]
 mod layers_kernel;

@@ -30,6 +30,14 @@ pub struct Message {
     pub prepares: bool,
 }
 
+impl Message {
+    /// Whether it asks who is behind a token.
+    pub fn looks_up_a_caller(&self) -> bool {
+        let asks = |statement: &String| ["agent_by_token", "user_by_session"].iter().any(|by| statement.contains(by));
+        self.statements.iter().any(asks)
+    }
+}
+
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let short = |statement: &String| {

@@ -232,6 +232,7 @@ impl Action for RotateToken {
         )
         .execute(tx.db())
         .await?;
+        tx.forget_callers().await?;
         WithToken::of(self.agent_id, &token, tx).await
     }
 }
@@ -282,6 +283,7 @@ impl Action for SetOverrides {
         )
         .execute(tx.db())
         .await?;
+        tx.forget_callers().await?;
         load(self.agent_id, tx).await
     }
 }
