@@ -22,7 +22,7 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 const DATABASE: &str = "frontdesk";
 /// Serializes servers that start at once on one database.
 pub(crate) const STARTING: i64 = 0x6672_6f6e_7464_6573;
-const CONNECTIONS: u32 = 20;
+const CONNECTIONS: u32 = 8;
 
 /// A database that can be reached, whatever is in it, and the cluster it runs in if that is ours.
 pub(crate) struct Reached {
@@ -79,7 +79,7 @@ impl Storage {
     pub(crate) async fn open(config: &Config, data: &DataDir, lock: Option<&Lock>) -> anyhow::Result<Self> {
         let reached = Reached::open(config, data, lock).await?;
         migrate(&reached.owner, reached.app_password.as_deref()).await?;
-        let database = Database::open(reached.app, CONNECTIONS).await?;
+        let database = Database::open(reached.app, CONNECTIONS..=CONNECTIONS).await?;
         Ok(Self { database, cluster: reached.cluster })
     }
 

@@ -19,6 +19,8 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
+use crate::wire::Wire;
+
 /// An organization and its office.
 pub struct Desk {
     pub office: Arc<Office>,
@@ -61,17 +63,38 @@ impl Desk {
         Self::made(own_database().await, domains, Some(mail)).await
     }
 
+    /// A desk with one connection, and the wire that it goes through.
+    pub async fn wired() -> (Self, Wire) {
+        Self::wired_to(shared_database().await).await
+    }
+
+    /// The same in a database of its own.
+    pub async fn wired_alone() -> (Self, Wire) {
+        Self::wired_to(own_database().await).await
+    }
+
+    async fn wired_to(database: PgConnectOptions) -> (Self, Wire) {
+        let wire = Wire::to(&database);
+        let connection = Database::open(wire.through(app(&database)), 1..=1).await.unwrap();
+        (Self::over(connection, database, handlers::domains(), None).await, wire)
+    }
+
     async fn at(database: PgConnectOptions, domains: Vec<capabilities::Domain>) -> Self {
         Self::made(database, domains, None).await
     }
 
     async fn made(database: PgConnectOptions, domains: Vec<capabilities::Domain>, mail: Option<Mail>) -> Self {
-        let app = database.clone().username(frontdesk::APP_ROLE);
-        let connections = Database::open(app, 8).await.unwrap();
-        let clock = Clock::hand("2030-01-07T09:00:00Z".parse().unwrap());
-        let http = Http::new(Patience::default()).unwrap();
-        let world = World::new(connections, clock, http, mail);
-        let office = Arc::new(Office::new(world, Registry::new(domains).unwrap(), "http://127.0.0.1:8480"));
+        let connections = Database::open(app(&database), 1..=8).await.unwrap();
+        Self::over(connections, database, domains, mail).await
+    }
+
+    async fn over(
+        connections: Database,
+        database: PgConnectOptions,
+        domains: Vec<capabilities::Domain>,
+        mail: Option<Mail>,
+    ) -> Self {
+        let office = office(connections, domains, mail);
         let new = NewOrg {
             name: "Test Windows".into(),
             timezone: "America/Chicago".into(),
@@ -80,6 +103,13 @@ impl Desk {
         };
         let org = office.create_org(&new, &Source::of(Door::Program)).await.unwrap();
         Self { office, org, database, people: OnceCell::new() }
+    }
+
+    /// The same organization at another server.
+    pub async fn elsewhere(&self) -> Self {
+        let connections = Database::open(app(&self.database), 1..=8).await.unwrap();
+        let office = office(connections, handlers::domains(), None);
+        Self { office, org: self.org, database: self.database.clone(), people: OnceCell::new() }
     }
 
     /// A token of a new agent.
@@ -364,6 +394,18 @@ pub fn object(value: Value) -> Map<String, Value> {
 pub fn fresh() -> String {
     let bytes: [u8; 8] = rand::random();
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn office(connections: Database, domains: Vec<capabilities::Domain>, mail: Option<Mail>) -> Arc<Office> {
+    let clock = Clock::hand("2030-01-07T09:00:00Z".parse().unwrap());
+    let http = Http::new(Patience::default()).unwrap();
+    let world = World::new(connections, clock, http, mail);
+    Arc::new(Office::new(world, Registry::new(domains).unwrap(), "http://127.0.0.1:8480"))
+}
+
+/// The program's login to a database.
+fn app(database: &PgConnectOptions) -> PgConnectOptions {
+    database.clone().username(frontdesk::APP_ROLE)
 }
 
 /// The owner's login to the test server, which `script/postgres` starts if none runs.

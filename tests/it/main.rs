@@ -48,6 +48,8 @@ mod isolation;
 #[cfg(test)]
 mod lanes;
 #[cfg(test)]
+mod known_callers;
+#[cfg(test)]
 mod layers;
 #[cfg(test)]
 mod layers_kernel;
@@ -106,6 +108,8 @@ mod smtp;
 #[cfg(test)]
 mod standing;
 #[cfg(test)]
+mod statements;
+#[cfg(test)]
 mod stopping;
 #[cfg(test)]
 mod telemetry;
@@ -125,6 +129,8 @@ mod undo_leftovers;
 mod undo_pages;
 #[cfg(test)]
 mod undo_sequences;
+#[cfg(test)]
+mod wire;
 #[cfg(test)]
 mod work;
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! The one path of a Call, and who may walk it.
 
 pub(crate) mod idempotency;
+pub(crate) mod moment;
 pub(crate) mod reading;
 pub(crate) mod system;
 pub(crate) mod telemetry;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -13,6 +15,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::answer::{Answer, Meta, Outcome, Recorded, Warning, presentable};
+use crate::callers::kept::Kept;
 use crate::callers::{Call, Caller, Source};
 use crate::declare::dispatching::run;
 use crate::declare::domain::ActionEntry;
@@ -67,7 +70,8 @@ impl Office {
     #[must_use]
     pub fn new(world: World, registry: Registry, address: impl Into<String>) -> Self {
         let registry = Arc::new(registry);
-        let ground = Ground { world, address: address.into(), dispatch: registry.clone() };
+        let (address, kept) = (address.into(), Arc::default());
+        let ground = Ground { world, address, dispatch: registry.clone(), kept };
         Self { ground, registry, wakeups: Wakeups::default(), more_work: watch::Sender::new(()) }
     }
 
@@ -174,8 +178,7 @@ impl Office {
         }
         if verdict.class >= PermissionClass::RequiresAuthorization {
             let plan = Plan::of(&mut tx, &prepared.inputs).await?;
-            tx.roll_back().await?;
-            return self.enqueue(caller, asked, &verdict, &plan).await;
+            return self.enqueue(tx, asked, &verdict, &plan).await;
         }
         self.record(tx, &asked, &verdict, data).await
     }
@@ -200,10 +203,10 @@ impl Office {
         Ok(outcome)
     }
 
-    /// Puts the call into the queue, in a transaction of its own: what its run had done is undone by then.
-    async fn enqueue(&self, caller: &Caller, asked: Order<'_>, verdict: &Verdict, plan: &Plan) -> Result<Outcome> {
+    /// Undoes what the run of the call has done, and puts the call into the queue.
+    async fn enqueue(&self, mut tx: Tx<'_>, asked: Order<'_>, verdict: &Verdict, plan: &Plan) -> Result<Outcome> {
         let (prepared, action) = (&asked.prepared, asked.action);
-        let mut tx = Tx::open(&self.ground, caller, Access::Write, asked.meta.request_id, asked.meta.timestamp).await?;
+        tx.begin_anew().await?;
         // Another call with the same key may have come first meanwhile.
         if let Some(earlier) = earlier_outcome(&mut tx, action, prepared).await? {
             return repeat(earlier, tx, asked.meta).await;
@@ -260,23 +263,23 @@ impl Office {
 
     /// What waits for people by now, for one of those who decide.
     pub async fn waiting(&self, caller: &Caller) -> Result<Waiting> {
-        self.only_deciders(caller)?;
-        let mut tx = self.begin(caller, Access::Read).await?;
-        let waiting = queue::waiting(&mut tx).await?;
-        tx.roll_back().await.map(|()| waiting)
+        self.reading(caller).waiting().await
     }
 
     /// The preview of a request that one of those who decide looked at before it was renewed, known by its plan: `preview`,
     /// and `rehearsed_at`.
     pub async fn earlier_preview(&self, caller: &Caller, id: Uuid, plan: &str) -> Result<Option<Value>> {
-        self.only_deciders(caller)?;
-        let mut tx = self.begin(caller, Access::Read).await?;
-        let preview = queue::earlier_preview(id, plan, &mut tx).await?;
-        tx.roll_back().await.map(|()| preview)
+        self.reading(caller).earlier_preview(id, plan).await
+    }
+
+    /// What records are called, by data type: for pages that show a change of many. Those without a name, that are not
+    /// there any more or that the caller may not read are left out.
+    pub async fn names(&self, caller: &Caller, wanted: &BTreeMap<&str, Vec<Uuid>>) -> Result<BTreeMap<Uuid, String>> {
+        self.reading(caller).names(wanted).await
     }
 
     /// Agents read the queue as far as it is theirs; all of it is for people.
-    fn only_deciders(&self, caller: &Caller) -> Result<()> {
+    pub(super) fn only_deciders(&self, caller: &Caller) -> Result<()> {
         let entry = self.registry.data_type("authorizations")?;
         match caller.is_agent() || !caller.is_among(entry.who) {
             true => Err(Error::Forbidden(format!("What waits is for {} to decide.", entry.who.in_words()))),
@@ -286,7 +289,13 @@ impl Office {
 
     /// What is decided from now on, here or in another server.
     pub async fn listen(&self) -> Result<Listening> {
-        self.wakeups.listen(self.database()).await
+        self.wakeups.listen(self.database(), &self.ground.kept).await
+    }
+
+    /// Who called a moment ago. From now on it is heard when that is true no more.
+    pub(crate) fn kept(&self) -> &Kept {
+        self.wakeups.start(self.database(), &self.ground.kept);
+        &self.ground.kept
     }
 
     /// Adds what people decided about the caller's requests since it last heard.
@@ -296,7 +305,7 @@ impl Office {
         }
         let taken = async {
             let mut tx =
-                Tx::open(&self.ground, caller, Access::Write, answer.meta.request_id, answer.meta.timestamp).await?;
+                Tx::open(&self.ground, caller, Access::Note, answer.meta.request_id, answer.meta.timestamp).await?;
             let news = queue::take_news(&mut tx).await?;
             tx.commit().await.map(|()| news)
         };
@@ -327,7 +336,7 @@ impl Office {
         now: DateTime<Utc>,
         error: &Error,
     ) -> Result<()> {
-        let mut tx = Tx::open(&self.ground, caller, Access::Write, call_id, now).await?;
+        let mut tx = Tx::open(&self.ground, caller, Access::Note, call_id, now).await?;
         let known = self.registry.action(&call.action).map_or("unknown", |action| action.name);
         let failed = matches!(error, Error::Internal(_));
         let outcome = if failed { "failed" } else { "refused" };
@@ -347,7 +356,6 @@ async fn repeat(earlier: Earlier, mut tx: Tx<'_>, meta: Meta) -> Result<Outcome>
             Outcome { data, error, meta: Meta { repeated: true, ..meta } }
         }
     };
-    tx.roll_back().await?;
     Ok(outcome)
 }
 
@@ -369,7 +377,6 @@ async fn preview(mut tx: Tx<'_>, asked: &Order<'_>, data: &Value) -> Result<Outc
     });
     let mut outcome = outcome(&tx, shown, Meta { dry_run: true, ..asked.meta.clone() }, prepared);
     outcome.meta.errands.clear();
-    tx.roll_back().await?;
     Ok(outcome)
 }
 

@@ -1,7 +1,7 @@
 //! The one path of a question: filters validated like an action's input, includes resolved through the registry, pages by
 //! key, and never more than the caller can use.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
@@ -18,7 +18,6 @@ use crate::declare::request::Selection;
 use crate::error::{Error, Result};
 use crate::office::Office;
 use crate::office::telemetry::Watch;
-use crate::queue::summary;
 use crate::schema;
 use crate::tx::{Access, Tx};
 use crate::values::problem::Problem;
@@ -46,7 +45,7 @@ pub struct Read {
 }
 
 /// A question after validation.
-struct Question<'r> {
+pub(super) struct Question<'r> {
     id: Option<Uuid>,
     entry: &'r DataEntry,
     filters: Value,
@@ -54,6 +53,13 @@ struct Question<'r> {
     include: Vec<Include<'r>>,
     fields: Vec<String>,
     fingerprint: String,
+}
+
+/// What was found: the rows of a page, how many match in all, and whether there are more behind these.
+pub(super) struct Found {
+    rows: Vec<Keyed<Value>>,
+    total: Option<i64>,
+    more: bool,
 }
 
 impl Office {
@@ -72,47 +78,12 @@ impl Office {
         let asked = self.understand(caller, &read.selection)?;
         let access = if asked.keeps_plans() { Access::Read } else { Access::List };
         let mut tx = Tx::open(&self.ground, caller, access, meta.request_id, meta.timestamp).await?;
-        let limit = asked.query.limit;
-        let Listing { mut rows, total } = asked.first(read.counted, &mut tx).await?;
-        let more = rows.len() as i64 > limit;
-        rows.truncate(usize::try_from(limit).unwrap_or_default());
-        for include in &asked.include {
-            bring_along(include, &mut rows, &mut tx, &mut meta).await?;
-        }
-        let timezone = tx.org().timezone;
-        meta.warnings.append(&mut tx.running.warnings);
-        tx.roll_back().await?;
-        for keyed in &mut rows {
-            let row = only_fields(std::mem::take(&mut keyed.row), &asked.fields, &asked.include);
-            keyed.row = only_shown(presentable(row, timezone), &asked.fields);
-        }
-        if let Some(id) = &read.selection.id {
-            let row = rows.pop().ok_or_else(|| Error::NotFound { what: format!("{} {id}", asked.entry.one) })?.row;
-            return Ok(Answer::done(row, meta));
-        }
-        let cut = read.room.is_some_and(|room| fit(&mut rows, room, &mut meta));
-        let in_words = |total| if total > TOLD_AT_MOST { json!(format!("{TOLD_AT_MOST}+")) } else { json!(total) };
-        meta.total = total.map(in_words);
-        meta.next_cursor = rows.last().filter(|_| more || cut).map(|last| encode(&asked.fingerprint, &last.key));
-        Ok(Answer::done(rows.into_iter().map(|keyed| keyed.row).collect(), meta))
+        let found = find(&asked, read.counted, &mut tx, &mut meta).await?;
+        drop(tx);
+        asked.answer(caller, found, read, meta)
     }
 
-    /// What records are called, by data type: for pages that show a change of many. Those without a name, that are not
-    /// there any more or that the caller may not read are left out.
-    pub async fn names(&self, caller: &Caller, wanted: &BTreeMap<&str, Vec<Uuid>>) -> Result<BTreeMap<Uuid, String>> {
-        let mut tx = self.begin(caller, Access::Read).await?;
-        let mut names = BTreeMap::new();
-        for (data_type, ids) in wanted {
-            let entry = self.registry.data_type(data_type)?;
-            if entry.permit(caller).is_ok() {
-                names.extend(summary::named(&mut tx, entry, ids.clone()).await?);
-            }
-        }
-        tx.roll_back().await?;
-        Ok(names)
-    }
-
-    fn understand(&self, caller: &Caller, selection: &Selection) -> Result<Question<'_>> {
+    pub(super) fn understand(&self, caller: &Caller, selection: &Selection) -> Result<Question<'_>> {
         let entry = self.registry.data_type_for(caller, &selection.data_type)?;
         entry.permit(caller)?;
         let mut problems = Vec::new();
@@ -182,6 +153,19 @@ impl Office {
     }
 }
 
+/// Looks for what a question asks for.
+pub(super) async fn find(asked: &Question<'_>, counted: bool, tx: &mut Tx<'_>, meta: &mut Meta) -> Result<Found> {
+    let limit = asked.query.limit;
+    let Listing { mut rows, total } = asked.first(counted, tx).await?;
+    let more = rows.len() as i64 > limit;
+    rows.truncate(usize::try_from(limit).unwrap_or_default());
+    for include in &asked.include {
+        bring_along(include, &mut rows, tx, meta).await?;
+    }
+    meta.warnings.append(&mut tx.running.warnings);
+    Ok(Found { rows, total, more })
+}
+
 impl Question<'_> {
     /// Whether it is for one record by its id and nothing else.
     fn only_id(&self) -> Option<Uuid> {
@@ -206,6 +190,24 @@ impl Question<'_> {
                 (self.entry.list)(self.filters.clone(), query, tx).await
             }
         }
+    }
+
+    /// The answer with what was found, when the database is not needed any more.
+    pub(super) fn answer(&self, caller: &Caller, found: Found, read: &Read, mut meta: Meta) -> Result<Answer> {
+        let Found { mut rows, total, more } = found;
+        for keyed in &mut rows {
+            let row = only_fields(std::mem::take(&mut keyed.row), &self.fields, &self.include);
+            keyed.row = only_shown(presentable(row, caller.org().timezone), &self.fields);
+        }
+        if let Some(id) = &read.selection.id {
+            let row = rows.pop().ok_or_else(|| Error::NotFound { what: format!("{} {id}", self.entry.one) })?.row;
+            return Ok(Answer::done(row, meta));
+        }
+        let cut = read.room.is_some_and(|room| fit(&mut rows, room, &mut meta));
+        let in_words = |total| if total > TOLD_AT_MOST { json!(format!("{TOLD_AT_MOST}+")) } else { json!(total) };
+        meta.total = total.map(in_words);
+        meta.next_cursor = rows.last().filter(|_| more || cut).map(|last| encode(&self.fingerprint, &last.key));
+        Ok(Answer::done(rows.into_iter().map(|keyed| keyed.row).collect(), meta))
     }
 }
 

@@ -6,14 +6,17 @@
 pub(crate) mod agents;
 pub(crate) mod enrolment;
 
+use std::time::Instant;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::callers::kept::Known;
 use crate::callers::tokens::{LinkToken, SessionToken};
-use crate::callers::{Actor, Caller, Door, Source};
+use crate::callers::{Actor, Caller, Credential, Door, Source};
 use crate::declare::data::{Key, Keyed, Listing, Query};
 use crate::declare::errands::Delivery;
 use crate::error::{Error, Result};
@@ -152,9 +155,9 @@ impl Office {
         let link = self.good_link(token).await?;
         let mut tx = self.begin(&link.caller, Access::Write).await?;
         use_up(&mut tx, link.id).await?;
-        let session = open_session(&mut tx, source).await?;
+        let (session, id) = open_session(&mut tx, source).await?;
         tx.commit().await?;
-        Ok((session, link.caller))
+        Ok((session, link.caller.by(Credential::Session(id))))
     }
 
     async fn good_link(&self, token: &str) -> Result<GoodLink> {
@@ -177,7 +180,7 @@ impl Office {
         .fetch_optional(tx.db())
         .await?
         .ok_or_else(unknown_link)?;
-        tx.roll_back().await?;
+        drop(tx);
         if link.used_at.is_some() {
             return Err(used_link());
         }
@@ -195,9 +198,19 @@ impl Office {
     /// The person behind a session's token, in one round trip. Use renews the session.
     pub async fn authenticate_session(&self, token: &str) -> Result<Session> {
         let token = SessionToken::parse(token).ok_or_else(unknown_session)?;
+        let org = token.org().ok_or_else(unknown_session)?;
+        let (hash, began, now) = (token.hash(), Instant::now(), self.clock().now());
+        if let Some(Known { caller, expires_at: Some(expires_at), .. }) = self.kept().find(org, &hash, now) {
+            return Ok(Session { caller, token, expires_at });
+        }
         let (mut session, seen) = self.session_of(&token).await?;
-        if self.clock().now() - seen.at >= SEEN_EVERY {
+        let renewed_at = seen.at + SEEN_EVERY;
+        if now >= renewed_at {
             self.renew(seen.session, &mut session).await?;
+        } else {
+            let (caller, expires_at) = (session.caller.clone(), session.expires_at);
+            let good_until = Some(expires_at.min(renewed_at));
+            self.kept().keep(org, hash, began, Known { caller, expires_at: Some(expires_at), good_until });
         }
         Ok(session)
     }
@@ -226,7 +239,8 @@ impl Office {
             return Err(Error::Unauthenticated(format!("This session expired at {when}: sign in again.")));
         }
         let org = org_facts(org, &found.timezone, &found.currency, &found.country)?;
-        let caller = Caller::new(org, user(found.user_id, found.name, &found.role)?);
+        let credential = Credential::Session(found.session_id);
+        let caller = Caller::new(org, user(found.user_id, found.name, &found.role)?).by(credential);
         let seen = Seen { session: found.session_id, at: found.last_seen_at };
         Ok((Session { caller, token: token.clone(), expires_at: found.expires_at }, seen))
     }
@@ -271,9 +285,7 @@ impl Office {
     /// The name of the caller's organization.
     pub async fn organization_name(&self, caller: &Caller) -> Result<String> {
         let mut tx = self.begin(caller, Access::Read).await?;
-        let name = tx.organization_name().await?;
-        tx.roll_back().await?;
-        Ok(name)
+        tx.organization_name().await
     }
 }
 
@@ -434,7 +446,7 @@ async fn use_up(tx: &mut Tx<'_>, link: Uuid) -> Result<()> {
     used.fetch_optional(tx.db()).await?.map(|_| ()).ok_or_else(used_link)
 }
 
-async fn open_session(tx: &mut Tx<'_>, source: &Source) -> Result<SessionToken> {
+async fn open_session(tx: &mut Tx<'_>, source: &Source) -> Result<(SessionToken, Uuid)> {
     let (org_id, now, user_id, id) = (tx.org_id(), tx.now(), tx.caller().id(), tx.next_id());
     sqlx::query!(
         "delete from sessions where org_id = $1 and user_id = $2 and expires_at < $3",
@@ -462,7 +474,7 @@ async fn open_session(tx: &mut Tx<'_>, source: &Source) -> Result<SessionToken> 
     .execute(tx.db())
     .await?;
     write_log(tx, source, LogEntry::done("session.sign_in", json!({"session_id": id}))).await?;
-    Ok(token)
+    Ok((token, id))
 }
 
 fn user(id: Uuid, name: String, role: &str) -> Result<Actor> {

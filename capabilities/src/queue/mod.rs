@@ -4,6 +4,7 @@ pub(crate) mod backtest;
 pub(crate) mod decisions;
 pub(crate) mod notices;
 pub(crate) mod summary;
+pub(crate) mod surroundings;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
@@ -267,6 +268,13 @@ pub struct Waiting {
     pub mark: String,
 }
 
+impl Waiting {
+    fn of(count: i64, requests: i64, frozen_at: Option<DateTime<Utc>>) -> Self {
+        let frozen = frozen_at.map_or(0, |at| at.timestamp_micros());
+        Self { count, mark: format!("{requests:x}-{frozen:x}") }
+    }
+}
+
 /// What waits by now.
 pub(crate) async fn waiting(tx: &mut Tx<'_>) -> Result<Waiting> {
     let (org_id, now) = (tx.org_id(), tx.now());
@@ -283,8 +291,7 @@ pub(crate) async fn waiting(tx: &mut Tx<'_>) -> Result<Waiting> {
     )
     .fetch_one(tx.db())
     .await?;
-    let frozen = found.frozen_at.map_or(0, |at| at.timestamp_micros());
-    Ok(Waiting { count: found.count, mark: format!("{:x}-{frozen:x}", found.requests) })
+    Ok(Waiting::of(found.count, found.requests, found.frozen_at))
 }
 
 /// The preview of a request that somebody looked at before it was renewed, by its plan.

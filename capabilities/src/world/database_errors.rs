@@ -12,6 +12,10 @@ use crate::error::Error;
 /// resources (a full disk), operator intervention, system errors, and a lost race that a repeat wins.
 const OUTAGE: &[&str] = &["08", "53", "57", "58", "40001", "40P01", "25P03"];
 
+/// What the look at whoever writes says of somebody who is let in no more, or as something else.
+const SHOWN_OUT: &str = "FD401";
+const OTHER_ROLE: &str = "FD403";
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error as Sql;
@@ -26,6 +30,11 @@ impl From<sqlx::Error> for Error {
             | Sql::BeginFailed => unavailable(error.to_string()),
             Sql::Database(database) => {
                 let state = database.code().unwrap_or_default().to_string();
+                match state.as_str() {
+                    SHOWN_OUT => return Self::Unauthenticated(database.message().into()),
+                    OTHER_ROLE => return Self::Forbidden(database.message().into()),
+                    _ => {}
+                }
                 if OUTAGE.iter().any(|prefix| state.starts_with(prefix)) {
                     return unavailable(error.to_string());
                 }

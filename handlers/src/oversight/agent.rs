@@ -229,6 +229,7 @@ impl Action for RotateToken {
         )
         .execute(tx.db())
         .await?;
+        tx.forget_callers().await?;
         WithToken::of(self.agent_id, &token, tx).await
     }
 }
@@ -276,6 +277,7 @@ impl Action for SetOverrides {
         )
         .execute(tx.db())
         .await?;
+        tx.forget_callers().await?;
         load(self.agent_id, tx).await
     }
 }

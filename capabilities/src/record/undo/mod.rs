@@ -74,6 +74,8 @@ impl Tx<'_> {
         }
         let stays = tell_what_stays(&calls, self).await?;
         self.note_undone(&calls).await?;
+        // What every caller carries may be among it: the organization's time zone, for one.
+        self.forget_callers().await?;
         let plan = Plan::of(self, &[]).await?;
         refuse_another(seen, &plan)?;
         Ok(Undone {
