@@ -34,6 +34,8 @@ mod calls;
 #[cfg(test)]
 mod contacts;
 #[cfg(test)]
+mod contacts_finding;
+#[cfg(test)]
 mod contacts_merging;
 #[cfg(test)]
 mod contract;
