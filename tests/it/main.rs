@@ -48,6 +48,8 @@ mod layers;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod log_retention;
+#[cfg(test)]
 mod mcp;
 #[cfg(test)]
 mod mcp_queue;

@@ -28,6 +28,7 @@ const KERNEL: &[&str] = &[
 const DEFINERS: &[&str] = &[
     "agent_by_name",
     "agent_by_token",
+    "forget_calls",
     "log_row",
     "org_ids",
     "orgs_with_work",
