@@ -34,6 +34,8 @@ mod calls;
 #[cfg(test)]
 mod contacts;
 #[cfg(test)]
+mod contacts_finding;
+#[cfg(test)]
 mod contacts_merging;
 #[cfg(test)]
 mod contract;
@@ -46,15 +48,17 @@ mod guards;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
-mod lanes;
-#[cfg(test)]
 mod known_callers;
+#[cfg(test)]
+mod lanes;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
 mod layers_kernel;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod log_retention;
 #[cfg(test)]
 mod mcp;
 #[cfg(test)]

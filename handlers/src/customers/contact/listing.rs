@@ -146,11 +146,11 @@ impl ByName {
         }
         ContactRow from ContactRow by shown,
         select r#"
-            c.id, c.kind, c.display_name, c.given_name, c.family_name, c.organization_name,
+            c.id, c.kind, c.display_name as "display_name!", c.given_name, c.family_name, c.organization_name,
             coalesce(e.emails, '[]') as "emails!: Json<Vec<EmailRow>>",
             coalesce(p.phones, '[]') as "phones!: Json<Vec<PhoneRow>>",
             c.preferred_time, c.tags, c.unsubscribed_at, c.archived_at, c.merged_into as merged_into_id, c.version,
-            c.created_at, c.updated_at, c.sort_name"#
+            c.created_at, c.updated_at, c.sort_name as "sort_name!""#
         from "contacts" as "c" with "
             left join lateral (
               select jsonb_agg(
