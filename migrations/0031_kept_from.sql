@@ -3,17 +3,17 @@
 
 set lock_timeout = '5s';
 
--- Of agents: fields that are told to people only. Of undo: what is changed by its own actions only. Of backups: what a
--- restored office must not have. Without a column the whole table.
+-- From agents: fields that are told to people only. From undo: what is changed by its own actions only. Without a column the
+-- whole table.
 create table frontdesk.kept_from (
   whom text not null,
   table_name text not null,
   column_name text,
-  constraint kept_from_whom check (whom in ('agents', 'undo', 'backups')),
+  constraint kept_from_whom check (whom in ('agents', 'undo')),
   constraint kept_from_agents_by_column check (whom <> 'agents' or column_name is not null),
   constraint kept_from_once unique nulls not distinct (whom, table_name, column_name)
 );
-comment on constraint kept_from_whom on frontdesk.kept_from is 'Something is kept from agents, from undo or from backups.';
+comment on constraint kept_from_whom on frontdesk.kept_from is 'Something is kept from agents or from undo.';
 comment on constraint kept_from_agents_by_column on frontdesk.kept_from is
   'From agents fields are kept; a data type that is for people only says so itself.';
 comment on constraint kept_from_once on frontdesk.kept_from is 'It is kept from them already.';
@@ -34,7 +34,7 @@ begin
     select keep_from.whom, (select relname from pg_class where oid = tbl), said from unnest(columns) said;
 end $$;
 comment on function frontdesk.keep_from(text, regclass, text[]) is
-  'Keeps columns of a table, or all of it, from agents, from undo or from backups.';
+  'Keeps columns of a table from agents or from undo, or all of it from undo.';
 
 -- An agent works with people's names and needs none of their addresses.
 select frontdesk.keep_from('agents', 'users', '{email}');
@@ -44,8 +44,3 @@ select frontdesk.keep_from('undo', 'agents');
 select frontdesk.keep_from('undo', 'rules');
 select frontdesk.keep_from('undo', 'users');
 select frontdesk.keep_from('undo', 'orgs', '{frozen_at}');
-
--- A backup must not be a bundle of live logins: people sign in again after a restore. What an agent's token is checked
--- against stays, because agents cannot.
-select frontdesk.keep_from('backups', 'sessions');
-select frontdesk.keep_from('backups', 'sign_in_links');

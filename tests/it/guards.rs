@@ -120,12 +120,36 @@ async fn an_undo_asks_the_guards_of_what_it_would_take_away() {
 async fn an_undo_asks_too_where_a_row_would_leave_without_being_deleted_and_not_where_it_comes_back() {
     let desk = desk().await;
     let owner = desk.owner().await;
-    let id = owner.contact(NEEDED, json!({})).await;
-    let archived = done(owner.call("contact.archive", json!({"contact_id": id})).await);
+    let id = owner.contact("Jane", json!({})).await;
+    let this = json!({"contact_id": id});
+    let named =
+        async |name: &str| owner.call("contact.update", json!({"contact_id": id, "given_name": name})).await.ok();
+    let archived = done(owner.call("contact.archive", this.clone()).await);
+    named(NEEDED).await;
     undo(&owner, &archived).await.ok();
-    done(owner.call("contact.archive", json!({"contact_id": id})).await);
-    let restored = done(owner.call("contact.restore", json!({"contact_id": id})).await);
+    owner.call("contact.archive", this.clone()).await.refused("NEEDED");
+    named("Jane").await;
+    done(owner.call("contact.archive", this.clone()).await);
+    let restored = done(owner.call("contact.restore", this).await);
+    named(NEEDED).await;
     undo(&owner, &restored).await.refused("NEEDED");
+}
+
+#[tokio::test]
+async fn what_leaves_together_does_not_stand_against_itself() {
+    let desk = Desk::open().await;
+    let owner = desk.owner().await;
+    let wish = json!({
+        "customer": {"name": "Mary Jones", "street": "1 Elm Street", "city": "Madison"}, "create_customer": true,
+        "wish": "2030-01-08"
+    });
+    let reply = owner.call("workflow.schedule_appointment", wish).await;
+    let booked = reply.0.meta.request_id.to_string();
+    let visit = reply.ok()["ticket"].clone();
+    let remove = json!({"address_id": visit["address_id"]});
+    owner.call("address.remove", remove).await.refused("ADDRESS_IN_USE");
+    undo(&owner, &booked).await.ok();
+    assert_eq!((desk.count("tickets").await, desk.count("addresses").await), (0, 0));
 }
 
 struct Address;

@@ -126,7 +126,7 @@ impl Tx<'_> {
     }
 
     /// The first rows of a question, so many at most.
-    pub async fn first<D: Data>(&mut self, question: D, limit: i64) -> Result<Vec<D::Row>> {
+    pub async fn first_of<D: Data>(&mut self, question: D, limit: i64) -> Result<Vec<D::Row>> {
         Ok(self.list(question, Query::first(limit)).await?.into_rows().collect())
     }
 

@@ -49,6 +49,13 @@ impl Tx<'_> {
         self.leaving_from(E::TABLE, &ids).await
     }
 
+    /// The rows that leave along with those that a guard is asked about, of whatever table: what an undo takes away all
+    /// together does not stand against itself.
+    #[must_use]
+    pub fn leaving_along(&self) -> &[Uuid] {
+        &self.running.leaving
+    }
+
     /// The same for rows of which only the table is known.
     pub(crate) async fn leaving_from(&mut self, table: &str, ids: &[Uuid]) -> Result<()> {
         let ground = self.ground();

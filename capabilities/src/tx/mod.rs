@@ -131,6 +131,8 @@ pub(crate) struct Running {
     /// The authorization it asks for, decides or carries out, and the rule it makes or goes by: for its line in the log.
     pub authorization_id: Option<Uuid>,
     pub rule_id: Option<Uuid>,
+    /// Rows that leave all together, of whatever table.
+    pub leaving: Vec<Uuid>,
     /// New ids in the order in which they were given out: two runs of one plan differ in nothing else.
     minted: Mutex<Vec<Uuid>>,
 }
@@ -146,6 +148,7 @@ impl Running {
             errands: Vec::new(),
             authorization_id: None,
             rule_id: None,
+            leaving: Vec::new(),
             minted: Mutex::default(),
         }
     }

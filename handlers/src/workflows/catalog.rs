@@ -26,7 +26,7 @@ pub(super) async fn find(
     }
     let Some(words) = words else { return Ok(None) };
     let words = words.as_str().to_lowercase();
-    let offered = tx.first(Services::default(), LOOKED_AT).await?;
+    let offered = tx.first_of(Services::default(), LOOKED_AT).await?;
     let just = |service: &&Offered| [&service.name, &service.code].iter().any(|text| text.to_lowercase() == words);
     let mut meant: Vec<&Offered> = offered.iter().filter(just).collect();
     if meant.is_empty() {

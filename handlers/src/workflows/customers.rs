@@ -159,7 +159,7 @@ impl Nobody {
 /// The customers that fit a text, the best first.
 async fn matches(text: Option<&str>, tx: &mut Tx<'_>) -> Result<Vec<Match>> {
     let Some(search) = text.and_then(|text| text.parse().ok()) else { return Ok(Vec::new()) };
-    tx.first(CustomerMatches { search, include_archived: false }, LOOKED_AT).await
+    tx.first_of(CustomerMatches { search, include_archived: false }, LOOKED_AT).await
 }
 
 fn ambiguous(what: &str, may_be: &[Match]) -> Error {

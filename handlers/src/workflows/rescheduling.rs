@@ -107,7 +107,7 @@ impl HandleRescheduleRequest {
 }
 
 async fn the_only_one_to_come(customer: Id<Contact>, name: &str, tx: &mut Tx<'_>) -> Result<Visit> {
-    let mut visits = tx.first(Tickets::to_come(customer, tx.now()), TOLD).await?;
+    let mut visits = tx.first_of(Tickets::to_come(customer, tx.now()), TOLD).await?;
     match visits.len() {
         1 => Ok(visits.remove(0)),
         0 => Err(Error::conflict(

@@ -7,6 +7,8 @@ mod lines;
 mod refusals;
 mod targets;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -64,9 +66,7 @@ impl Tx<'_> {
         let lines = lines_of(&calls, self).await?;
         targets::refuse_out_of_reach(&targets, &lines, self).await?;
         refuse_changed_since(&calls, &lines, self).await?;
-        for (table, ids) in leaving(&lines) {
-            self.leaving_from(&table, &ids).await?;
-        }
+        self.ask_the_guards(&leaving(&lines)).await?;
         self.restore(&calls, &lines).await?;
         let withdrawn = take_back_waiting(&calls, self).await?;
         if lines.is_empty() && withdrawn.is_empty() {
@@ -94,6 +94,15 @@ impl Tx<'_> {
         sqlx::query!("select id from orgs where org_id = $1 and id = $1 for no key update", org_id)
             .fetch_one(self.db())
             .await?;
+        Ok(())
+    }
+
+    async fn ask_the_guards(&mut self, leaving: &BTreeMap<String, Vec<Uuid>>) -> Result<()> {
+        self.running.leaving = leaving.values().flatten().copied().collect();
+        for (table, ids) in leaving {
+            self.leaving_from(table, ids).await?;
+        }
+        self.running.leaving.clear();
         Ok(())
     }
 

@@ -12,17 +12,19 @@ const NAMED: i64 = 5;
 /// Nobody takes away the place of a visit that is to come.
 pub(super) async fn refuse_without_place(addresses: &[Id<Address>], tx: &mut Tx<'_>) -> Result<()> {
     let org_id = tx.org_id();
+    let along = tx.leaving_along().to_vec();
     let addresses: Vec<Uuid> = addresses.iter().map(|address| address.uuid()).collect();
     let visits = sqlx::query_scalar!(
         r#"
         select id from tickets
-        where org_id = $1 and address_id = any($2) and status in ('scheduled', 'in_progress')
+        where org_id = $1 and address_id = any($2) and status in ('scheduled', 'in_progress') and id <> all($4)
         order by starts_at, id
         limit $3
         "#,
         org_id,
         &addresses,
-        NAMED
+        NAMED,
+        &along
     )
     .fetch_all(tx.db())
     .await?;

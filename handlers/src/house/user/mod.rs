@@ -35,7 +35,7 @@ pub(crate) struct Users {
 impl Users {
     /// Those who go to customers: the technicians, or where there are none everybody who works here.
     pub async fn who_visit(tx: &mut Tx<'_>) -> Result<Vec<UserRow>> {
-        let here = tx.first(Self { active: Some(true) }, 1_000).await?.into_iter();
+        let here = tx.first_of(Self { active: Some(true) }, 1_000).await?.into_iter();
         let (technicians, others): (Vec<UserRow>, Vec<UserRow>) = here.partition(|user| user.role == "technician");
         Ok(if technicians.is_empty() { others } else { technicians })
     }
