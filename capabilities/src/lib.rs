@@ -29,7 +29,7 @@ pub use chrono_tz::Tz;
 pub use declare::action::{Action, Effect};
 pub use declare::data::{Data, Key, Keyed, Listing, Parent, Query};
 pub use declare::domain::{ActionEntry, DataEntry, Domain, ErrandEntry, ToolNames};
-pub use declare::errands::{Delivery, Errand, LINK_TO_COME};
+pub use declare::errands::{Delivery, Errand, LINK_TO_COME, Retries};
 pub use declare::guards::{Guard, GuardEntry, LEAVES_BY, Objection};
 pub use declare::jobs::Standing;
 pub use declare::registry::{Registry, RegistryError};

@@ -6,7 +6,7 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use capabilities::world::{Clock, Database, Mail, World};
+use capabilities::world::{Clock, Database, Http, Mail, Patience, World};
 use capabilities::{
     Answer, Call, Caller, Door, Input, LinkToken, NewOrg, Office, Options, Read, Registry, Role, Selection,
     SessionToken, Source,
@@ -398,7 +398,8 @@ pub fn fresh() -> String {
 
 fn office(connections: Database, domains: Vec<capabilities::Domain>, mail: Option<Mail>) -> Arc<Office> {
     let clock = Clock::hand("2030-01-07T09:00:00Z".parse().unwrap());
-    let world = World::new(connections, clock, mail);
+    let http = Http::new(Patience::default()).unwrap();
+    let world = World::new(connections, clock, http, mail);
     Arc::new(Office::new(world, Registry::new(domains).unwrap(), "http://127.0.0.1:8480"))
 }
 

@@ -46,6 +46,8 @@ mod isolation;
 #[cfg(test)]
 mod known_callers;
 #[cfg(test)]
+mod lanes;
+#[cfg(test)]
 mod layers;
 #[cfg(test)]
 mod layers_kernel;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::answer::{Answer, Meta, Outcome, Recorded, Warning, presentable};
@@ -39,7 +39,7 @@ pub struct Office {
     pub(crate) ground: Ground,
     pub(crate) registry: Arc<Registry>,
     wakeups: Wakeups,
-    pub(crate) more_work: Notify,
+    pub(crate) more_work: watch::Sender<()>,
 }
 
 /// A call on its way: what it asks for, understood.
@@ -72,7 +72,7 @@ impl Office {
         let registry = Arc::new(registry);
         let (address, kept) = (address.into(), Arc::default());
         let ground = Ground { world, address, dispatch: registry.clone(), kept };
-        Self { ground, registry, wakeups: Wakeups::default(), more_work: Notify::new() }
+        Self { ground, registry, wakeups: Wakeups::default(), more_work: watch::Sender::new(()) }
     }
 
     /// How it sends its mail.
@@ -110,9 +110,9 @@ impl Office {
         Tx::begin(&self.ground, caller, access).await
     }
 
-    /// Tells this process's worker that a call left something to do; others find it when they look.
+    /// Tells this process's workers that a call left something to do; others find it when they look.
     pub(crate) fn wake_workers(&self) {
-        self.more_work.notify_one();
+        self.more_work.send_replace(());
     }
 
     /// An answer that needs no organization: what the program knows of itself.
