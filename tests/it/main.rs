@@ -40,6 +40,8 @@ mod contract;
 #[cfg(test)]
 mod contract_calls;
 #[cfg(test)]
+mod contract_reads;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod layers;
@@ -88,6 +90,8 @@ mod rule_coverage;
 #[cfg(test)]
 mod rules_pages;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod sent_mail;
@@ -95,8 +99,6 @@ mod sent_mail;
 mod services;
 #[cfg(test)]
 mod smtp;
-#[cfg(test)]
-mod standing;
 #[cfg(test)]
 mod stopping;
 #[cfg(test)]
