@@ -12,6 +12,7 @@ use capabilities::{
     SessionToken, Source,
 };
 use chrono::TimeDelta;
+use frontdesk::schema;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgConnectOptions;
@@ -407,14 +408,15 @@ pub fn server() -> PgConnectOptions {
 /// The name of a database with the present schema, made once; nobody connects to it, so that it can be cloned. `owner` is
 /// alone in making databases.
 async fn migrated(owner: &mut PgConnection) -> String {
-    let checksums = frontdesk::MIGRATIONS.iter().map(|step| step.checksum.as_ref());
-    let fingerprint: [u8; 32] = Sha256::digest(checksums.collect::<Vec<_>>().concat()).into();
+    let steps = schema::MIGRATIONS.iter().map(|step| step.checksum.as_ref());
+    let functions = schema::FUNCTIONS.iter().map(|function| function.text.as_bytes());
+    let fingerprint: [u8; 32] = Sha256::digest(steps.chain(functions).collect::<Vec<_>>().concat()).into();
     let template = format!("tpl_{}", fingerprint[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>());
     if !exists(owner, &template).await {
         let draft = format!("draft_{}", fresh());
         sqlx::query(AssertSqlSafe(format!("create database {draft}"))).execute(&mut *owner).await.unwrap();
         let mut connection = PgConnection::connect_with(&server().database(&draft)).await.unwrap();
-        frontdesk::MIGRATIONS.run(&mut connection).await.unwrap();
+        schema::bring_up(&mut connection).await.unwrap();
         connection.close().await.unwrap();
         let rename = format!("alter database {draft} rename to {template}");
         sqlx::query(AssertSqlSafe(rename)).execute(owner).await.unwrap();
@@ -445,6 +447,15 @@ async fn shared_database() -> PgConnectOptions {
 /// A database that this desk has for itself: for what looks at all organizations. It stays until the server is stopped.
 async fn own_database() -> PgConnectOptions {
     cloned(|_| format!("own_{}", fresh())).await
+}
+
+/// A database with nothing in it.
+pub async fn empty_database() -> PgConnectOptions {
+    let (server, empty) = (server(), format!("empty_{}", fresh()));
+    let mut owner = PgConnection::connect_with(&server.clone().database("postgres")).await.unwrap();
+    sqlx::query(AssertSqlSafe(format!("create database {empty}"))).execute(&mut owner).await.unwrap();
+    owner.close().await.unwrap();
+    server.database(&empty)
 }
 
 async fn exists(owner: &mut PgConnection, database: &str) -> bool {

@@ -42,6 +42,8 @@ mod contract_calls;
 #[cfg(test)]
 mod contract_reads;
 #[cfg(test)]
+mod functions;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod layers;
