@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 use axum::Router;
-use capabilities::world::{Clock, Database, Mail, World};
+use capabilities::world::{Clock, Database, Http, Mail, Patience, World};
 use capabilities::{Office, Registry};
 use mcp::OfficeServer;
 use rmcp::transport::streamable_http_server::StreamableHttpServerConfig;
@@ -40,7 +40,8 @@ pub fn start_logging(filter: &str, format: LogFormat) {
 /// The office with all its domains, whose pages people find at `url`.
 pub fn office(database: Database, clock: Clock, mail: Mail, url: &str) -> anyhow::Result<Arc<Office>> {
     let registry = Registry::new(handlers::domains())?;
-    Ok(Arc::new(Office::new(World::new(database, clock, Some(mail)), registry, url)))
+    let http = Http::new(Patience::default()).map_err(|error| anyhow!(error))?;
+    Ok(Arc::new(Office::new(World::new(database, clock, http, Some(mail)), registry, url)))
 }
 
 /// How mail leaves.

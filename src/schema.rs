@@ -36,11 +36,12 @@ macro_rules! from_files {
 
 /// The functions: every file of `migrations/functions/`.
 pub static FUNCTIONS: &[Function] = from_files! {
-    agent_by_name agent_by_token begin_call bring_back budget_facts call_id call_time cards_in_other_shape cards_in_usual_shape
-    closes columns_changed enable_tenant familiar_numbers fold gate_facts index_changed_contacts index_contact index_tags
-    is_card_number isolate log_row log_rows logged_references logged_tables misspellings org_id org_ids orgs_with_work redact
-    redact_chain redact_columns redact_once referrers referring refuse_change_of_closed refuse_change_of_closed_ticket repoint
-    row_now schema_version settled spent_since tell_wholes touch undo_rows undone_by user_by_session users_by_email work_counts
+    agent_by_name agent_by_token begin_call bring_back budget_facts call_id call_time cards_in_other_shape
+    cards_in_usual_shape closes columns_changed enable_tenant familiar_numbers fold gate_facts index_changed_contacts
+    index_contact index_tags is_card_number isolate log_row log_rows logged_references logged_tables misspellings org_id
+    org_ids orgs_with_errands orgs_with_jobs redact redact_chain redact_columns redact_once referrers referring
+    refuse_change_of_closed refuse_change_of_closed_ticket repoint row_now schema_version settled spent_since tell_wholes
+    touch undo_rows undone_by user_by_session users_by_email work_counts
 };
 
 /// Brings a database to this version: the migrations it has not had, then the functions. As a whole or not at all, and alone.

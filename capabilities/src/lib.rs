@@ -29,7 +29,7 @@ pub use chrono_tz::Tz;
 pub use declare::action::{Action, Effect};
 pub use declare::data::{Data, Key, Keyed, Listing, Parent, Query};
 pub use declare::domain::{ActionEntry, DataEntry, Domain, ErrandEntry, ToolNames};
-pub use declare::errands::{Delivery, Errand, LINK_TO_COME};
+pub use declare::errands::{Delivery, Errand, LINK_TO_COME, Retries};
 pub use declare::guards::{Guard, GuardEntry, LEAVES_BY, Objection};
 pub use declare::jobs::Standing;
 pub use declare::registry::{Registry, RegistryError};
@@ -52,12 +52,14 @@ pub use tx::listen::{Listening, Wakeup};
 pub use tx::references::Repointed;
 pub use tx::{Referrer, Tx};
 pub use values::amounts::{CurrencyCode, Direction, Money, Payment, Percent, Quantity, TimeOfDay};
-pub use values::kinds::{
-    CountryCode, EmailAddress, Entity, FreeText, Id, Ids, Name, Patch, PhoneNumber, Secret, Text, TimeZone, Untrusted,
-    visible,
-};
+pub use values::contact_points::{EmailAddress, PhoneNumber};
+pub use values::ids::{Entity, Id, Ids};
+pub use values::patch::Patch;
+pub use values::places::{CountryCode, TimeZone};
 pub use values::problem::Problem;
 pub use values::redact;
+pub use values::secret::Secret;
+pub use values::text::{FreeText, Name, Text, Untrusted, visible};
 pub use values::when::{DayOrTime, When, said};
 pub use work::retention::Tidied;
 pub use world::Undelivered;

@@ -6,7 +6,7 @@
 use std::process::Command;
 use std::sync::{Arc, LazyLock};
 
-use capabilities::world::{Clock, Database, Mail, World};
+use capabilities::world::{Clock, Database, Http, Mail, Patience, World};
 use capabilities::{
     Answer, Call, Caller, Door, Input, LinkToken, NewOrg, Office, Options, Read, Registry, Role, Selection,
     SessionToken, Source,
@@ -87,7 +87,8 @@ impl Desk {
         mail: Option<Mail>,
     ) -> Self {
         let clock = Clock::hand("2030-01-07T09:00:00Z".parse().unwrap());
-        let world = World::new(connections, clock, mail);
+        let http = Http::new(Patience::default()).unwrap();
+        let world = World::new(connections, clock, http, mail);
         let office = Arc::new(Office::new(world, registry.clone(), "http://127.0.0.1:8480"));
         let new = NewOrg {
             name: "Test Windows".into(),

@@ -49,6 +49,7 @@ const DEPARTMENTS: &[&str] = &["house", "customers", "calendar", "oversight"];
 const KNOW_STATUSES: &[&str] = &[
     "capabilities/src/error/mod.rs",
     "capabilities/src/answer/mod.rs",
+    "capabilities/src/world/http.rs",
     "src/http/etag.rs",
     "src/doors/mcp_http.rs",
     "src/http/rest.rs",

@@ -44,9 +44,15 @@ mod contract_reads;
 #[cfg(test)]
 mod functions;
 #[cfg(test)]
+mod guards;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod lanes;
+#[cfg(test)]
 mod layers;
+#[cfg(test)]
+mod layers_kernel;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]

@@ -28,7 +28,8 @@ const DEFINERS: &[&str] = &[
     "agent_by_token",
     "log_row",
     "org_ids",
-    "orgs_with_work",
+    "orgs_with_errands",
+    "orgs_with_jobs",
     "user_by_session",
     "users_by_email",
     "work_counts",
@@ -212,7 +213,8 @@ async fn the_functions_that_look_beyond_row_security_are_these_and_pin_their_sea
     let ours = "from pg_proc p join pg_namespace n on n.oid = p.pronamespace \
          where p.prosecdef and n.nspname !~ '^pg_|^information_schema$'";
     let pinned = "exists (select 1 from unnest(p.proconfig) s \
-         where s in ('search_path=pg_catalog', 'search_path=pg_catalog, public'))";
+         where s in ('search_path=pg_catalog', 'search_path=pg_catalog, public', \
+           'search_path=pg_catalog, public, pg_temp'))";
     none(&names(&format!("select p.proname::text {ours} and not {pinned}")).await);
     assert_eq!(names(&format!("select p.proname::text {ours} order by 1")).await, DEFINERS);
 }

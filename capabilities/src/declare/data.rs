@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::policy::Who;
 use crate::tx::Tx;
-use crate::values::kinds::{Entity, Id};
+use crate::values::ids::{Entity, Id};
 
 /// A row belongs to rows of another type: makes both `include`s, of the children and of the parent.
 #[derive(Debug, Clone, Copy)]

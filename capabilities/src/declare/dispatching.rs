@@ -8,8 +8,8 @@ use crate::declare::registry::Registry;
 use crate::declare::validation::place;
 use crate::error::Result;
 use crate::schema;
-use crate::tx::Tx;
-use crate::tx::ground::{ActionFacts, Boxed, Dispatch, ErrandFacts, Inputs};
+use crate::tx::facts::{ActionFacts, ErrandFacts, Inputs};
+use crate::tx::{Boxed, Dispatch, Tx};
 
 /// Carries out an action on each input, in order.
 pub(crate) async fn run(tx: &mut Tx<'_>, action: &ActionEntry, inputs: Inputs<'_>) -> Result<Value> {

@@ -5,15 +5,14 @@ use serde_json::Value;
 use crate::callers::{Caller, permit};
 use crate::declare::action::{Action, Effect};
 use crate::declare::data::{Data, Keyed, Listing, Parent, Query};
-use crate::declare::errands::{Delivery, Errand};
+use crate::declare::errands::{CLAIM, Delivery, Errand, Retries};
 use crate::declare::guards::{Guard, GuardEntry};
 use crate::declare::jobs::Standing;
 use crate::error::{Error, Result};
 use crate::policy::{Escalation, PermissionClass, Who};
 use crate::schema::{self, Checker};
-use crate::tx::Tx;
-use crate::tx::ground::Boxed;
-use crate::values::kinds::Entity;
+use crate::tx::{Boxed, Tx};
+use crate::values::ids::Entity;
 use crate::values::marks::SECRET;
 use crate::world::Undelivered;
 
@@ -158,6 +157,8 @@ pub struct ErrandEntry {
     pub kind: &'static str,
     /// The outside service it needs.
     pub service: &'static str,
+    /// How it is tried again.
+    pub retries: Retries,
     /// What makes up for it once it is delivered.
     pub made_up_for_by: Option<&'static str>,
     pub(crate) deliver: Deliver,
@@ -249,9 +250,11 @@ impl Domain {
     /// Adds a kind of errand.
     #[must_use]
     pub fn errand<E: Errand>(mut self) -> Self {
+        const { assert!((E::RETRIES.patience.as_secs() as i64) < CLAIM.num_seconds(), "an attempt outlives its claim") }
         self.errands.push(ErrandEntry {
             kind: E::KIND,
             service: E::SERVICE,
+            retries: E::RETRIES,
             made_up_for_by: E::MADE_UP_FOR_BY,
             deliver: |payload, delivery| Box::pin(deliver::<E>(payload, delivery)),
         });

@@ -2,8 +2,9 @@
 //! commit, and tried again until it works or is given up into an alert.
 
 use std::future::Future;
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -12,8 +13,7 @@ use uuid::Uuid;
 use crate::answer::Recorded;
 use crate::callers::{Caller, OrgFacts};
 use crate::error::{Error, Result};
-use crate::tx::ground::Ground;
-use crate::tx::{Access, Tx};
+use crate::tx::{Access, Ground, Tx};
 use crate::values::amounts::Payment;
 use crate::world::{Letter, Undelivered, World};
 
@@ -27,9 +27,18 @@ pub trait Errand: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// to the business's own people goes out always.
     const OUTWARD: bool = true;
 
+    /// How long an attempt may take, and when it is tried again.
+    const RETRIES: Retries = Retries::USUAL;
+
     /// What makes up for it once it is delivered, since no undo calls it back: a sentence that names the action, such as the
     /// one that refunds a charge.
     const MADE_UP_FOR_BY: Option<&'static str> = None;
+
+    /// Whose account with the service it uses, where not all of them share one: while that does not work, only what needs it
+    /// waits.
+    fn account(&self) -> String {
+        String::new()
+    }
 
     /// One sentence for people: "E-mail to jane@example.com: Your appointment".
     fn summary(&self) -> String;
@@ -48,6 +57,40 @@ pub trait Errand: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Does it. May be asked again although it worked, when whoever asked died before writing that down: the service gets
     /// [`Delivery::key`] and does it once.
     fn deliver(&self, delivery: &Delivery<'_>) -> impl Future<Output = std::result::Result<(), Undelivered>> + Send;
+}
+
+/// How long a claim holds: longer than any attempt.
+pub(crate) const CLAIM: TimeDelta = TimeDelta::seconds(90);
+
+/// How long an attempt may take, and when an errand that did not work is tried again.
+#[derive(Debug, Clone, Copy)]
+pub struct Retries {
+    /// An attempt that takes longer has failed. Shorter than a claim holds, which is 90 seconds.
+    pub patience: Duration,
+    /// The pause after the first failure; it doubles each time,
+    pub first_pause: Duration,
+    /// up to this one.
+    pub longest_pause: Duration,
+    /// After so many failures it is given up into an alert.
+    pub attempts: i32,
+}
+
+impl Retries {
+    /// For about five hours: pauses from a quarter of a minute to an hour.
+    pub const USUAL: Self = Self {
+        patience: Duration::from_secs(30),
+        first_pause: Duration::from_secs(15),
+        longest_pause: Duration::from_secs(3_600),
+        attempts: 12,
+    };
+
+    /// Doubling pauses with a fifth more or less, so that what failed together does not come back together.
+    pub(crate) fn pause_after(&self, attempts: i32) -> TimeDelta {
+        let doublings = attempts.clamp(1, 31).unsigned_abs() - 1;
+        let pause = self.first_pause.saturating_mul(1 << doublings).min(self.longest_pause);
+        let share = 0.8 + 0.4 * f64::from(rand::random::<u32>()) / f64::from(u32::MAX);
+        TimeDelta::from_std(pause.mul_f64(share)).unwrap_or(TimeDelta::MAX)
+    }
 }
 
 /// What stands in a preview for a link that is made when the mail is sent.
@@ -126,9 +169,9 @@ impl Tx<'_> {
         let state = sqlx::query_scalar!(
             r#"
             insert into errands
-              (org_id, id, call_id, kind, service, summary, payload, outward, money, state, due_at, created_at)
-            select $1, $2, $3, $4, $5, $6, $7, $8, $9,
-                   case when o.frozen_at is not null and $8 then 'held' else 'recorded' end, $10, $11
+              (org_id, id, call_id, kind, service, account, summary, payload, outward, money, state, due_at, created_at)
+            select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+                   case when o.frozen_at is not null and $9 then 'held' else 'recorded' end, $11, $12
             from orgs o
             where o.org_id = $1 and o.id = $1
             returning state
@@ -138,6 +181,7 @@ impl Tx<'_> {
             call_id,
             E::KIND,
             E::SERVICE,
+            errand.account(),
             recorded.summary,
             recorded.payload,
             recorded.outward,
@@ -149,5 +193,19 @@ impl Tx<'_> {
         .await?;
         self.running.errands.push(Recorded { state, ..recorded });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_an_hour_a_fifth_more_or_less() {
+        for (attempts, seconds) in [(1, 15), (2, 30), (5, 240), (9, 3_600), (40, 3_600)] {
+            let pause = Retries::USUAL.pause_after(attempts).num_milliseconds() as f64;
+            let expected = f64::from(seconds) * 1_000.0;
+            assert!((expected * 0.79..=expected * 1.21).contains(&pause), "{attempts}: {pause}");
+        }
     }
 }

@@ -7,9 +7,8 @@ use std::pin::Pin;
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::tx::Tx;
-use crate::tx::ground::Boxed;
-use crate::values::kinds::{Entity, Id};
+use crate::tx::{Boxed, Tx};
+use crate::values::ids::{Entity, Id};
 
 /// The columns by which a row leaves without being deleted: it has left when one of them is set.
 pub const LEAVES_BY: [&str; 3] = ["archived_at", "deactivated_at", "removed_at"];

@@ -1,7 +1,7 @@
 //! The checked list of everything the office can do and show. Built once at start from the domains' plain lists;
 //! what is wrong in a declaration is found then, all at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::callers::Caller;
@@ -112,6 +112,12 @@ impl Registry {
     /// The kind of errand of that name.
     pub(crate) fn errand(&self, kind: &str) -> Option<&ErrandEntry> {
         self.domains.iter().flat_map(|domain| &domain.errands).find(|entry| entry.kind == kind)
+    }
+
+    /// The outside services that errands need.
+    pub(crate) fn services(&self) -> Vec<&'static str> {
+        let errands = self.domains.iter().flat_map(|domain| &domain.errands);
+        errands.map(|entry| entry.service).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// The guards of a table, in the order of their domains.

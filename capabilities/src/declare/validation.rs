@@ -6,7 +6,7 @@ use crate::callers::{Call, Input};
 use crate::declare::domain::ActionEntry;
 use crate::error::{Error, Result};
 use crate::schema;
-use crate::tx::ground::Inputs;
+use crate::tx::facts::Inputs;
 use crate::values::marks::FREE_TEXT;
 use crate::values::problem::Problem;
 use crate::values::redact::{self, redact};

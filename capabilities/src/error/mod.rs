@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::policy::Reason;
-use crate::values::kinds::Entity;
+use crate::values::ids::Entity;
 use crate::values::problem::Problem;
 
 pub use later::Later;

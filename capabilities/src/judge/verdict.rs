@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::judge::budgets::{self, day_of};
 use crate::policy::{Judgement, PermissionClass, Reason};
 use crate::tx::Tx;
-use crate::tx::ground::ActionFacts;
+use crate::tx::facts::ActionFacts;
 
 /// More items than this in one call are a bulk change.
 const ITEMS: i64 = 5;

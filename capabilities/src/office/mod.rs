@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::answer::{Answer, Meta, Outcome, Recorded, Warning, presentable};
@@ -26,9 +26,8 @@ use crate::policy::PermissionClass;
 use crate::queue::{self, Waiting};
 use crate::record::plan::Plan;
 use crate::tx::call_log::{LogEntry, write_log};
-use crate::tx::ground::Ground;
 use crate::tx::listen::{Listening, Wakeups};
-use crate::tx::{Access, Tx};
+use crate::tx::{Access, Ground, Tx};
 use crate::values::redact;
 use crate::world::{Clock, Database, Mail, World};
 
@@ -37,7 +36,7 @@ pub struct Office {
     pub(crate) ground: Ground,
     pub(crate) registry: Arc<Registry>,
     wakeups: Wakeups,
-    pub(crate) more_work: Notify,
+    pub(crate) more_work: watch::Sender<()>,
 }
 
 /// A call on its way: what it asks for, understood.
@@ -69,7 +68,7 @@ impl Office {
     pub fn new(world: World, registry: impl Into<Arc<Registry>>, address: impl Into<String>) -> Self {
         let registry = registry.into();
         let ground = Ground { world, address: address.into(), dispatch: registry.clone() };
-        Self { ground, registry, wakeups: Wakeups::default(), more_work: Notify::new() }
+        Self { ground, registry, wakeups: Wakeups::default(), more_work: watch::Sender::new(()) }
     }
 
     /// How it sends its mail.
@@ -107,9 +106,9 @@ impl Office {
         Tx::begin(&self.ground, caller, access).await
     }
 
-    /// Tells this process's worker that a call left something to do; others find it when they look.
+    /// Tells this process's workers that a call left something to do; others find it when they look.
     pub(crate) fn wake_workers(&self) {
-        self.more_work.notify_one();
+        self.more_work.send_replace(());
     }
 
     /// An answer that needs no organization: what the program knows of itself.

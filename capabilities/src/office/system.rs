@@ -10,8 +10,7 @@ use crate::tx::Access;
 impl Office {
     /// The organizations of this installation, oldest first.
     pub async fn org_ids(&self) -> Result<Vec<Uuid>> {
-        let ids = sqlx::query_scalar!(r#"select org_id as "id!" from frontdesk.org_ids()"#);
-        Ok(ids.fetch_all(self.database().pool()).await?)
+        Ok(self.database().org_ids().await?)
     }
 
     /// The caller of automations in an organization, by what it does: `demo`, `reminders`.

@@ -21,7 +21,8 @@ use crate::office::system::{org_facts, stranger, system_of};
 use crate::policy::Role;
 use crate::tx::call_log::{LogEntry, write_log};
 use crate::tx::{Access, Tx};
-use crate::values::kinds::{EmailAddress, Text};
+use crate::values::contact_points::EmailAddress;
+use crate::values::text::Text;
 
 /// A session ends when it was not used for so long.
 const SESSION: TimeDelta = TimeDelta::days(14);

@@ -16,7 +16,7 @@ use crate::judge::verdict::{Case, Rule};
 use crate::policy::{PermissionClass, Reason};
 use crate::queue::authorization;
 use crate::tx::Tx;
-use crate::tx::ground::ActionFacts;
+use crate::tx::facts::ActionFacts;
 
 /// How far a trial looks back.
 const LOOKS_BACK: TimeDelta = TimeDelta::days(90);

@@ -16,7 +16,7 @@ use crate::policy::Who;
 use crate::queue::{Authorization, authorization};
 use crate::record::plan::{Plan, plan_in_words};
 use crate::tx::call_log::{LogEntry, write_log};
-use crate::tx::ground::{ActionFacts, Inputs};
+use crate::tx::facts::{ActionFacts, Inputs};
 use crate::tx::{InnerCall, Running, Tx};
 
 /// How a request is allowed.

@@ -222,7 +222,7 @@ pub async fn authorizations(
     let total = stored.first().map_or(0, |row| row.total);
     let in_full = query.ids.is_some();
     let rows = stored.into_iter().map(|row| {
-        let url = review_url(&tx.ground().address, row.id);
+        let url = tx.ground().review_url(row.id);
         Keyed { key: Key(String::new(), row.id), row: row.shown(url, in_full) }
     });
     Ok(Listing { rows: rows.collect(), total })
@@ -274,11 +274,6 @@ pub(crate) async fn earlier_preview(id: Uuid, plan: &str, tx: &mut Tx<'_>) -> Re
         plan
     );
     Ok(found.fetch_optional(tx.db()).await?.flatten())
-}
-
-/// Where a person decides a request.
-fn review_url(address: &str, authorization: Uuid) -> String {
-    format!("{address}/queue/{authorization}")
 }
 
 /// Puts a request into the queue. The same request that waits already is returned instead.

@@ -7,9 +7,8 @@ use uuid::Uuid;
 
 use crate::declare::errands::{Delivery, Errand};
 use crate::error::Result;
-use crate::queue::review_url;
-use crate::tx::Tx;
-use crate::values::kinds::visible;
+use crate::tx::{Ground, Tx};
+use crate::values::text::visible;
 use crate::world::{Letter, Undelivered};
 
 /// What is asked for within this time is told in one mail.
@@ -49,7 +48,7 @@ impl Errand for QueueNotice {
         if told_until.is_some_and(|told| newest.created_at <= told) {
             return Err(needless("they were told of all that waits"));
         }
-        delivery.mail(&decider.letter(delivery.address(), &waiting)).await
+        delivery.mail(&decider.letter(delivery.ground, &waiting)).await
     }
 }
 
@@ -175,18 +174,18 @@ async fn told_until(tx: &mut Tx<'_>, user_id: Uuid) -> Result<Option<DateTime<Ut
 }
 
 impl Decider {
-    fn letter(&self, address: &str, waiting: &[Waiting]) -> Letter {
+    fn letter(&self, ground: &Ground, waiting: &[Waiting]) -> Letter {
         let total = waiting.first().map_or(0, |newest| newest.total);
         let (subject, opening, link) = match waiting {
             [one] => (
                 format!("1 request waits for you at {}", self.organization),
                 format!("{}. It waits for your decision:", one.sentence()),
-                review_url(address, one.id),
+                ground.review_url(one.id),
             ),
             many => (
                 format!("{total} requests wait for you at {}", self.organization),
                 format!("{total} requests of agents wait for your decision. {}", to_words(many, total)),
-                format!("{address}/queue"),
+                format!("{}/queue", ground.address),
             ),
         };
         let text = format!(

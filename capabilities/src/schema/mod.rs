@@ -420,8 +420,10 @@ pub(crate) fn from_text(schema: &Value, text: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::values::kinds::{EmailAddress, FreeText, Patch};
+    use crate::values::contact_points::EmailAddress;
     use crate::values::marks::FREE_TEXT;
+    use crate::values::patch::Patch;
+    use crate::values::text::FreeText;
     use serde::Deserialize;
 
     /// An order.

@@ -2,12 +2,14 @@
 
 mod alerts;
 pub(crate) mod call_log;
-pub(crate) mod ground;
+pub(crate) mod facts;
 pub(crate) mod listen;
 mod money;
 pub(crate) mod references;
 
-use std::sync::{Mutex, PoisonError};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -19,8 +21,48 @@ use crate::answer::{Recorded, Warning};
 use crate::callers::{Caller, OrgFacts};
 use crate::error::{Error, Result};
 use crate::policy::Judgement;
-use crate::tx::ground::Ground;
-use crate::values::kinds::{Entity, Id};
+use crate::tx::facts::{ActionFacts, ErrandFacts, Inputs};
+use crate::values::ids::{Entity, Id};
+use crate::world::World;
+
+/// A future that may be sent to another thread and answers by whoever made it.
+pub(crate) type Boxed<'t, T> = Pin<Box<dyn Future<Output = T> + Send + 't>>;
+
+/// The world, the address and the declarations, from which transactions are opened.
+pub(crate) struct Ground {
+    pub world: World,
+    /// Where people find the pages, without a slash at the end.
+    pub address: String,
+    pub dispatch: Arc<dyn Dispatch>,
+}
+
+impl Ground {
+    /// Where a person decides a request.
+    pub fn review_url(&self, authorization: Uuid) -> String {
+        format!("{}/queue/{authorization}", self.address)
+    }
+}
+
+/// What is declared, for whoever has a transaction and a name and no declarations: the registry answers it.
+pub(crate) trait Dispatch: Send + Sync {
+    /// The facts of an action; an error names those that are like it.
+    fn action(&self, name: &str) -> Result<ActionFacts>;
+
+    /// The facts of a kind of errand, if some domain lists it.
+    fn errand(&self, kind: &str) -> Option<ErrandFacts>;
+
+    /// Carries out an action, its steps judged with the call that is running.
+    fn run<'t>(&'t self, action: &'t str, inputs: Inputs<'t>, tx: &'t mut Tx<'_>) -> Boxed<'t, Result<Value>>;
+
+    /// What an action answered with, without what is shown once.
+    fn without_secrets(&self, action: &str, output: Value) -> Value;
+
+    /// Asks the guards of a table whether these rows may leave.
+    fn leaving<'t>(&'t self, table: &'t str, ids: &'t [Uuid], tx: &'t mut Tx<'_>) -> Boxed<'t, Result<()>>;
+
+    /// The names that are like `name`, of actions if it has a dot and of domains if not; none if it is one itself.
+    fn misnamed(&self, name: &str) -> Option<Vec<String>>;
+}
 
 /// Rows of another table that refer to a row.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::tx::Tx;
-use crate::values::kinds::{Entity, Id};
+use crate::values::ids::{Entity, Id};
 
 /// Rows of another table that refer to another row than before.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use iso_currency::Currency;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::values::kinds::string_kind;
+use crate::values::text::string_kind;
 
 /// An ISO 4217 currency such as `USD`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -143,7 +143,7 @@ impl Serialize for Quantity {
 }
 impl<'de> Deserialize<'de> for Quantity {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::values::kinds::parse(deserializer)
+        crate::values::text::parse(deserializer)
     }
 }
 impl JsonSchema for Quantity {

@@ -109,7 +109,7 @@ impl FromStr for When {
 
 impl<'de> Deserialize<'de> for When {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::values::kinds::parse(deserializer)
+        crate::values::text::parse(deserializer)
     }
 }
 
@@ -170,7 +170,7 @@ impl FromStr for DayOrTime {
 
 impl<'de> Deserialize<'de> for DayOrTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::values::kinds::parse(deserializer)
+        crate::values::text::parse(deserializer)
     }
 }
 

@@ -4,8 +4,10 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
 use sqlx::{AssertSqlSafe, Connection as _};
+use uuid::Uuid;
 
 use crate::world::database_errors::read_constraint_texts;
 
@@ -79,6 +81,52 @@ impl Database {
     pub async fn answers(&self) -> bool {
         let ask = sqlx::query("select 1").execute(&self.pool);
         matches!(tokio::time::timeout(Duration::from_secs(2), ask).await, Ok(Ok(_)))
+    }
+
+    /// The organizations, oldest first.
+    pub(crate) async fn org_ids(&self) -> Result<Vec<Uuid>, sqlx::Error> {
+        sqlx::query_scalar!(r#"select org_id as "id!" from frontdesk.org_ids()"#).fetch_all(&self.pool).await
+    }
+
+    /// The organizations after `past`, in the order of their ids, that have an errand due for a service, or without one for
+    /// any that is not among `beside`. Accounts in `resting` are left alone.
+    pub(crate) async fn orgs_with_errands(
+        &self,
+        now: DateTime<Utc>,
+        service: Option<&str>,
+        beside: &[&str],
+        resting: &[String],
+        past: Option<Uuid>,
+        at_most: i32,
+    ) -> Result<Vec<Uuid>, sqlx::Error> {
+        sqlx::query_scalar!(
+            r#"select org_id as "org_id!" from frontdesk.orgs_with_errands($1, $2, $3, $4, $5, $6)"#,
+            now,
+            service,
+            beside as &[&str],
+            resting,
+            past,
+            at_most
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// The same of jobs.
+    pub(crate) async fn orgs_with_jobs(
+        &self,
+        now: DateTime<Utc>,
+        past: Option<Uuid>,
+        at_most: i32,
+    ) -> Result<Vec<Uuid>, sqlx::Error> {
+        sqlx::query_scalar!(
+            r#"select org_id as "org_id!" from frontdesk.orgs_with_jobs($1, $2, $3)"#,
+            now,
+            past,
+            at_most
+        )
+        .fetch_all(&self.pool)
+        .await
     }
 
     /// How much waits and how much is done, over all organizations.

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::cannot_undo;
 use super::lines::{Footprint, Line, RowKey, footprints};
+use super::refusals::cannot_undo;
 use crate::error::{Error, Later, Result};
 use crate::tx::Tx;
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::cannot_undo;
+use super::refusals::cannot_undo;
+use crate::declare::guards::LEAVES_BY;
 use crate::error::Result;
 use crate::tx::Tx;
 
@@ -109,6 +110,14 @@ impl Footprint {
         }
     }
 
+    /// Whether the row leaves when the lines are taken back: they made it, or brought back what had left.
+    fn leaves(&self) -> bool {
+        let has_left = |side: &Map<String, Value>| {
+            LEAVES_BY.iter().any(|column| side.get(*column).is_some_and(|time| !time.is_null()))
+        };
+        self.exists && (!self.existed || has_left(&self.before) && !has_left(&self.left))
+    }
+
     /// The earliest of its lines: later changes by others count from there.
     pub fn first_line(&self) -> i64 {
         self.touched.values().copied().chain(self.whole).min().unwrap_or_default()
@@ -123,6 +132,15 @@ pub(super) fn footprints(lines: &[Line]) -> BTreeMap<RowKey, Footprint> {
         row.follow(line);
     }
     rows
+}
+
+/// The rows that leave when the lines are taken back, by table.
+pub(super) fn leaving(lines: &[Line]) -> BTreeMap<String, Vec<Uuid>> {
+    let mut leaving: BTreeMap<String, Vec<Uuid>> = BTreeMap::new();
+    for ((table, id), _) in footprints(lines).into_iter().filter(|(_, row)| row.leaves()) {
+        leaving.entry(table).or_default().push(id);
+    }
+    leaving
 }
 
 #[cfg(test)]
@@ -165,6 +183,18 @@ mod tests {
         );
         assert!(row.was_touched_before("city", 2) && !row.was_touched_before("tag", 2));
         assert!(!row.was_touched_before("street", 9), "others may change other fields");
+    }
+
+    #[test]
+    fn what_was_made_or_brought_back_leaves_when_that_is_undone() {
+        let (now, never) = (json!({"archived_at": "2030-01-07T09:00:00Z"}), json!({"archived_at": null}));
+        let leaves =
+            |change, old: &Value, new: &Value| footprint(&[line(1, change, old.clone(), new.clone())]).leaves();
+        assert!(leaves("created", &Value::Null, &json!({"city": "Athens"})));
+        assert!(leaves("updated", &now, &never), "it had left and was brought back");
+        assert!(!leaves("updated", &never, &now), "it comes back");
+        assert!(!leaves("deleted", &json!({"city": "Athens"}), &Value::Null), "it is made again");
+        assert!(!leaves("updated", &json!({"city": "Athens"}), &json!({"city": "Madison"})));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod later;
 mod leftovers;
 mod lines;
+mod refusals;
 mod targets;
 
 use chrono::{DateTime, Utc};
@@ -15,27 +16,16 @@ use crate::error::{Error, Result};
 use crate::record::plan::{Plan, plan_in_words};
 use crate::tx::Tx;
 
+pub use targets::Undoing;
+
 use later::refuse_changed_since;
 use leftovers::{take_back_waiting, tell_what_stays};
-use lines::{Line, lines_of};
+use lines::{Line, leaving, lines_of};
+use refusals::{cannot_undo, nothing_to_undo};
 use targets::{Target, targets};
 
 /// What the database says when something closed would change.
 const CLOSED: &str = "FD001";
-
-/// What is to be undone.
-#[derive(Debug, Clone, Copy)]
-pub enum Undoing {
-    /// One call.
-    Call(Uuid),
-    /// All that an agent did from a time on.
-    AllOf {
-        /// The agent.
-        agent_id: Uuid,
-        /// From when on.
-        since: DateTime<Utc>,
-    },
-}
 
 /// A call that was undone.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -74,6 +64,9 @@ impl Tx<'_> {
         let lines = lines_of(&calls, self).await?;
         targets::refuse_out_of_reach(&targets, &lines, self).await?;
         refuse_changed_since(&calls, &lines, self).await?;
+        for (table, ids) in leaving(&lines) {
+            self.leaving_from(&table, &ids).await?;
+        }
         self.restore(&calls, &lines).await?;
         let withdrawn = take_back_waiting(&calls, self).await?;
         if lines.is_empty() && withdrawn.is_empty() {
@@ -164,12 +157,4 @@ fn refuse_another(seen: Option<&str>, plan: &Plan) -> Result<()> {
             "Rehearse it again with dry_run, and repeat the call with the `plan` of that.",
         )),
     }
-}
-
-fn nothing_to_undo(message: &str) -> Error {
-    Error::conflict("NOTHING_TO_UNDO", message, "Find the call that made the change with the data type `audit`.")
-}
-
-fn cannot_undo(message: impl Into<String>, hint: impl Into<String>) -> Error {
-    Error::conflict("CANNOT_UNDO", message, hint)
 }

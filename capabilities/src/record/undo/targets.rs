@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::lines::Line;
-use super::{Undoing, cannot_undo, nothing_to_undo};
+use super::refusals::{cannot_undo, nothing_to_undo};
 use crate::callers;
 use crate::error::{Error, Result};
 use crate::tx::Tx;
@@ -20,6 +20,20 @@ const GUARDED: [(&str, Option<&str>); 4] =
     [("agents", None), ("rules", None), ("users", None), ("orgs", Some("frozen_at"))];
 /// The way on where an action does not say it.
 const BY_HAND: &str = "Change it by hand with the action that is for it.";
+
+/// What is to be undone.
+#[derive(Debug, Clone, Copy)]
+pub enum Undoing {
+    /// One call.
+    Call(Uuid),
+    /// All that an agent did from a time on.
+    AllOf {
+        /// The agent.
+        agent_id: Uuid,
+        /// From when on.
+        since: DateTime<Utc>,
+    },
+}
 
 /// A call that is to be undone.
 pub(super) struct Target {
