@@ -42,7 +42,11 @@ mod contract;
 #[cfg(test)]
 mod contract_calls;
 #[cfg(test)]
+mod contract_reads;
+#[cfg(test)]
 mod departments;
+#[cfg(test)]
+mod functions;
 #[cfg(test)]
 mod guards;
 #[cfg(test)]
@@ -102,6 +106,8 @@ mod rule_coverage;
 #[cfg(test)]
 mod rules_pages;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod sent_mail;
@@ -109,8 +115,6 @@ mod sent_mail;
 mod services;
 #[cfg(test)]
 mod smtp;
-#[cfg(test)]
-mod standing;
 #[cfg(test)]
 mod statements;
 #[cfg(test)]

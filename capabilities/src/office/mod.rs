@@ -68,8 +68,8 @@ impl Order<'_> {
 impl Office {
     /// An office in this world, whose pages people find at `address`, without a slash at its end.
     #[must_use]
-    pub fn new(world: World, registry: Registry, address: impl Into<String>) -> Self {
-        let registry = Arc::new(registry);
+    pub fn new(world: World, registry: impl Into<Arc<Registry>>, address: impl Into<String>) -> Self {
+        let registry = registry.into();
         let (address, kept) = (address.into(), Arc::default());
         let ground = Ground { world, address, dispatch: registry.clone(), kept };
         Self { ground, registry, wakeups: Wakeups::default(), more_work: watch::Sender::new(()) }
