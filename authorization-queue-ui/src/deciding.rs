@@ -6,9 +6,11 @@ use capabilities::{Answer, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::page::with_status;
-use crate::request::{Named, Notice, View, items};
-use crate::{Sent, Shared, Shown, Ui, Visitor, Who, onward, words};
+use ui_kit::{Named, Page, Sent, Shown, Visitor, Who, onward, unreadable, with_status, words};
+use uuid::Uuid;
+
+use crate::request::{Notice, View, items, looked_at, request, request_page};
+use crate::{Queue, Shared};
 
 /// Said above a fresh preview.
 const CHANGED: &str = "Something changed since this page was made, so nothing was done. Here is what it would do now: \
@@ -88,7 +90,7 @@ impl DecisionForm {
     }
 
     /// The input of the action; what cannot be read as one is told in `problems`.
-    fn input(&mut self, ui: &Ui, visitor: &Visitor, id: &Value) -> Option<Value> {
+    fn input(&mut self, page: &Page<'_>, id: &Value) -> Option<Value> {
         let mut input = json!({"authorization_id": id});
         if let Some(note) = self.note() {
             input["note"] = note.into();
@@ -109,7 +111,7 @@ impl DecisionForm {
                 },
             }
         }
-        match (self.until.trim(), ui.end_of(visitor, self.until.trim())) {
+        match (self.until.trim(), page.end_of(self.until.trim())) {
             ("", _) => {}
             (_, Some(until)) => input["until"] = until.to_rfc3339().into(),
             (_, None) => self.problems.until = "Choose a day, or leave it empty for no end.".into(),
@@ -143,45 +145,44 @@ pub(crate) fn numbers_to_try(per_call: &str, per_day: &str) -> impl Iterator<Ite
 }
 
 pub(crate) async fn decide(
-    State(ui): Shared,
+    State(queue): Shared,
     Extension(visitor): Who,
-    id: Named,
+    id: Named<Uuid>,
     sent: Sent<DecisionForm>,
 ) -> Response {
     let Form(typed) = sent.unwrap_or_default();
     let shown = async {
-        let row = ui.request(&visitor, id).await?;
-        ui.carry_out(&visitor, &row, typed.beside_the_others(&row)).await
+        let row = request(&mut queue.ui.page(&visitor), id).await?;
+        queue.carry_out(&visitor, &row, typed.beside_the_others(&row)).await
     };
-    ui.answered(&visitor, shown.await).await
+    queue.answered(&visitor, shown.await).await
 }
 
-impl Ui {
+impl Queue {
     async fn carry_out(&self, visitor: &Visitor, row: &Value, mut typed: DecisionForm) -> Shown {
         let Some((_, action, does)) = DECISIONS.iter().find(|(word, _, _)| *word == typed.decision) else {
-            return Err(self.refused(&Error::invalid("/decision", "is none that can be made here")));
+            return Err(self.ui.refused(&Error::invalid("/decision", "is none that can be made here")));
         };
         let here = format!("/queue/{}", words::text(&row["id"]));
-        let Some(mut input) = typed.input(self, visitor, &row["id"]) else {
+        let Some(mut input) = typed.input(&self.ui.page(visitor), &row["id"]) else {
             let notice = Some(warning("Nothing was done yet: a field below needs another look."));
-            let invalid = Error::InvalidInput(Vec::new()).code();
-            return self.again(visitor, View { notice, typed, ..View::of(row) }, invalid.status).await;
+            return self.again(visitor, View { notice, typed, ..View::of(row) }, unreadable()).await;
         };
         if !typed.r#try.is_empty() && typed.decision == "allow_always" {
             let notice = Some(Notice { warns: false, text: "Nothing was done yet. Below, the rule was tried.".into() });
-            return self.request_page(visitor, View { notice, typed, ..View::of(row) }).await;
+            return request_page(&mut self.ui.page(visitor), View { notice, typed, ..View::of(row) }).await;
         }
         if *does {
             // What was shown is what may be carried out, also when a second click comes after the preview was renewed.
             input["plan"] = typed.seen.as_str().into();
         }
-        let answer = self.call(visitor, action, input).await;
+        let answer = self.ui.call(visitor, action, input).await;
         match answer.error_code() {
             None => Ok(onward(&format!("{here}?told=done"))),
             Some("AUTHORIZATION_NOT_PENDING" | "AUTHORIZATION_EXPIRED") => Ok(onward(&format!("{here}?told=late"))),
             Some("PLAN_CHANGED") => {
                 let fresh = answer.data.clone().unwrap_or_default();
-                let before = self.looked_at(visitor, row, &typed.seen).await?;
+                let before = looked_at(&mut self.ui.page(visitor), row, &typed.seen).await?;
                 let view = View { before: before.as_ref(), notice: Some(warning(CHANGED)), typed, ..View::of(&fresh) };
                 self.again(visitor, view, answer.status).await
             }
@@ -200,7 +201,7 @@ impl Ui {
 
     /// The page once more, with what was typed.
     async fn again(&self, visitor: &Visitor, view: View<'_>, status: u16) -> Shown {
-        Ok(with_status(self.request_page(visitor, view).await?, status))
+        Ok(with_status(request_page(&mut self.ui.page(visitor), view).await?, status))
     }
 }
 

@@ -2,15 +2,16 @@
 
 use axum::extract::{Extension, Query, State};
 use axum::response::Response;
-use capabilities::{PermissionClass, Selection};
+use capabilities::{PermissionClass, Registry, Selection};
 use chrono::{DateTime, Utc};
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use ui_kit::{Page, Queried, Shown, Who, onward, rows_of, words};
 
-use crate::waiting::Card;
-use crate::words;
-use crate::{Listing, PAGE, Queried, Shared, Shown, Ui, Visitor, Who, given, onward, rows_of};
+use crate::rules::agent_names;
+use crate::waiting::{Card, card};
+use crate::{Listing, PAGE, Shared, given};
 
 /// By what became of it: the word in the form, the status, the decision, and what a person reads.
 const OUTCOMES: [(&str, &str, Option<&str>, &str); 6] = [
@@ -69,7 +70,7 @@ impl HistoryFilters {
     }
 
     /// The filters of the data type; the days of a period are those of the organization.
-    fn filters(&self, ui: &Ui, visitor: &Visitor) -> Result<Map<String, Value>, Problems> {
+    fn filters(&self, page: &Page<'_>) -> Result<Map<String, Value>, Problems> {
         let mut filters = Map::from_iter([("waiting".to_string(), Value::Bool(false))]);
         let mut add = |name: &str, value: &str| filters.insert(name.into(), value.into());
         if let Some(agent) = given(Some(&self.agent)) {
@@ -93,8 +94,8 @@ impl HistoryFilters {
                 ""
             }
         };
-        problems.from = side("from", &self.from, ui.beginning_of(visitor, self.from.trim()));
-        problems.to = side("to", &self.to, ui.end_of(visitor, self.to.trim()));
+        problems.from = side("from", &self.from, page.beginning_of(self.from.trim()));
+        problems.to = side("to", &self.to, page.end_of(self.to.trim()));
         // Days in this form are in the order of time as texts, too.
         if problems.to.is_empty() && !self.to.trim().is_empty() && self.from.trim() > self.to.trim() {
             problems.to = "This day lies before the first one: choose a later day.";
@@ -103,56 +104,52 @@ impl HistoryFilters {
     }
 }
 
-pub(crate) async fn list(State(ui): Shared, Extension(visitor): Who, asked: Queried<HistoryFilters>) -> Response {
+pub(crate) async fn list(State(queue): Shared, Extension(visitor): Who, asked: Queried<HistoryFilters>) -> Response {
     let Query(narrowing) = asked.unwrap_or_default();
-    let shown = ui.history(&visitor, &narrowing).await;
-    ui.answered(&visitor, shown).await
+    let shown = history(&mut queue.ui.page(&visitor), &narrowing).await;
+    queue.answered(&visitor, shown).await
 }
 
-impl Ui {
-    async fn history(&self, visitor: &Visitor, asked: &HistoryFilters) -> Shown {
-        let (filters, problems) = match asked.filters(self, visitor) {
-            Ok(filters) => (filters, Problems::default()),
-            // A list is shown beside the problem all the same: that of nothing.
-            Err(problems) => (Map::new(), problems),
-        };
-        let is_wrong = filters.is_empty();
-        let selection = Selection {
-            data_type: "authorizations".into(),
-            filters,
-            limit: Some(if is_wrong { 1 } else { PAGE }),
-            cursor: asked.cursor.clone().filter(|_| !is_wrong),
-            ..Selection::default()
-        };
-        let answer = match self.read(visitor, selection).await {
-            Err(refused) if refused.error_code() == Some("INVALID_INPUT") => return Ok(onward("/queue/history")),
-            answer => answer?,
-        };
-        let outcomes = OUTCOMES.map(|(word, _, _, words)| choice(word, words, &asked.outcome));
-        let agents = self.agent_names(visitor).await?;
-        let mut agents: Vec<Choice> = agents.iter().map(|(id, name)| choice(id, name, &asked.agent)).collect();
-        agents.sort_by(|a, b| a.words.cmp(&b.words));
-        let actions = self.actions_of_agents(&asked.action);
-        let (narrowed, query) = (!asked.is_none(), asked.query());
-        let frame = self.frame(visitor).await?;
-        let listing = Listing::of(&answer, asked.cursor.as_ref());
-        let rows = if is_wrong { Vec::new() } else { rows_of(answer.data) };
-        let cards: Vec<Card> = rows.iter().map(|row| self.card(visitor, row)).collect();
-        let values = context! {
-            cards, listing, asked, outcomes, agents, actions, problems, is_wrong, query, narrowed,
-        };
-        Ok(self.show(visitor, &frame, "history", "history.html", values))
-    }
+async fn history(page: &mut Page<'_>, asked: &HistoryFilters) -> Shown {
+    let (filters, problems) = match asked.filters(page) {
+        Ok(filters) => (filters, Problems::default()),
+        // A list is shown beside the problem all the same: that of nothing.
+        Err(problems) => (Map::new(), problems),
+    };
+    let is_wrong = filters.is_empty();
+    let selection = Selection {
+        data_type: "authorizations".into(),
+        filters,
+        limit: Some(if is_wrong { 1 } else { PAGE }),
+        cursor: asked.cursor.clone().filter(|_| !is_wrong),
+        ..Selection::default()
+    };
+    let answer = match page.read(selection).await {
+        Err(refused) if refused.error_code() == Some("INVALID_INPUT") => return Ok(onward("/queue/history")),
+        answer => answer?,
+    };
+    let outcomes = OUTCOMES.map(|(word, _, _, words)| choice(word, words, &asked.outcome));
+    let agents = agent_names(page).await?;
+    let mut agents: Vec<Choice> = agents.iter().map(|(id, name)| choice(id, name, &asked.agent)).collect();
+    agents.sort_by(|a, b| a.words.cmp(&b.words));
+    let actions = actions_of_agents(page.registry(), &asked.action);
+    let (narrowed, query) = (!asked.is_none(), asked.query());
+    let listing = Listing::of(&answer, asked.cursor.as_ref());
+    let rows = if is_wrong { Vec::new() } else { rows_of(answer.data) };
+    let cards: Vec<Card> = rows.iter().map(|row| card(page, row)).collect();
+    let values = context! {
+        cards, listing, asked, outcomes, agents, actions, problems, is_wrong, query, narrowed,
+    };
+    page.show("history", "history.html", values).await
+}
 
-    /// What agents may ask for, in words.
-    fn actions_of_agents(&self, chosen: &str) -> Vec<Choice> {
-        let registry = self.office.registry();
-        let open = registry.actions().filter(|action| action.class < PermissionClass::PeopleOnly && !action.never_held);
-        let choice = |name| choice(name, &words::capitalized(&words::doing(registry, name)), chosen);
-        let mut actions: Vec<Choice> = open.map(|action| choice(action.name)).collect();
-        actions.sort_by(|a, b| a.words.cmp(&b.words));
-        actions
-    }
+/// What agents may ask for, in words.
+fn actions_of_agents(registry: &Registry, chosen: &str) -> Vec<Choice> {
+    let open = registry.actions().filter(|action| action.class < PermissionClass::PeopleOnly && !action.never_held);
+    let choice = |name| choice(name, &words::capitalized(&words::doing(registry, name)), chosen);
+    let mut actions: Vec<Choice> = open.map(|action| choice(action.name)).collect();
+    actions.sort_by(|a, b| a.words.cmp(&b.words));
+    actions
 }
 
 fn choice(value: &str, words: &str, chosen: &str) -> Choice {

@@ -1,15 +1,15 @@
 //! The customers, to be found by whatever one knows of them.
 
-use authorization_queue_ui::{Visitor, text};
 use axum::extract::{Extension, Query, State};
 use axum::response::Response;
 use capabilities::Selection;
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use ui_kit::{Page, Queried, Shown, Who, text};
 
 use crate::card::Phone;
-use crate::{CUSTOMERS, Queried, Shared, Shown, Who, Work, words};
+use crate::{CUSTOMERS, Shared, answered, words};
 
 /// So many are shown at once.
 const PAGE: i64 = 25;
@@ -31,33 +31,30 @@ struct Entry {
     phone: Option<Phone>,
 }
 
-pub(crate) async fn list(State(work): Shared, Extension(visitor): Who, asked: Queried<Sought>) -> Response {
+pub(crate) async fn list(State(ui): Shared, Extension(visitor): Who, asked: Queried<Sought>) -> Response {
     let Query(asked) = asked.unwrap_or_default();
-    let shown = work.customers(&visitor, &asked).await;
-    work.answered(&visitor, shown).await
+    let shown = customers(&mut ui.page(&visitor), &asked).await;
+    answered(&ui, &visitor, shown).await
 }
 
-impl Work {
-    async fn customers(&self, visitor: &Visitor, asked: &Sought) -> Shown {
-        let search = asked.search.trim();
-        let mut filters = serde_json::Map::new();
-        if !search.is_empty() {
-            filters.insert("search".into(), search.into());
-        }
-        let include = self.there_is(visitor, "contacts", &["addresses"]);
-        let (data_type, cursor) = ("contacts".into(), asked.cursor.clone().filter(|cursor| !cursor.is_empty()));
-        let selection = Selection { data_type, filters, include, cursor, limit: Some(PAGE), ..Selection::default() };
-        let answer = self.ui.read(visitor, selection).await?;
-        let frame = self.ui.frame(visitor).await?;
-        let rows = answer.data.as_ref().and_then(Value::as_array);
-        let here = format!("{CUSTOMERS}?search={}", words::encoded(search));
-        let values = context! {
-            search, entries => rows.into_iter().flatten().map(entry).collect::<Vec<_>>(), here => CUSTOMERS,
-            next => answer.meta.next_cursor.map(|cursor| format!("{here}&cursor={}", words::encoded(&cursor))),
-            first => here, is_first => asked.cursor.is_none(),
-        };
-        Ok(self.show(visitor, &frame, "customers", "customers.html", values))
+async fn customers(page: &mut Page<'_>, asked: &Sought) -> Shown {
+    let search = asked.search.trim();
+    let mut filters = serde_json::Map::new();
+    if !search.is_empty() {
+        filters.insert("search".into(), search.into());
     }
+    let include = page.there_is("contacts", &["addresses"]);
+    let (data_type, cursor) = ("contacts".into(), asked.cursor.clone().filter(|cursor| !cursor.is_empty()));
+    let selection = Selection { data_type, filters, include, cursor, limit: Some(PAGE), ..Selection::default() };
+    let answer = page.read(selection).await?;
+    let rows = answer.data.as_ref().and_then(Value::as_array);
+    let here = format!("{CUSTOMERS}?search={}", words::encoded(search));
+    let values = context! {
+        search, entries => rows.into_iter().flatten().map(entry).collect::<Vec<_>>(), here => CUSTOMERS,
+        next => answer.meta.next_cursor.map(|cursor| format!("{here}&cursor={}", words::encoded(&cursor))),
+        first => here, is_first => asked.cursor.is_none(),
+    };
+    page.show("customers", "customers.html", values).await
 }
 
 fn entry(row: &Value) -> Entry {

@@ -1,10 +1,10 @@
 //! What each form of a visit asks the office for: its action, and the input from what was typed.
 
-use authorization_queue_ui::minor_units;
 use axum::response::Response;
 use capabilities::OrgFacts;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use ui_kit::minor_units;
 use uuid::Uuid;
 
 use crate::again;

@@ -1,9 +1,9 @@
 //! The day's work in plain words: times and days as people say them, how far a visit is.
 
-use authorization_queue_ui::text;
 use capabilities::Tz;
 use chrono::{DateTime, Datelike as _, NaiveDate, Timelike as _, Utc};
 use serde_json::Value;
+use ui_kit::text;
 
 /// "9:00 AM".
 pub(crate) fn clock(at: DateTime<Utc>, zone: Tz) -> String {
