@@ -37,27 +37,8 @@ pub use letters::ShowsLetters;
 /// How many requests, rules or agents a page shows.
 const PAGE: i64 = 25;
 
-const TEMPLATES: ui_kit::Templates = &[
-    ("agents.html", include_str!("../templates/agents.html")),
-    ("alerts.html", include_str!("../templates/alerts.html")),
-    ("changes.html", include_str!("../templates/changes.html")),
-    ("coverage.html", include_str!("../templates/coverage.html")),
-    ("decision.html", include_str!("../templates/decision.html")),
-    ("history.html", include_str!("../templates/history.html")),
-    ("letters.html", include_str!("../templates/letters.html")),
-    ("request.html", include_str!("../templates/request.html")),
-    ("rule.html", include_str!("../templates/rule.html")),
-    ("rule_facts.html", include_str!("../templates/rule_facts.html")),
-    ("rule_revoke.html", include_str!("../templates/rule_revoke.html")),
-    ("rules.html", include_str!("../templates/rules.html")),
-    ("undo.html", include_str!("../templates/undo.html")),
-    ("undo_refused.html", include_str!("../templates/undo_refused.html")),
-    ("undo_since.html", include_str!("../templates/undo_since.html")),
-    ("waiting.html", include_str!("../templates/waiting.html")),
-];
-
 /// What this door hands in.
-pub const DOOR: Door = Door { templates: Some(TEMPLATES), surround: Some(around::surround), styles: &[] };
+pub const DOOR: Door = Door { templates: Some(templates), surround: Some(around::surround), styles: &[] };
 
 /// The pages of what waits.
 struct Queue {
@@ -71,6 +52,12 @@ type Shared = State<Arc<Queue>>;
 
 /// The address of the stream that tells open pages what is new.
 pub const EVENTS: &str = "/queue/events";
+
+/// The templates of this crate's folder.
+#[expect(clippy::expect_used, reason = "they are a part of the program, and each test of a page parses all of them")]
+fn templates(environment: &mut minijinja::Environment<'static>) {
+    minijinja_embed::load_templates!(*environment);
+}
 
 /// The routes. They need a [`Visitor`] among the extensions of each request. Streams end when `ended` does.
 pub fn routes(ui: &Arc<Ui>, ended: CancellationToken) -> Router {

@@ -36,34 +36,20 @@ use ui_kit::{Door, Link, Refusal, Shown, Ui, Visitor, Who, allowing, with_status
 pub const HOME: &str = "/today";
 const CUSTOMERS: &str = "/contacts";
 
-const TEMPLATES: ui_kit::Templates = &[
-    ("agenda.html", include_str!("../templates/agenda.html")),
-    ("booking.html", include_str!("../templates/booking.html")),
-    ("clock.html", include_str!("../templates/clock.html")),
-    ("contact.html", include_str!("../templates/contact.html")),
-    ("crew.html", include_str!("../templates/crew.html")),
-    ("customers.html", include_str!("../templates/customers.html")),
-    ("day_links.html", include_str!("../templates/day_links.html")),
-    ("free_times.html", include_str!("../templates/free_times.html")),
-    ("lines.html", include_str!("../templates/lines.html")),
-    ("month.html", include_str!("../templates/month.html")),
-    ("moving.html", include_str!("../templates/moving.html")),
-    ("sent.html", include_str!("../templates/sent.html")),
-    ("ticket.html", include_str!("../templates/ticket.html")),
-    ("ticket_forms.html", include_str!("../templates/ticket_forms.html")),
-    ("ticket_part.html", include_str!("../templates/ticket_part.html")),
-    ("visit.html", include_str!("../templates/visit.html")),
-    ("week.html", include_str!("../templates/week.html")),
-];
-
 /// What this door hands in.
 pub const DOOR: Door = Door {
-    templates: Some(TEMPLATES),
+    templates: Some(templates),
     styles: &[("office", include_str!("../static/office.css"))],
     surround: Some(current::surround),
 };
 
 type Shared = State<Arc<Ui>>;
+
+/// The templates of this crate's folder.
+#[expect(clippy::expect_used, reason = "they are a part of the program, and each test of a page parses all of them")]
+fn templates(environment: &mut minijinja::Environment<'static>) {
+    minijinja_embed::load_templates!(*environment);
+}
 
 /// The routes. They need a [`Visitor`] among the extensions of each request.
 pub fn routes(ui: &Arc<Ui>) -> Router {

@@ -1,14 +1,12 @@
 //! Pages from templates: one layout and one stylesheet for everything a person sees here, signing in included.
 
-use std::collections::BTreeSet;
-
 use axum::Router;
 use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use capabilities::{Answer, Error, Office};
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
 use sha2::{Digest as _, Sha256};
 
 use crate::refusals::Refusal;
@@ -23,14 +21,8 @@ const FOR_GOOD: &str = "public, max-age=31536000, immutable";
 /// Browsers ask for it by this name whatever a page says.
 const FOR_A_DAY: &str = "public, max-age=86400";
 
-/// Names and texts of templates.
-pub type Templates = &'static [(&'static str, &'static str)];
-
-const TEMPLATES: Templates = &[
-    ("layout.html", include_str!("../templates/layout.html")),
-    ("place.html", include_str!("../templates/place.html")),
-    ("refused.html", include_str!("../templates/refused.html")),
-];
+/// Puts the templates of a folder in.
+pub type Templates = fn(&mut Environment<'static>);
 
 /// A file that pages load.
 #[derive(Debug)]
@@ -67,16 +59,15 @@ impl Pages {
             templates.add_global(name, Value::from_safe_string(file.address.clone()));
             files.push(file);
         }
-        let mut names = BTreeSet::new();
-        for (name, text) in doors.iter().filter_map(|door| door.templates).fold(TEMPLATES.to_vec(), |mut all, more| {
-            all.extend(more);
-            all
-        }) {
-            if !names.insert(name) {
+        for load in [own_templates as Templates].into_iter().chain(doors.iter().filter_map(|door| door.templates)) {
+            let mut more = Environment::new();
+            load(&mut more);
+            let twice = more.templates().find(|(name, _)| templates.templates().any(|(known, _)| known == *name));
+            if let Some((name, _)) = twice {
                 let twice = format!("two templates are called {name}");
-                return Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, twice));
+                return Err(minijinja::Error::new(ErrorKind::InvalidOperation, twice));
             }
-            templates.add_template(name, text)?;
+            load(&mut templates);
         }
         Ok(Self { templates, files })
     }
@@ -115,6 +106,12 @@ impl Pages {
             }
         }
     }
+}
+
+/// The templates of all pages.
+#[expect(clippy::expect_used, reason = "they are a part of the program, and each test of a page parses all of them")]
+fn own_templates(environment: &mut Environment<'static>) {
+    minijinja_embed::load_templates!(*environment);
 }
 
 impl File {

@@ -25,12 +25,6 @@ use sign_in::Proof;
 
 /// A form has a few short fields, and a note of up to 10,000 characters in percent encoding.
 const FORM_LIMIT: usize = 128 << 10;
-const TEMPLATES: ui_kit::Templates = &[
-    ("sent_letter.html", include_str!("templates/sent_letter.html")),
-    ("sent_mail.html", include_str!("templates/sent_mail.html")),
-    ("sign_in.html", include_str!("templates/sign_in.html")),
-    ("sign_in_link.html", include_str!("templates/sign_in_link.html")),
-];
 const HEADERS: [(&str, &str); 3] = [
     (
         "content-security-policy",
@@ -57,7 +51,7 @@ pub(crate) fn routes(
     production: bool,
     streams: CancellationToken,
 ) -> anyhow::Result<Router> {
-    let own = ui_kit::Door { templates: Some(TEMPLATES), ..ui_kit::Door::default() };
+    let own = ui_kit::Door { templates: Some(templates), ..ui_kit::Door::default() };
     let ui = Ui::new(office, &[own, office_ui::DOOR, authorization_queue_ui::DOOR])?;
     let pages = Arc::new(Pages { office: office.clone(), authenticator: authenticator.clone(), ui });
     let doors = authorization_queue_ui::routes(&pages.ui, streams).merge(office_ui::routes(&pages.ui));
@@ -74,6 +68,12 @@ pub(crate) fn routes(
         .merge(doors)
         .layer(map_response(with_headers));
     Ok(if production { routes } else { routes.merge(sent_mail::routes(&pages)) })
+}
+
+/// The templates of the pages that are the program's own.
+#[expect(clippy::expect_used, reason = "they are a part of the program, and each test of a page parses all of them")]
+fn templates(environment: &mut minijinja::Environment<'static>) {
+    minijinja_embed::load_templates!(*environment);
 }
 
 /// Lets people in: whoever is not signed in goes and does that first, and a form must prove whose it is.
