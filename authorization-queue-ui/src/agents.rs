@@ -2,13 +2,13 @@
 
 use axum::extract::{Extension, Form, Query, State};
 use axum::response::Response;
-use capabilities::{Selection, amount_in_words};
+use capabilities::amount_in_words;
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use ui_kit::{Moment, Page, Queried, Sent, Shown, Visitor, Who, onward, rows_of, unreadable, with_status, words};
+use ui_kit::{List, Moment, Page, Queried, Sent, Shown, Typed, Visitor, Who, onward, unreadable, with_status, words};
 
-use crate::{Listing, PAGE, Queue, Shared, Told, filters};
+use crate::{Queue, Shared};
 
 /// An agent, as the list shows it.
 #[derive(Serialize)]
@@ -43,36 +43,34 @@ struct Spent {
     renews: Option<Moment>,
 }
 
-pub(crate) async fn list(State(queue): Shared, Extension(visitor): Who, asked: Queried<Told>) -> Response {
-    let Query(told) = asked.unwrap_or_default();
-    let shown = agents(&mut queue.ui.page(&visitor), &told, None).await;
+pub(crate) async fn list(State(queue): Shared, Extension(visitor): Who, asked: Queried<Typed>) -> Response {
+    let Query(asked) = asked.unwrap_or_default();
+    let shown = agents(&mut queue.ui.page(&visitor), &asked, None).await;
     queue.answered(&visitor, shown).await
 }
 
-async fn agents(page: &mut Page<'_>, told: &Told, typed: Option<&Switch>) -> Shown {
-    let selection = Selection {
-        data_type: "agents".into(),
-        filters: filters(&[]),
-        limit: Some(PAGE),
-        cursor: told.cursor.clone(),
-        ..Selection::default()
+const AGENTS: List = List::of("agents")
+    .at("/queue/agents")
+    .title("Agents")
+    .about("The models and programs that work here, each with a token of its own.")
+    .ways("More agents", "Back to the first");
+
+async fn agents(page: &mut Page<'_>, asked: &Typed, typed: Option<&Switch>) -> Shown {
+    let listed = match page.list(&AGENTS, asked).await {
+        Ok(listed) => listed,
+        Err(refused) => return AGENTS.anew(refused),
     };
-    let answer = match page.read(selection).await {
-        Err(refused) if refused.error_code() == Some("INVALID_INPUT") => return Ok(onward("/queue/agents")),
-        answer => answer?,
-    };
-    let listing = Listing::of(&answer, told.cursor.as_ref());
-    let lines: Vec<Line> = rows_of(answer.data).iter().map(|row| agent(page, row, typed)).collect();
-    let notice = match told.told.as_deref() {
-        Some("disabled") => "The agent is disabled: its token works no more, and what it had waiting is withdrawn.",
-        Some("enabled") => "The agent may call again, with the token it had.",
-        Some("budget") => "Its budget is set, and holds from its next call on.",
-        Some("undone") => "Undone: what the agent did is as it was before. An undo can be undone, too.",
+    let rows: Vec<Line> = listed.rows.iter().map(|row| agent(page, row, typed)).collect();
+    let notice = match asked.get("told") {
+        "disabled" => "The agent is disabled: its token works no more, and what it had waiting is withdrawn.",
+        "enabled" => "The agent may call again, with the token it had.",
+        "budget" => "Its budget is set, and holds from its next call on.",
+        "undone" => "Undone: what the agent did is as it was before. An undo can be undone, too.",
         _ => "",
     };
     let may_undo = page.may("audit.undo");
     let may_switch = page.may("agent.disable") && page.may("agent.enable");
-    let values = context! { lines, listing, notice, may_switch, may_undo };
+    let values = context! { rows, list => listed.list, notice, may_switch, may_undo };
     page.show("agents", "agents.html", values).await
 }
 
@@ -174,7 +172,7 @@ pub(crate) async fn switch(State(queue): Shared, Extension(visitor): Who, sent: 
 
 async fn set_budget(queue: &Queue, visitor: &Visitor, switch: &Switch) -> Shown {
     let again = || async {
-        let page = agents(&mut queue.ui.page(visitor), &Told::default(), Some(switch)).await?;
+        let page = agents(&mut queue.ui.page(visitor), &Typed::default(), Some(switch)).await?;
         Ok(with_status(page, unreadable()))
     };
     let Some(input) = switch.budget() else { return again().await };

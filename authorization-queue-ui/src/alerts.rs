@@ -2,13 +2,12 @@
 
 use axum::extract::{Extension, Form, Query, State};
 use axum::response::Response;
-use capabilities::{Answer, Selection};
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use ui_kit::{Moment, Page, Queried, Sent, Shown, Who, onward, rows_of, words};
+use ui_kit::{List, Moment, Page, Queried, Sent, Shown, Typed, Who, onward, words};
 
-use crate::{Listing, PAGE, Shared};
+use crate::Shared;
 
 /// An alert, as the list shows it.
 #[derive(Serialize)]
@@ -26,57 +25,46 @@ struct Line {
     noted_by: String,
 }
 
-/// What was done on the page before, and where the two lists begin.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct AlertsQuery {
-    told: Option<String>,
-    cursor: Option<String>,
-    /// The place in the list of those that somebody took note of.
-    noted: Option<String>,
-}
+const OPEN: List = List::of("alerts")
+    .at("/alerts")
+    .title("Alerts")
+    .about("What the office could not do by itself and needs somebody for.")
+    .always(|| json!({"acknowledged": false}))
+    .with(&["errand", "job"])
+    .counted("open", "open", "newest first")
+    .ways("Older alerts", "Back to the newest")
+    .empty("Nothing went wrong. When a mail cannot be sent or work fails for good, it stands here.")
+    .no_more("That is all. Nothing older is open.");
 
-pub(crate) async fn list(State(queue): Shared, Extension(visitor): Who, asked: Queried<AlertsQuery>) -> Response {
-    let Query(place) = asked.unwrap_or_default();
-    let shown = alerts(&mut queue.ui.page(&visitor), &place).await;
+/// Those that somebody took note of.
+const NOTED: List = List::of("alerts")
+    .at("/alerts")
+    .place("noted")
+    .always(|| json!({"acknowledged": true}))
+    .with(&["errand", "job"])
+    .ways("Older ones", "Back to the newest");
+
+pub(crate) async fn list(State(queue): Shared, Extension(visitor): Who, asked: Queried<Typed>) -> Response {
+    let Query(asked) = asked.unwrap_or_default();
+    let shown = alerts(&mut queue.ui.page(&visitor), &asked).await;
     queue.answered(&visitor, shown).await
 }
 
-async fn alerts_that_are(
-    page: &mut Page<'_>,
-    acknowledged: bool,
-    cursor: Option<&String>,
-) -> Result<Answer, Box<Answer>> {
-    let selection = Selection {
-        data_type: "alerts".into(),
-        filters: [("acknowledged".to_string(), acknowledged.into())].into_iter().collect(),
-        include: vec!["errand".into(), "job".into()],
-        limit: Some(PAGE),
-        cursor: cursor.cloned(),
-        ..Selection::default()
+async fn alerts(page: &mut Page<'_>, asked: &Typed) -> Shown {
+    let (open, noted) = match (page.list(&OPEN, asked).await, page.list(&NOTED, asked).await) {
+        (Ok(open), Ok(noted)) => (open, noted),
+        (Err(refused), _) | (_, Err(refused)) => return OPEN.anew(refused),
     };
-    page.read(selection).await
-}
-
-async fn alerts(page: &mut Page<'_>, place: &AlertsQuery) -> Shown {
-    let open = alerts_that_are(page, false, place.cursor.as_ref()).await;
-    let noted = alerts_that_are(page, true, place.noted.as_ref()).await;
-    let (open, noted) = match (open, noted) {
-        (Err(refused), _) | (_, Err(refused)) if refused.error_code() == Some("INVALID_INPUT") => {
-            return Ok(onward("/alerts"));
-        }
-        (open, noted) => (open?, noted?),
-    };
-    let (listing, past) = (Listing::of(&open, place.cursor.as_ref()), Listing::of(&noted, place.noted.as_ref()));
-    let lines = |answer: Answer| -> Vec<Line> { rows_of(answer.data).iter().map(|row| alert(page, row)).collect() };
-    let (lines, noted) = (lines(open), lines(noted));
-    let (notice, warns) = match place.told.as_deref() {
-        Some("noted") => ("You took note of it. It stands below, under what was seen to.", false),
-        Some("retried") => ("It is tried again now. Should it fail again, it comes back here.", false),
-        Some("late") => ("Nothing was done: it was tried again already, or is gone.", true),
+    let lines = |rows: &[Value]| -> Vec<Line> { rows.iter().map(|row| alert(page, row)).collect() };
+    let (rows, past) = (lines(&open.rows), lines(&noted.rows));
+    let (notice, warns) = match asked.get("told") {
+        "noted" => ("You took note of it. It stands below, under what was seen to.", false),
+        "retried" => ("It is tried again now. Should it fail again, it comes back here.", false),
+        "late" => ("Nothing was done: it was tried again already, or is gone.", true),
         _ => ("", false),
     };
     let frozen_mail = page.frame().await?.frozen_since.is_some();
-    let values = context! { lines, noted, listing, past, notice, warns, frozen_mail };
+    let values = context! { rows, past, list => open.list, noted => noted.list, notice, warns, frozen_mail };
     page.show("alerts", "alerts.html", values).await
 }
 

@@ -2,9 +2,9 @@
 //! may work.
 
 use capabilities::{Answer, Selection};
-use ui_kit::{Badge, Frame, Line, Link, Live, Page, Place, Surrounding, words};
+use ui_kit::{Badge, Frame, Line, Link, Live, Page, Place, Surrounding, total_of, words};
 
-use crate::{EVENTS, Listing};
+use crate::EVENTS;
 
 pub(crate) fn surround<'a>(page: &'a mut Page<'_>, frame: &'a mut Frame) -> Surrounding<'a> {
     Box::pin(async move {
@@ -54,6 +54,6 @@ async fn open_alerts(page: &mut Page<'_>) -> Result<String, Box<Answer>> {
     }
     let filters = [("acknowledged".to_string(), false.into())].into_iter().collect();
     let selection = Selection { data_type: "alerts".into(), filters, limit: Some(1), ..Selection::default() };
-    let listing = Listing::of(&page.read(selection).await?, None);
-    Ok(Some(listing.total).filter(|total| total != "0").unwrap_or_default())
+    let total = total_of(&page.read(selection).await?);
+    Ok(Some(total).filter(|total| total != "0").unwrap_or_default())
 }

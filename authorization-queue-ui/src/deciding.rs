@@ -6,10 +6,11 @@ use capabilities::{Answer, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use ui_kit::{Named, Page, Sent, Shown, Visitor, Who, onward, unreadable, with_status, words};
+use ui_kit::{Named, Page, Problems, Sent, Shown, Visitor, Who, onward, unreadable, with_status, words};
 use uuid::Uuid;
 
 use crate::request::{Notice, View, items, looked_at, request, request_page};
+use crate::terms::Terms;
 use crate::{Queue, Shared};
 
 /// Said above a fresh preview.
@@ -30,29 +31,8 @@ pub(crate) struct DecisionForm {
     until: String,
     /// Whether the rule is only to be tried on what was asked before.
     r#try: String,
-    #[serde(skip_deserializing)]
-    problems: Problems,
-}
-
-/// What is wrong with a field; empty if nothing is.
-#[derive(Debug, Default, Serialize)]
-struct Problems {
-    note: String,
-    items_per_call: String,
-    items_per_day: String,
-    until: String,
-}
-
-impl Problems {
-    fn place(&mut self, pointer: &str) -> Option<&mut String> {
-        match pointer {
-            "/note" => Some(&mut self.note),
-            "/items_per_call" => Some(&mut self.items_per_call),
-            "/items_per_day" => Some(&mut self.items_per_day),
-            "/until" => Some(&mut self.until),
-            _ => None,
-        }
-    }
+    #[serde(skip)]
+    pub problems: Problems,
 }
 
 /// What can be decided: the word in the form, the action, and whether the request is carried out by it.
@@ -81,7 +61,7 @@ impl DecisionForm {
     pub fn trial(&self, id: &Value) -> Map<String, Value> {
         let mut filters = Map::from_iter([("authorization_id".to_string(), id.clone())]);
         filters.insert("any_agent".into(), (self.agents == "every").into());
-        filters.extend(numbers_to_try(&self.items_per_call, &self.items_per_day));
+        filters.extend(self.terms().to_try());
         filters
     }
 
@@ -99,49 +79,22 @@ impl DecisionForm {
             return Some(input);
         }
         input["any_agent"] = (self.agents == "every").into();
-        for (member, typed, problem) in [
-            ("items_per_call", &self.items_per_call, &mut self.problems.items_per_call),
-            ("items_per_day", &self.items_per_day, &mut self.problems.items_per_day),
-        ] {
-            match typed.trim() {
-                "" => input[member] = Value::Null,
-                number => match number.parse::<i32>() {
-                    Ok(number) => input[member] = number.into(),
-                    Err(_) => *problem = "Write a whole number, or leave it empty for no limit.".into(),
-                },
-            }
-        }
-        match (self.until.trim(), page.end_of(self.until.trim())) {
-            ("", _) => {}
-            (_, Some(until)) => input["until"] = until.to_rfc3339().into(),
-            (_, None) => self.problems.until = "Choose a day, or leave it empty for no end.".into(),
-        }
-        let problems = &self.problems;
-        let is_fine = [&problems.items_per_call, &problems.items_per_day, &problems.until];
-        is_fine.iter().all(|problem| problem.is_empty()).then_some(input)
+        let terms = Terms { per_call: &self.items_per_call, per_day: &self.items_per_day, until: &self.until };
+        terms.put_numbers(&mut input, &mut self.problems);
+        terms.put_end(page, "", &mut input, &mut self.problems);
+        self.problems.is_empty().then_some(input)
+    }
+
+    /// The limits of a rule, as far as it was filled in.
+    pub fn terms(&self) -> Terms<'_> {
+        Terms { per_call: &self.items_per_call, per_day: &self.items_per_day, until: &self.until }
     }
 
     /// Puts the office's problems beside the fields they are about; whether each has one.
     fn blame(&mut self, answer: &Answer) -> bool {
-        let problems = answer.error.as_ref().and_then(|error| error["problems"].as_array()).cloned();
-        let problems = problems.unwrap_or_default();
-        let placed = problems.iter().filter(|problem| {
-            let pointer = problem["pointer"].as_str().unwrap_or_default();
-            let place = self.problems.place(pointer.strip_prefix("/data").unwrap_or(pointer));
-            place.map(|place| *place = words::capitalized(&format!("{}.", words::text(&problem["message"])))).is_some()
-        });
-        !problems.is_empty() && placed.count() == problems.len()
+        let known = ["note", "items_per_call", "items_per_day", "until"];
+        self.problems.blame(answer, |member| known.contains(&member).then(|| member.to_string()))
     }
-}
-
-/// The numbers of a form, to try a rule with: 0 for none. What is no number that a rule can have is left out.
-pub(crate) fn numbers_to_try(per_call: &str, per_day: &str) -> impl Iterator<Item = (String, Value)> {
-    let number = |typed: &str, most: i32| match typed.trim() {
-        "" => Some(0),
-        number => number.parse().ok().filter(|number| (1..=most).contains(number)),
-    };
-    let numbers = [("items_per_call", number(per_call, 500)), ("items_per_day", number(per_day, 100_000))];
-    numbers.into_iter().filter_map(|(name, number)| Some((name.to_string(), number?.into())))
 }
 
 pub(crate) async fn decide(

@@ -17,6 +17,7 @@ mod preview;
 mod request;
 mod rule;
 mod rules;
+mod terms;
 mod undoing;
 mod waiting;
 
@@ -27,18 +28,14 @@ use axum::extract::{Extension, Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use capabilities::{Answer, Error};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use ui_kit::{Door, Link, Refusal, Shown, Ui, Visitor, Who, allowing};
 
 pub use letters::ShowsLetters;
 
-/// How many requests, rules or agents a page shows.
-const PAGE: i64 = 25;
-
 /// What this door hands in.
-pub const DOOR: Door = Door { templates: Some(templates), surround: Some(around::surround), styles: &[] };
+pub const DOOR: Door =
+    Door { templates: Some(templates), surround: Some(around::surround), styles: &[], forms: &[], lists: &[] };
 
 /// The pages of what waits.
 struct Queue {
@@ -77,28 +74,6 @@ pub fn routes(ui: &Arc<Ui>, ended: CancellationToken) -> Router {
         .with_state(queue)
 }
 
-/// What was done on the page before, told by the address one lands on. Only these words say anything.
-#[derive(Debug, Default, Deserialize)]
-struct Told {
-    cursor: Option<String>,
-    told: Option<String>,
-}
-
-/// A list's place and the way to the next one.
-#[derive(Serialize)]
-struct Listing {
-    total: String,
-    next: Option<String>,
-    is_first: bool,
-}
-
-impl Listing {
-    fn of(answer: &Answer, cursor: Option<&String>) -> Self {
-        let total = answer.meta.total.as_ref().map(|total| total.to_string().trim_matches('"').to_string());
-        Self { total: total.unwrap_or_default(), next: answer.meta.next_cursor.clone(), is_first: cursor.is_none() }
-    }
-}
-
 impl Queue {
     /// A page for whoever got here, or the refusal in words.
     async fn answered(&self, visitor: &Visitor, shown: Shown) -> Response {
@@ -124,16 +99,6 @@ impl Queue {
         };
         self.ui.refuse(visitor, answer, refusal).await
     }
-}
-
-/// A filter that is not given is left out; a form sends it empty.
-fn given(text: Option<&String>) -> Option<&String> {
-    text.filter(|text| !text.is_empty())
-}
-
-fn filters(pairs: &[(&str, Option<&String>)]) -> serde_json::Map<String, Value> {
-    let given = pairs.iter().filter_map(|(name, value)| Some((name.to_string(), json!(given(*value)?))));
-    given.collect()
 }
 
 async fn method_not_allowed(State(queue): Shared, Extension(visitor): Who, request: Request) -> Response {

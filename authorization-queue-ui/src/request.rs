@@ -3,7 +3,6 @@
 use axum::extract::{Extension, Path, Query, State};
 use axum::response::Response;
 use capabilities::{Error, Selection};
-use chrono::Days;
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -132,9 +131,6 @@ struct Forms {
     who_may: &'static str,
     may_always: bool,
     each_time: bool,
-    one: String,
-    many: String,
-    tomorrow: String,
 }
 
 /// What was decided.
@@ -197,9 +193,12 @@ pub(crate) async fn request_page(page: &mut Page<'_>, view: View<'_>) -> Shown {
     let (notice, typed, id) = (view.notice, view.typed, words::text(&row["id"]));
     let (status, plan) = (words::text(&row["status"]), words::text(&row["plan"]));
     let section = if card.waits { "waiting" } else { "history" };
+    let (_, many) = words::records_of(page.registry(), &words::text(&row["action"]));
+    let terms = typed.terms().fields(page, &many, &typed.problems);
+    let problems = minijinja::Value::from_object(typed.problems.clone());
     let values = context! {
         id, status, plan, card, changes, reasoning, reasons, stake, recipients, payments, expires, forms, outcome, notice,
-        typed, coverage,
+        typed, problems, terms, coverage,
     };
     let mut page = page.show(section, "request.html", values).await?;
     if has_html {
@@ -244,17 +243,12 @@ fn forms(page: &Page<'_>, row: &Value) -> Forms {
     let may_allow = declared.is_some_and(|entry| page.visitor().caller.is_among(entry.who));
     let may_decide = page.may("authorization.allow_once");
     let each_time = declared.is_some_and(|entry| entry.each_time);
-    let tomorrow = page.now().with_timezone(&page.org().timezone).date_naive() + Days::new(1);
-    let (one, many) = words::records_of(page.registry(), action);
     Forms {
         seen: words::text(&row["plan"]).to_string(),
         may_allow: may_allow && may_decide,
         who_may: declared.map_or("nobody", |entry| entry.who.in_words()),
         may_always: may_allow && !each_time && page.may("authorization.allow_always"),
         each_time,
-        one,
-        many,
-        tomorrow: tomorrow.to_string(),
     }
 }
 

@@ -6,19 +6,22 @@ use std::collections::{BTreeMap, HashMap};
 use axum::extract::{Extension, Form, Query, State};
 use axum::response::Response;
 use capabilities::{Answer, Error, Selection};
-use chrono::{Days, NaiveTime, TimeDelta};
+use chrono::{NaiveTime, TimeDelta};
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use ui_kit::{Named, Page, Queried, Sent, Shown, Visitor, Who, onward, unreadable, with_status, words};
+use ui_kit::{
+    Choice, Control, Named, Page, Problems, Queried, Sent, Shown, Typed, Visitor, Who, onward, unreadable, with_status,
+    words,
+};
 use uuid::Uuid;
 
 use crate::coverage::coverage;
-use crate::deciding::numbers_to_try;
 use crate::request::Notice;
 use crate::rules::{self, NOT_COVERED};
-use crate::{Queue, Shared, Told};
+use crate::terms::Terms;
+use crate::{Queue, Shared};
 
 /// Names of the fields that say whether a reason is covered begin with this.
 const COVERS: &str = "covers_";
@@ -35,28 +38,11 @@ pub(crate) struct RuleForm {
     version: String,
     /// Whether it is only to be tried on what was asked before.
     r#try: String,
-    #[serde(skip_deserializing)]
+    #[serde(skip)]
     problems: Problems,
     /// The rest of the fields: the reasons that are covered, by their names.
     #[serde(flatten, skip_serializing)]
     more: BTreeMap<String, String>,
-}
-
-/// What is wrong with a field; empty if nothing is.
-#[derive(Debug, Default, Serialize)]
-struct Problems {
-    agent: String,
-    items_per_call: String,
-    items_per_day: String,
-    until: String,
-}
-
-/// A choice of the form.
-#[derive(Serialize)]
-struct Choice {
-    value: String,
-    words: String,
-    chosen: bool,
 }
 
 impl RuleForm {
@@ -97,7 +83,7 @@ impl RuleForm {
         };
         let reasons = Some(self.reasons(row).join(",")).filter(|reasons| !reasons.is_empty());
         filters.insert("reasons".into(), reasons.unwrap_or_else(|| "none".into()).into());
-        filters.extend(numbers_to_try(&self.items_per_call, &self.items_per_day));
+        filters.extend(self.terms().to_try());
         filters
     }
 
@@ -109,45 +95,23 @@ impl RuleForm {
             input["expected_version"] = version.into();
         }
         input["agent_id"] = if self.agent == "every" { Value::Null } else { self.agent.as_str().into() };
-        for (member, typed, problem) in [
-            ("items_per_call", &self.items_per_call, &mut self.problems.items_per_call),
-            ("items_per_day", &self.items_per_day, &mut self.problems.items_per_day),
-        ] {
-            match typed.trim() {
-                "" => input[member] = Value::Null,
-                number => match number.parse::<i32>() {
-                    Ok(number) => input[member] = number.into(),
-                    Err(_) => *problem = "Write a whole number, or leave it empty for no limit.".into(),
-                },
-            }
-        }
-        match (self.until.trim(), page.end_of(self.until.trim())) {
-            (same, _) if same == shown => {}
-            ("", _) => input["until"] = Value::Null,
-            (_, Some(until)) => input["until"] = until.to_rfc3339().into(),
-            (_, None) => self.problems.until = "Choose a day, or leave it empty for no end.".into(),
-        }
-        let problems = &self.problems;
-        let is_fine = [&problems.items_per_call, &problems.items_per_day, &problems.until];
-        is_fine.iter().all(|problem| problem.is_empty()).then_some(input)
+        let terms = Terms { per_call: &self.items_per_call, per_day: &self.items_per_day, until: &self.until };
+        terms.put_numbers(&mut input, &mut self.problems);
+        terms.put_end(page, shown, &mut input, &mut self.problems);
+        self.problems.is_empty().then_some(input)
+    }
+
+    fn terms(&self) -> Terms<'_> {
+        Terms { per_call: &self.items_per_call, per_day: &self.items_per_day, until: &self.until }
     }
 
     /// Puts the office's problems beside the fields they are about; whether each has one.
     fn blame(&mut self, answer: &Answer) -> bool {
-        let problems = answer.error.as_ref().and_then(|error| error["problems"].as_array()).cloned();
-        let problems = problems.unwrap_or_default();
-        let placed = problems.iter().filter(|problem| {
-            let place = match problem["pointer"].as_str().unwrap_or_default().trim_start_matches("/data") {
-                "/agent_id" => &mut self.problems.agent,
-                "/items_per_call" => &mut self.problems.items_per_call,
-                "/items_per_day" => &mut self.problems.items_per_day,
-                "/until" => &mut self.problems.until,
-                _ => return false,
-            };
-            *place = words::capitalized(&format!("{}.", words::text(&problem["message"])));
-            true
-        });
-        !problems.is_empty() && placed.count() == problems.len()
+        let known = ["items_per_call", "items_per_day", "until"];
+        self.problems.blame(answer, |member| match member {
+            "agent_id" => Some("agent".into()),
+            member => known.contains(&member).then(|| member.to_string()),
+        })
     }
 }
 
@@ -159,13 +123,13 @@ pub(crate) async fn show(
     State(queue): Shared,
     Extension(visitor): Who,
     id: Named<Uuid>,
-    asked: Queried<Told>,
+    asked: Queried<Typed>,
 ) -> Response {
-    let Query(told) = asked.unwrap_or_default();
+    let Query(asked) = asked.unwrap_or_default();
     let shown = async {
         let page = &mut queue.ui.page(&visitor);
         let row = rule(page, id).await?;
-        let notice = (told.told.as_deref() == Some("changed"))
+        let notice = (asked.get("told") == "changed")
             .then(|| Notice { warns: false, text: "Changed. It holds from the next call on.".into() });
         let typed = RuleForm::of(&row, &last_day(page, &row));
         rule_page(page, &row, typed, notice).await
@@ -217,14 +181,16 @@ async fn rule_page(page: &mut Page<'_>, row: &Value, typed: RuleForm, notice: Op
     let reasons = rules::reasons(page.registry(), &action).into_iter().map(|(code, message)| Choice {
         value: format!("{COVERS}{code}"),
         words: words::capitalized(message),
-        chosen: typed.covers(code),
+        is_chosen: typed.covers(code),
     });
     let reasons: Vec<Choice> = reasons.collect();
     let agents = choices(&names, &typed.agent);
     let (_, many) = words::records_of(page.registry(), &action);
-    let today = page.now().with_timezone(&page.org().timezone).date_naive();
-    let tomorrow = (today + Days::new(1)).to_string();
-    let values = context! { line, typed, coverage, reasons, agents, many, tomorrow, may_change, notice };
+    let terms = typed.terms().fields(page, &many, &typed.problems);
+    let agent =
+        Control { look: "select", choices: agents, ..Control::line("agent", "agent", "For whom", "", &typed.problems) };
+    let fields = Control::focused(std::iter::once(agent).chain(terms).collect());
+    let values = context! { line, typed, coverage, reasons, fields, may_change, notice };
     page.show("rules", "rule.html", values).await
 }
 
@@ -261,9 +227,9 @@ impl Queue {
 fn choices(names: &HashMap<String, String>, chosen: &str) -> Vec<Choice> {
     let mut agents: Vec<Choice> = names
         .iter()
-        .map(|(id, name)| Choice { value: id.clone(), words: name.clone(), chosen: id == chosen })
+        .map(|(id, name)| Choice { value: id.clone(), words: name.clone(), is_chosen: id == chosen })
         .collect();
     agents.sort_by(|a, b| a.words.cmp(&b.words));
-    agents.push(Choice { value: "every".into(), words: "Every agent".into(), chosen: chosen == "every" });
+    agents.push(Choice { value: "every".into(), words: "Every agent".into(), is_chosen: chosen == "every" });
     agents
 }

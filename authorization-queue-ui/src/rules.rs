@@ -4,15 +4,15 @@ use std::collections::HashMap;
 
 use axum::extract::{Extension, Form, Query, State};
 use axum::response::Response;
-use capabilities::{Answer, Registry, Selection};
+use capabilities::{Answer, Registry};
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use ui_kit::{Detail, Moment, Page, Queried, Sent, Shown, Who, onward, rows_of, words};
+use ui_kit::{Detail, List, Moment, Page, Queried, Sent, Shown, Typed, Who, onward, words};
 
+use crate::Shared;
 use crate::coverage::{Coverage, coverage_in_words};
-use crate::{Listing, PAGE, Shared, Told};
 
 /// What a rule without numbers lets through: many at once are covered by a number only.
 const NO_NUMBER: &str = "as often as it likes, a few at a time";
@@ -41,31 +41,32 @@ pub(crate) struct Line {
     request: String,
 }
 
-pub(crate) async fn list(State(queue): Shared, Extension(visitor): Who, asked: Queried<Told>) -> Response {
-    let Query(told) = asked.unwrap_or_default();
-    let shown = rules(&mut queue.ui.page(&visitor), &told).await;
+const RULES: List = List::of("rules")
+    .at("/queue/rules")
+    .title("Rules")
+    .about(
+        "What agents may do without asking each time. A rule is made when an owner chooses “Allow always” for a request.",
+    )
+    .with(&["coverage"])
+    .ways("Older rules", "Back to the newest")
+    .empty("There are no rules: whatever needs a person’s yes is asked each time.");
+
+pub(crate) async fn list(State(queue): Shared, Extension(visitor): Who, asked: Queried<Typed>) -> Response {
+    let Query(asked) = asked.unwrap_or_default();
+    let shown = rules(&mut queue.ui.page(&visitor), &asked).await;
     queue.answered(&visitor, shown).await
 }
 
-async fn rules(page: &mut Page<'_>, told: &Told) -> Shown {
-    let selection = Selection {
-        data_type: "rules".into(),
-        include: vec!["coverage".into()],
-        limit: Some(PAGE),
-        cursor: told.cursor.clone(),
-        ..Selection::default()
-    };
-    let answer = match page.read(selection).await {
-        Err(refused) if refused.error_code() == Some("INVALID_INPUT") => return Ok(onward("/queue/rules")),
-        answer => answer?,
+async fn rules(page: &mut Page<'_>, asked: &Typed) -> Shown {
+    let listed = match page.list(&RULES, asked).await {
+        Ok(listed) => listed,
+        Err(refused) => return RULES.anew(refused),
     };
     let names = agent_names(page).await?;
-    let listing = Listing::of(&answer, told.cursor.as_ref());
-    let lines: Vec<Line> = rows_of(answer.data).iter().map(|row| line(page, row, &names)).collect();
-    let revoked = told.told.as_deref() == Some("revoked");
+    let rows: Vec<Line> = listed.rows.iter().map(|row| line(page, row, &names)).collect();
+    let revoked = asked.get("told") == "revoked";
     let (may_revoke, may_change) = (page.may("rule.revoke"), page.may("rule.update"));
-    let values = context! { lines, listing, revoked, may_revoke, may_change };
-    page.show("rules", "rules.html", values).await
+    page.show("rules", "rules.html", context! { rows, list => listed.list, revoked, may_revoke, may_change }).await
 }
 
 /// What agents are called, by id.

@@ -2,13 +2,13 @@
 
 use axum::extract::{Extension, Form, Query, State};
 use axum::response::Response;
-use capabilities::{Registry, Selection};
+use capabilities::Registry;
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use ui_kit::{Moment, Page, Queried, Sent, Shown, Who, onward, rows_of, words};
+use ui_kit::{List, Moment, Page, Queried, Sent, Shown, Typed, Who, onward, words};
 
-use crate::{Listing, PAGE, Shared, Told};
+use crate::Shared;
 
 /// So much of the model's words fits on a card.
 const EXCERPT: usize = 160;
@@ -91,35 +91,31 @@ pub(crate) fn reasons(row: &Value) -> String {
     }
 }
 
-pub(crate) async fn list(State(queue): Shared, Extension(visitor): Who, asked: Queried<Told>) -> Response {
-    let Query(told) = asked.unwrap_or_default();
-    let shown = waiting(&mut queue.ui.page(&visitor), &told).await;
+const WAITING: List = List::of("authorizations")
+    .at("/queue")
+    .always(|| json!({"status": "pending"}))
+    .counted("request", "requests", "newest first")
+    .ways("Older requests", "Back to the newest");
+
+pub(crate) async fn list(State(queue): Shared, Extension(visitor): Who, asked: Queried<Typed>) -> Response {
+    let Query(asked) = asked.unwrap_or_default();
+    let shown = waiting(&mut queue.ui.page(&visitor), &asked).await;
     queue.answered(&visitor, shown).await
 }
 
-async fn waiting(page: &mut Page<'_>, told: &Told) -> Shown {
-    let selection = Selection {
-        data_type: "authorizations".into(),
-        filters: crate::filters(&[("status", Some(&"pending".to_string()))]),
-        limit: Some(PAGE),
-        cursor: told.cursor.clone(),
-        ..Selection::default()
+async fn waiting(page: &mut Page<'_>, asked: &Typed) -> Shown {
+    let listed = match page.list(&WAITING, asked).await {
+        Ok(listed) => listed,
+        Err(refused) => return WAITING.anew(refused),
     };
-    let answer = match page.read(selection).await {
-        // A place in a list that is no more: the list begins anew.
-        Err(refused) if refused.error_code() == Some("INVALID_INPUT") => return Ok(onward("/queue")),
-        answer => answer?,
-    };
-    let listing = Listing::of(&answer, told.cursor.as_ref());
-    let cards: Vec<Card> = rows_of(answer.data).iter().map(|row| card(page, row)).collect();
+    let cards: Vec<Card> = listed.rows.iter().map(|row| card(page, row)).collect();
     let is_frozen = page.frame().await?.frozen_since.is_some();
-    let notice = match told.told.as_deref() {
-        Some("frozen") if is_frozen => "Every change by an agent waits for you from now on.",
-        Some("unfrozen") if !is_frozen => "Agents may work again. What was held goes on waiting.",
+    let notice = match asked.get("told") {
+        "frozen" if is_frozen => "Every change by an agent waits for you from now on.",
+        "unfrozen" if !is_frozen => "Agents may work again. What was held goes on waiting.",
         _ => "",
     };
-    let values = context! { cards, listing, notice };
-    page.show("waiting", "waiting.html", values).await
+    page.show("waiting", "waiting.html", context! { cards, list => listed.list, notice }).await
 }
 
 /// The switch as its form sends it.

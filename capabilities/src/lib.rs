@@ -46,6 +46,7 @@ pub use queue::{Authorization, AuthorizationQuery, Waiting, authorizations};
 pub use record::history::{Change, Trail, TrailQuery, trail};
 pub use record::plan::Stake;
 pub use record::undo::{Later, Undoing, Undone};
+pub use schema::{FREE_TEXT, REFERS_TO, TIME};
 pub use tx::listen::{Listening, Wakeup};
 pub use tx::references::Repointed;
 pub use tx::{Referrer, Tx, Warning};

@@ -7,12 +7,14 @@ use chrono::NaiveDate;
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use ui_kit::{Detail, Named, Page, Queried, Sent, Shown, Ui, Visitor, Who, at_the_form, onward, text, unreadable};
+use ui_kit::{
+    Detail, Named, Page, Queried, Sent, Shown, Ui, Visitor, Who, at_the_form, decimal, encoded, onward, text,
+    unreadable,
+};
 use uuid::Uuid;
 
 use crate::contact::{customer, no_such_contact};
 use crate::free::{Chosen, free, week_from};
-use crate::inputs::decimal;
 use crate::lines::offers;
 use crate::{Shared, again, answered, words};
 
@@ -187,7 +189,7 @@ impl BookingForm {
             ("day", &day),
         ];
         let asked = asked.iter().filter(|(_, value)| !value.is_empty());
-        let asked: Vec<String> = asked.map(|(name, value)| format!("{name}={}", words::encoded(value))).collect();
+        let asked: Vec<String> = asked.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         format!("/contacts/{contact}/book?{}", asked.join("&"))
     }
 }

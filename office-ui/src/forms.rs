@@ -6,6 +6,7 @@ use capabilities::Error;
 use ui_kit::{Named, Sent, Shown, Ui, Visitor, Who, at_the_form, onward, unreadable};
 use uuid::Uuid;
 
+use crate::declared::{DECLARED, given};
 use crate::filter::CalendarFilter;
 use crate::inputs::VisitForm;
 use crate::parts::part;
@@ -35,6 +36,15 @@ impl VisitForm {
 }
 
 async fn carry_out(ui: &Ui, visitor: &Visitor, id: Uuid, mut typed: VisitForm) -> Shown {
+    if let Some(declared) = DECLARED.iter().find(|declared| declared.word == typed.what) {
+        return match ui.carry_out(visitor, &declared.form, given(id), typed.typed()).await {
+            Ok(_) => Ok(onward(&format!("/tickets/{id}?told={}", declared.told))),
+            Err(filled) => {
+                typed.refuse_filled(filled);
+                again(ui, visitor, id, typed).await
+            }
+        };
+    }
     let Some(form) = typed.form() else {
         return Err(ui.refused(&Error::invalid("/do", "is nothing that can be done here")));
     };

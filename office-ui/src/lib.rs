@@ -13,6 +13,7 @@ mod contact;
 mod crew;
 mod current;
 mod customers;
+mod declared;
 mod filter;
 mod forms;
 mod free;
@@ -41,6 +42,8 @@ pub const DOOR: Door = Door {
     templates: Some(templates),
     styles: &[("office", include_str!("../static/office.css"))],
     surround: Some(current::surround),
+    forms: &[],
+    lists: &[],
 };
 
 type Shared = State<Arc<Ui>>;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::card::{Phone, crew, day_of, is, own_clock};
 use crate::clock::{in_form, stretches};
 use crate::inputs::VisitForm;
-use crate::words;
+use crate::{declared, words};
 
 /// So much of a visit's notes and history is shown.
 const NOTES: usize = 30;
@@ -59,8 +59,9 @@ struct Deed {
 pub(crate) async fn show(page: &mut Page<'_>, id: Uuid, typed: VisitForm) -> Shown {
     let include = ["contact", "address", "line_items", "technicians", "clock_spans", "notes", "audit_trail"].as_slice();
     let row = visit(page, id, include).await?;
+    let forms = declared::forms(page, id, &row, &typed).await?;
     let values = context! {
-        is_so => is_so(&typed.told, page, &row), typed => &typed,
+        forms, is_so => is_so(&typed.told, page, &row), typed => &typed,
         may => may_do(page, &row), ..facts(page, &row)
     };
     // Of the visit of this moment, everybody's navigation need not say where it is.

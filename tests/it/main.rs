@@ -42,6 +42,8 @@ mod contract_calls;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod kit;
+#[cfg(test)]
 mod layers;
 #[cfg(test)]
 mod limits;
@@ -61,6 +63,10 @@ mod office_forms;
 mod office_pages;
 #[cfg(test)]
 mod office_settings;
+#[cfg(test)]
+mod page_forms;
+#[cfg(test)]
+mod page_lists;
 #[cfg(test)]
 mod people;
 #[cfg(test)]

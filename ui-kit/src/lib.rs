@@ -6,7 +6,9 @@
 
 #![warn(missing_docs)]
 
+mod form;
 mod frame;
+mod list;
 mod page;
 mod pages;
 mod refusals;
@@ -15,11 +17,13 @@ mod rows;
 mod ui;
 pub mod words;
 
+pub use form::{Choice, Control, Field, Filled, Form, FormPage, Given, Problems, Typed, decimal, money_as_typed};
 pub use frame::{Badge, Frame, Line, Link, Live, Place, Surround, Surrounding};
+pub use list::{Column, Filter, List, ListPage, Listed, Listing};
 pub use page::Page;
 pub use pages::Templates;
 pub use refusals::{Refusal, at_the_form, sentence};
 pub use routes::{Named, Queried, Sent, Shown, Who, allowing, onward, unreadable, with_status};
-pub use rows::{Detail, Rows, rows_of};
+pub use rows::{Detail, Rows, rows_of, total_of};
 pub use ui::{Door, Ui, Visitor};
-pub use words::{Moment, amount, capitalized, counted, cut, listed, minor_units, money, text, time};
+pub use words::{Moment, amount, capitalized, counted, cut, encoded, listed, minor_units, money, text, time};

@@ -25,7 +25,6 @@ pub struct Page<'u> {
 
 impl<'u> Page<'u> {
     pub(crate) fn new(ui: &'u Ui, visitor: &'u Visitor) -> Self {
-        // Something that no other page has: what is sent twice from one page is done once.
         let once = ui.office().state(Value::Null).meta.request_id;
         Self { ui, visitor, frame: None, once }
     }
@@ -40,6 +39,12 @@ impl<'u> Page<'u> {
     #[must_use]
     pub fn visitor(&self) -> &'u Visitor {
         self.visitor
+    }
+
+    /// Something that no other page has: what is sent twice from it is done once.
+    #[must_use]
+    pub fn once(&self) -> String {
+        self.once.to_string()
     }
 
     /// What every call of the visitor's business needs.
@@ -143,7 +148,8 @@ impl<'u> Page<'u> {
     /// The page in its frame. `section` is where it stands in the navigation.
     pub async fn show(&mut self, section: &str, template: &str, values: minijinja::Value) -> Shown {
         let frozen = self.frame().await?.frozen_since.map(|at| self.moment(at));
-        Ok(self.ui.respond(template, context! { frozen, ..self.values(section, values) }))
+        let did = self.visitor.did.as_deref().and_then(|action| self.ui.done(action));
+        Ok(self.ui.respond(template, context! { frozen, did, ..self.values(section, values) }))
     }
 
     /// The same as far as there is a frame, for what is shown instead of a page.
@@ -162,7 +168,7 @@ impl<'u> Page<'u> {
             Some(frame) => around.around(frame, section, self.now()),
             None => around,
         };
-        context! { frame, once => self.once.to_string(), ..values }
+        context! { frame, once => self.once(), ..values }
     }
 }
 

@@ -48,8 +48,9 @@ impl Pages {
         templates.set_auto_escape_callback(|_| AutoEscape::Html);
         templates.set_trim_blocks(true);
         templates.set_lstrip_blocks(true);
-        templates.add_global("frame", Value::from(()));
-        templates.add_global("frozen", Value::from(()));
+        for name in ["frame", "frozen", "did"] {
+            templates.add_global(name, Value::from(()));
+        }
         let mut files = vec![File { address: "/favicon.ico".into(), kept: FOR_A_DAY, ..File::of("icon", ICON, "svg") }];
         let own = [("style", STYLE, "css"), ("script", SCRIPT, "js"), ("icon", ICON, "svg")];
         let styles = doors.iter().flat_map(|door| door.styles).map(|(name, text)| (*name, *text, "css"));
@@ -78,6 +79,13 @@ impl Pages {
             let (headers, text) = ([(header::CONTENT_TYPE, file.kind), (header::CACHE_CONTROL, file.kept)], file.text);
             router.route(&file.address, get(move || async move { (headers, text).into_response() }))
         })
+    }
+
+    /// A part of a page, safe to stand in another.
+    pub fn part(&self, template: &str, values: Value) -> Result<Value, Error> {
+        let broken = |error: minijinja::Error| Error::Internal(format!("{template}: {error}"));
+        let html = self.templates.get_template(template).and_then(|part| part.render(values)).map_err(broken)?;
+        Ok(Value::from_safe_string(html))
     }
 
     /// A page.

@@ -108,3 +108,9 @@ pub fn rows_of(data: Option<Value>) -> Vec<Value> {
         other => other.into_iter().collect(),
     }
 }
+
+/// How many rows match in all, counted to 1,000: "3", "1000+".
+#[must_use]
+pub fn total_of(answer: &Answer) -> String {
+    answer.meta.total.as_ref().map(|total| total.to_string().trim_matches('"').to_string()).unwrap_or_default()
+}

@@ -9,7 +9,9 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use crate::form::{Form, FormPage, form_routes};
 use crate::frame::Surround;
+use crate::list::{ListPage, list_routes};
 use crate::page::Page;
 use crate::pages::{Pages, Templates};
 use crate::refusals::Refusal;
@@ -25,6 +27,16 @@ pub struct Visitor {
     pub csrf: String,
     /// What their calls are put on record with.
     pub source: Source,
+    /// The action that was done on the page before, as the address says.
+    pub did: Option<String>,
+}
+
+impl Visitor {
+    /// The action that was done on the page before, as the query of an address says.
+    #[must_use]
+    pub fn did(query: Option<&str>) -> Option<String> {
+        query?.split('&').find_map(|pair| pair.strip_prefix("did=")).map(str::to_string)
+    }
 }
 
 /// What a crate of pages hands in.
@@ -37,6 +49,10 @@ pub struct Door {
     pub styles: &'static [(&'static str, &'static str)],
     /// What it adds to the frame of every page.
     pub surround: Option<Surround>,
+    /// Its pages that are a form.
+    pub forms: &'static [FormPage],
+    /// Its pages that are a list.
+    pub lists: &'static [ListPage],
 }
 
 /// The way of pages into the office.
@@ -44,13 +60,17 @@ pub struct Ui {
     office: Arc<Office>,
     pages: Pages,
     surrounds: Vec<Surround>,
+    forms: Vec<FormPage>,
+    lists: Vec<ListPage>,
 }
 
 impl Ui {
     /// A way into this office for the pages of these doors. Their places stand in the navigation in this order.
     pub fn new(office: &Arc<Office>, doors: &[Door]) -> Result<Arc<Self>, minijinja::Error> {
         let surrounds = doors.iter().filter_map(|door| door.surround).collect();
-        Ok(Arc::new(Self { office: office.clone(), pages: Pages::new(doors)?, surrounds }))
+        let forms = doors.iter().flat_map(|door| door.forms).copied().collect();
+        let lists = doors.iter().flat_map(|door| door.lists).copied().collect();
+        Ok(Arc::new(Self { office: office.clone(), pages: Pages::new(doors)?, surrounds, forms, lists }))
     }
 
     /// The office.
@@ -61,6 +81,18 @@ impl Ui {
 
     pub(crate) fn surrounds(&self) -> &[Surround] {
         &self.surrounds
+    }
+
+    /// The pages that are made of a declaration alone. They need a [`Visitor`] among the extensions of each request.
+    pub fn routes(self: &Arc<Self>) -> Router {
+        form_routes(self, self.forms.iter().copied()).merge(list_routes(self, self.lists.iter().copied()))
+    }
+
+    /// What is said of an action that was done on the page before; nothing if there is no such action.
+    pub(crate) fn done(&self, action: &str) -> Option<&'static str> {
+        let form = self.forms.iter().map(FormPage::form).find(|form| form.action() == action);
+        let known = self.office.registry().action(action).is_ok();
+        known.then(|| form.map_or("Done.", Form::done_words))
     }
 
     /// What pages load besides. The addresses change with the content, so a browser may keep it for good.
@@ -88,10 +120,22 @@ impl Ui {
 
     /// Does it once: the same form of the same page, `once`, with the same content is carried out a single time.
     pub async fn perform(&self, visitor: &Visitor, action: &str, input: Value, once: &str) -> Answer {
+        self.perform_with(visitor, action, input, once, Options::default()).await
+    }
+
+    /// The same with options.
+    pub(crate) async fn perform_with(
+        &self,
+        visitor: &Visitor,
+        action: &str,
+        input: Value,
+        once: &str,
+        options: Options,
+    ) -> Answer {
         let digest = Sha256::digest(format!("{action}{input}"));
         let digest: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let idempotency_key = once.parse::<Uuid>().ok().map(|once| format!("page {once} {digest}"));
-        self.call_with(visitor, action, input, Options { idempotency_key, ..Options::default() }).await
+        self.call_with(visitor, action, input, Options { idempotency_key, ..options }).await
     }
 
     /// Whether the visitor's role is among those for whom an action is.
@@ -110,6 +154,11 @@ impl Ui {
     #[must_use]
     pub fn respond(&self, template: &str, values: minijinja::Value) -> Response {
         self.pages.respond(&self.office, template, values)
+    }
+
+    /// A part of a page, to stand in another.
+    pub(crate) fn part(&self, template: &str, values: minijinja::Value) -> Result<minijinja::Value, Error> {
+        self.pages.part(template, values)
     }
 
     /// A page that nobody need be signed in for.

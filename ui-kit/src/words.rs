@@ -200,6 +200,13 @@ pub fn cut(text: &str, most: usize) -> String {
     }
 }
 
+/// For an address, with nothing that means something in one.
+#[must_use]
+pub fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
 /// A time in JSON.
 #[must_use]
 pub fn time(value: &Value) -> Option<DateTime<Utc>> {

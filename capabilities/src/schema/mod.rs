@@ -15,15 +15,15 @@ use crate::answer::escaped;
 use crate::error::{Error, Problem, Result};
 
 /// Marks free text: redacted, and reported with its pointer when something was.
-pub(crate) const FREE_TEXT: &str = "x-free-text";
+pub const FREE_TEXT: &str = "x-free-text";
 /// Marks what may be null, to clear it.
 pub(crate) const NULLABLE: &str = "x-nullable";
 /// Marks a value that is shown once.
 pub(crate) const SECRET: &str = "x-secret";
 /// Marks an id with the data type it refers to.
-pub(crate) const REFERS_TO: &str = "x-refers-to";
+pub const REFERS_TO: &str = "x-refers-to";
 /// Marks a time that may be meant by the clock of a place.
-pub(crate) const TIME: &str = "x-time";
+pub const TIME: &str = "x-time";
 
 /// The formats that are checked and that clients know; the widths of numbers are none.
 const FORMATS: [&str; 4] = ["uuid", "date-time", "date", "email"];

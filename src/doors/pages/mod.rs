@@ -55,6 +55,7 @@ pub(crate) fn routes(
     let ui = Ui::new(office, &[own, office_ui::DOOR, authorization_queue_ui::DOOR])?;
     let pages = Arc::new(Pages { office: office.clone(), authenticator: authenticator.clone(), ui });
     let doors = authorization_queue_ui::routes(&pages.ui, streams).merge(office_ui::routes(&pages.ui));
+    let doors = doors.merge(pages.ui.routes());
     let doors = doors.layer(from_fn_with_state(pages.clone(), admit));
     let routes = Router::new()
         .route("/", get(sign_in::home))
@@ -96,7 +97,8 @@ async fn admit(State(pages): Shared, request: Request, next: Next) -> Response {
             let (csrf, source) = (session.token.csrf(), source(&parts.headers));
             let mut request = Request::from_parts(parts, body);
             let Session { caller, token, .. } = session;
-            request.extensions_mut().insert(Visitor { caller, session: token, csrf, source });
+            let did = Visitor::did(request.uri().query());
+            request.extensions_mut().insert(Visitor { caller, session: token, csrf, source, did });
             next.run(request).await
         }
         // A stream is opened by a script, which takes no page for an answer.
