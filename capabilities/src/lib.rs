@@ -56,6 +56,7 @@ pub use tx::{Referrer, Tx};
 pub use values::amounts::{CurrencyCode, Direction, Money, Payment, Percent, Quantity, TimeOfDay};
 pub use values::contact_points::{EmailAddress, PhoneNumber};
 pub use values::ids::{Entity, Id, Ids};
+pub use values::marks::{FREE_TEXT, REFERS_TO, TIME};
 pub use values::patch::Patch;
 pub use values::places::{CountryCode, TimeZone};
 pub use values::problem::Problem;

@@ -209,8 +209,8 @@ fn imports_run_one_way() {
     for member in &members {
         let allowed = match member.as_str() {
             "capabilities" => &[][..],
-            // Pages of one look: the frame and the words are those of the queue's.
-            "office-ui" => &["capabilities", "authorization-queue-ui"],
+            // Pages of one look stand on the kit, and never on each other.
+            "authorization-queue-ui" | "office-ui" => &["capabilities", "ui-kit"],
             _ => &["capabilities"],
         };
         let used = dependencies(&read(&format!("{member}/Cargo.toml")));
@@ -227,6 +227,7 @@ fn the_kernel_knows_no_protocol_and_the_doors_no_database() {
         ("capabilities", &["axum", "http", "rmcp", "tower"][..]),
         ("handlers", &["axum", "http", "rmcp", "tower"]),
         ("mcp", &["sqlx", "axum"]),
+        ("ui-kit", &["sqlx", "rmcp"]),
         ("authorization-queue-ui", &["sqlx", "rmcp"]),
         ("office-ui", &["sqlx", "rmcp"]),
     ];

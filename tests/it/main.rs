@@ -52,6 +52,8 @@ mod guards;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod kit;
+#[cfg(test)]
 mod known_callers;
 #[cfg(test)]
 mod lanes;
@@ -79,6 +81,10 @@ mod office_forms;
 mod office_pages;
 #[cfg(test)]
 mod office_settings;
+#[cfg(test)]
+mod page_forms;
+#[cfg(test)]
+mod page_lists;
 #[cfg(test)]
 mod people;
 #[cfg(test)]

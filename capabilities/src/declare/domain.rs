@@ -91,6 +91,12 @@ impl ActionEntry {
         self.input.as_ref().map(|input| schema::advertised(input.schema())).unwrap_or_default()
     }
 
+    /// The same with our marks: what is free text, a time, a reference.
+    #[must_use]
+    pub fn marked_input(&self) -> Option<&Value> {
+        self.input.as_ref().ok().map(Checker::schema)
+    }
+
     /// The schema of what it answers with.
     #[must_use]
     pub fn output_schema(&self) -> Value {
@@ -150,6 +156,18 @@ impl DataEntry {
     #[must_use]
     pub fn filters_schema(&self) -> Value {
         self.filters.as_ref().map(|filters| schema::advertised(filters.schema())).unwrap_or_default()
+    }
+
+    /// The same with our marks.
+    #[must_use]
+    pub fn marked_filters(&self) -> Option<&Value> {
+        self.filters.as_ref().ok().map(Checker::schema)
+    }
+
+    /// The schema of a row, with our marks.
+    #[must_use]
+    pub fn marked_row(&self) -> &Value {
+        &self.row
     }
 
     /// The schema of a row.

@@ -182,7 +182,7 @@ impl Pages {
 impl Looker {
     /// As the layout takes it.
     fn frame(&self) -> minijinja::Value {
-        authorization_queue_ui::plain_frame(&self.caller, &self.csrf)
+        ui_kit::Ui::plain_frame(&self.caller, &self.csrf)
     }
 }
 

@@ -21,7 +21,9 @@ pub struct Moment {
     pub exact: String,
 }
 
-pub(crate) fn moment(at: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> Moment {
+/// A time as it is said at another one.
+#[must_use]
+pub fn moment(at: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> Moment {
     let local = at.with_timezone(&zone);
     Moment {
         machine: local.to_rfc3339_opts(chrono::SecondsFormat::Secs, false),
@@ -32,7 +34,8 @@ pub(crate) fn moment(at: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> Moment 
 }
 
 /// A time of day with its day, as short as it is clear.
-pub(crate) fn clock(at: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> String {
+#[must_use]
+pub fn clock(at: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> String {
     let (at, now) = (at.with_timezone(&zone), now.with_timezone(&zone));
     let day = match (at.date_naive() - now.date_naive()).num_days() {
         0 => "today".to_string(),
@@ -53,7 +56,8 @@ fn said(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
 }
 
 /// A stretch of time, rounded down to what matters.
-pub(crate) fn span(time: TimeDelta) -> String {
+#[must_use]
+pub fn span(time: TimeDelta) -> String {
     let (days, hours, minutes) = (time.num_days(), time.num_hours(), time.num_minutes());
     match (days, hours) {
         (0, 0) => counted(minutes.max(1), "minute", "minutes"),
@@ -72,7 +76,8 @@ pub fn counted(count: i64, one: &str, many: &str) -> String {
 }
 
 /// How many there are, in little room; nothing for none.
-pub(crate) fn how_many(count: i64) -> String {
+#[must_use]
+pub fn how_many(count: i64) -> String {
     match count {
         0 => String::new(),
         1..=99 => count.to_string(),
@@ -81,7 +86,8 @@ pub(crate) fn how_many(count: i64) -> String {
 }
 
 /// A number with commas.
-pub(crate) fn grouped(count: i64) -> String {
+#[must_use]
+pub fn grouped(count: i64) -> String {
     let sign = if count < 0 { "−" } else { "" };
     format!("{sign}{}", in_groups(&count.unsigned_abs().to_string(), ","))
 }
@@ -156,7 +162,8 @@ pub fn minor_units(typed: &str, org: &OrgFacts) -> Option<i64> {
 }
 
 /// An amount in the organization's own currency.
-pub(crate) fn own_money(amount: i64, org: &OrgFacts) -> String {
+#[must_use]
+pub fn own_money(amount: i64, org: &OrgFacts) -> String {
     money(amount, &String::from_utf8_lossy(&org.currency), org)
 }
 
@@ -193,6 +200,13 @@ pub fn cut(text: &str, most: usize) -> String {
     }
 }
 
+/// For an address, with nothing that means something in one.
+#[must_use]
+pub fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
 /// A time in JSON.
 #[must_use]
 pub fn time(value: &Value) -> Option<DateTime<Utc>> {
@@ -200,17 +214,20 @@ pub fn time(value: &Value) -> Option<DateTime<Utc>> {
 }
 
 /// A calendar day as people write it.
-pub(crate) fn day(value: &str) -> Option<String> {
+#[must_use]
+pub fn day(value: &str) -> Option<String> {
     let day = NaiveDate::parse_from_str(value, "%Y-%m-%d").ok().filter(|_| value.len() == 10)?;
     Some(day.format("%b %-d, %Y").to_string())
 }
 
-/// How the names of fields end that hold money in minor units, and quantities in thousandths.
-pub(crate) const MONEY: &str = "_amount";
-pub(crate) const QUANTITY: &str = "_thousandths";
+/// How the names of fields end that hold money in minor units.
+pub const MONEY: &str = "_amount";
+/// How those end that hold quantities in thousandths.
+pub const QUANTITY: &str = "_thousandths";
 
 /// The name of a field, for its label: `archived_at` is "Archived at".
-pub(crate) fn label(field: &str) -> String {
+#[must_use]
+pub fn label(field: &str) -> String {
     let endings = ["_id", MONEY, QUANTITY];
     let without = endings.iter().find_map(|ending| field.strip_suffix(ending));
     let bare = field.strip_prefix("is_").or(without).unwrap_or(field);
@@ -225,13 +242,15 @@ pub fn capitalized(text: &str) -> String {
 }
 
 /// What follows "wants to": the summary of a request begins with a capital.
-pub(crate) fn lowered(text: &str) -> String {
+#[must_use]
+pub fn lowered(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 /// What the rows of a table are called, one of them and many: a data type's own words, or those of a part of one.
-pub(crate) fn kind(registry: &Registry, table: &str) -> (String, String) {
+#[must_use]
+pub fn kind(registry: &Registry, table: &str) -> (String, String) {
     if let Some(entry) = registry.data_types().find(|entry| is_table_of(entry.name, table)) {
         return (entry.one.replace('_', " "), table.replace('_', " "));
     }
@@ -241,19 +260,22 @@ pub(crate) fn kind(registry: &Registry, table: &str) -> (String, String) {
 }
 
 /// What an action works on, one of them and many.
-pub(crate) fn records_of(registry: &Registry, action: &str) -> (String, String) {
+#[must_use]
+pub fn records_of(registry: &Registry, action: &str) -> (String, String) {
     let domain = action.split('.').next().unwrap_or_default();
     let known = registry.data_types().find(|entry| entry.one == domain);
     kind(registry, known.map_or(domain, |entry| entry.name))
 }
 
 /// A data type has the name of its table, or its singular.
-pub(crate) fn is_table_of(data_type: &str, table: &str) -> bool {
+#[must_use]
+pub fn is_table_of(data_type: &str, table: &str) -> bool {
     data_type == table || table.strip_suffix('s') == Some(data_type)
 }
 
 /// An action as what somebody may do: `contact.archive` is "archive contacts".
-pub(crate) fn doing(registry: &Registry, action: &str) -> String {
+#[must_use]
+pub fn doing(registry: &Registry, action: &str) -> String {
     if let Some(tool) = registry.action(action).ok().and_then(|known| known.tool) {
         return lowered(tool.title);
     }

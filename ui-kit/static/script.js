@@ -151,7 +151,7 @@
       page.dataset.mark = fresh.body.dataset.mark;
       set(fresh.body.dataset.now);
       document.title = fresh.title;
-      count(find('nav .count', fresh)?.textContent ?? '');
+      count(find('[data-counts] .count', fresh)?.textContent ?? '');
       const live = find('[data-live]'), freshLive = find('[data-live]', fresh), freshRequest = find('[data-request]', fresh);
       found();
       if (live && freshLive) takeOver(live, freshLive);
@@ -166,7 +166,7 @@
     }
   };
   const count = (text) => {
-    const place = find('nav .count');
+    const place = find('[data-counts] .count');
     if (place) place.textContent = text;
     document.title = (text ? `(${text}) ` : '') + document.title.replace(/^\(\d+\+?\) /, '');
   };
@@ -194,7 +194,7 @@
   const connect = () => {
     clearTimeout(retry);
     source?.close();
-    source = new EventSource('/queue/events');
+    source = new EventSource(page.dataset.events);
     source.addEventListener('queue', (event) => {
       const { mark, waiting, now } = JSON.parse(event.data);
       found();
