@@ -26,8 +26,8 @@ const HISTORY: List = List::of("authorizations")
         ]),
         Filter::of("agent_id").called("agent").label("Agent").any("Every agent").record("agents"),
         Filter::of("action").label("What it wanted to do").any("Anything").some(actions_of_agents),
-        Filter::of("from").label("Asked from this day on").from_day(),
-        Filter::of("to").label("up to this day").to_day(),
+        Filter::of("from").label("Asked from this day on").first_day(),
+        Filter::of("to").label("up to this day").last_day(),
     ])
     .ways("Older requests", "Back to the newest")
     .empty("Nothing was decided yet. What you allow or deny stands here afterwards.")

@@ -65,8 +65,8 @@ pub const VISITS: ListPage = ListPage::at(
         .filters(&[
             Filter::of("technician_id").called("who").label("Who").any("Anybody").record("users"),
             Filter::of("status"),
-            Filter::of("from").from_day().label("From this day on"),
-            Filter::of("to").to_day().label("up to this day"),
+            Filter::of("from").first_day().label("From this day on"),
+            Filter::of("to").last_day().label("up to this day"),
         ]),
 );
 

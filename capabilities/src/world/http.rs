@@ -75,7 +75,6 @@ impl Http {
     }
 
     /// A request to a service that whoever runs the office configured, wherever that is.
-    #[must_use]
     pub fn to(&self, method: Method, url: Url) -> RequestBuilder {
         self.known.request(method, url)
     }

@@ -86,13 +86,13 @@ impl Filter {
 
     /// From the beginning of a day of the business on.
     #[must_use]
-    pub const fn from_day(self) -> Self {
+    pub const fn first_day(self) -> Self {
         Self { way: Way::From, ..self }
     }
 
     /// Up to the end of a day of the business.
     #[must_use]
-    pub const fn to_day(self) -> Self {
+    pub const fn last_day(self) -> Self {
         Self { way: Way::UpTo, ..self }
     }
 
@@ -175,15 +175,10 @@ impl Filter {
         let not_a_day = "Choose a day, or leave it empty.";
         Ok(match self.way {
             Way::OneOf(choices) => {
-                let known = choices.iter().find(|(value, ..)| *value == typed);
-                let meant = known.iter().flat_map(|(.., means)| *means);
-                let means = meant.map(|(name, value)| ((*name).to_string(), Value::from(*value))).collect();
                 // What is none of them is for the office to refuse.
-                let means = if known.is_none() { as_typed() } else { means };
-                (
-                    select(choices.iter().map(|(value, words, _)| ((*value).into(), (*words).into())).collect()),
-                    Ok(means),
-                )
+                let means = meant_by(choices, typed).unwrap_or_else(as_typed);
+                let choices = choices.iter().map(|(value, words, _)| ((*value).into(), (*words).into()));
+                (select(choices.collect()), Ok(means))
             }
             Way::Some(choices) => (select(choices(page.registry())), Ok(as_typed())),
             Way::Record(data_type) => {
@@ -224,6 +219,12 @@ impl Filter {
             },
         })
     }
+}
+
+/// The filters that one of these choices means; none if it is none of them.
+fn meant_by(choices: &'static [Meaning], typed: &str) -> Option<Map<String, Value>> {
+    let (.., means) = choices.iter().find(|(value, ..)| *value == typed)?;
+    Some(means.iter().map(|(name, value)| ((*name).to_string(), Value::from(*value))).collect())
 }
 
 fn chosen(choices: Vec<(String, String)>, typed: &str) -> Vec<Choice> {
