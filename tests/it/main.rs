@@ -102,6 +102,8 @@ mod reading_again;
 #[cfg(test)]
 mod redaction;
 #[cfg(test)]
+mod references;
+#[cfg(test)]
 mod rehearsal;
 #[cfg(test)]
 mod rest;
