@@ -10,7 +10,7 @@ use crate::declare::guards::{Guard, GuardEntry};
 use crate::declare::jobs::Standing;
 use crate::error::{Error, Result};
 use crate::policy::{Escalation, PermissionClass, Who};
-use crate::schema::{self, Checker};
+use crate::schema::{self, Checker, Marked};
 use crate::tx::{Boxed, Tx};
 use crate::values::ids::Entity;
 use crate::values::marks::SECRET;
@@ -19,6 +19,8 @@ use crate::world::Undelivered;
 type Deliver = for<'t> fn(Value, &'t Delivery<'_>) -> Boxed<'t, Attempt>;
 type Attempt = std::result::Result<(), Undelivered>;
 type Run = for<'t> fn(Value, &'t mut Tx<'_>) -> Boxed<'t, Result<Value>>;
+/// An input that fits its schema, as the action that it asks for.
+pub(crate) type Parsed = Box<dyn for<'t> FnOnce(&'t mut Tx<'_>) -> Boxed<'t, Result<Value>> + Send + Sync>;
 type List = for<'t> fn(Value, Query, &'t mut Tx<'_>) -> Boxed<'t, Result<Listing<Value>>>;
 
 /// What agents call a capability that has a tool of its own, besides the generic ones.
@@ -60,7 +62,9 @@ pub struct ActionEntry {
     pub tool: Option<ToolNames>,
     pub(crate) input: std::result::Result<Checker, String>,
     pub(crate) output: Value,
-    pub(crate) parse: fn(&Checker, Value) -> Result<()>,
+    pub(crate) secrets: Marked,
+    pub(crate) parse: fn(&Checker, &Value) -> Result<Parsed>,
+    /// Of an input that was parsed before, and stored.
     pub(crate) run: Run,
 }
 
@@ -77,7 +81,7 @@ impl ActionEntry {
 
     /// What it answered with, without what is shown once.
     pub(crate) fn without_secrets(&self, mut output: Value) -> Value {
-        schema::each_marked(SECRET, &self.output, &mut output, "", &mut |_, value| *value = "shown_once".into());
+        self.secrets.each(&mut output, "", &mut |_, value| *value = "shown_once".into());
         output
     }
 
@@ -114,7 +118,7 @@ pub struct DataEntry {
     pub tool: Option<ToolNames>,
     pub(crate) filters: std::result::Result<Checker, String>,
     pub(crate) row: Value,
-    pub(crate) parse: fn(&Checker, Value) -> Result<()>,
+    pub(crate) parse: fn(&Checker, &Value) -> Result<()>,
     pub(crate) list: List,
 }
 
@@ -193,7 +197,7 @@ impl Domain {
     /// Adds an action.
     #[must_use]
     pub fn action<A: Action>(mut self) -> Self {
-        let schema = schema::of_input::<A>();
+        let (schema, output) = (schema::of_input::<A>(), schema::of_output::<A::Output>());
         self.actions.push(ActionEntry {
             name: A::NAME,
             formerly: A::FORMERLY,
@@ -208,9 +212,13 @@ impl Domain {
             escalations: A::ESCALATIONS.iter().map(Escalation::fact).collect(),
             example: A::example(),
             tool: None,
-            output: schema::of_output::<A::Output>(),
+            secrets: Marked::by(SECRET, &output),
+            output,
             input: Checker::new(schema),
-            parse: |checker, value| checker.parse::<A>(value).map(drop),
+            parse: |checker, value| {
+                let action: A = checker.parse(value)?;
+                Ok(Box::new(move |tx| Box::pin(carry_out(action, tx))))
+            },
             run: |value, tx| Box::pin(run::<A>(value, tx)),
         });
         self
@@ -294,7 +302,10 @@ async fn deliver<E: Errand>(payload: Value, delivery: &Delivery<'_>) -> Attempt 
 }
 
 async fn run<A: Action>(input: Value, tx: &mut Tx<'_>) -> Result<Value> {
-    let action: A = serde_json::from_value(input).map_err(|error| Error::Internal(error.to_string()))?;
+    carry_out(serde_json::from_value::<A>(input).map_err(|error| Error::Internal(error.to_string()))?, tx).await
+}
+
+async fn carry_out<A: Action>(action: A, tx: &mut Tx<'_>) -> Result<Value> {
     let output = tx.call(action).await?;
     serde_json::to_value(output).map_err(|error| Error::Internal(error.to_string()))
 }
