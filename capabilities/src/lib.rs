@@ -22,7 +22,7 @@ mod values;
 mod work;
 pub mod world;
 
-pub use answer::{Answer, Meta, Warning};
+pub use answer::{Answer, Meta, Warning, Written};
 pub use callers::tokens::{AgentToken, LinkToken, SessionToken};
 pub use callers::{Actor, Call, Caller, Door, Input, Options, OrgFacts, Source};
 pub use chrono_tz::Tz;

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::{Next, from_fn_with_state, map_response_with_state};
 use axum::response::{IntoResponse as _, Response};
 use capabilities::{Error, Office, Result};
+use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
@@ -54,7 +55,7 @@ pub(crate) fn around(routes: Router, stack: Stack) -> Router {
         .layer(last_resort)
         .layer(from_fn_with_state(stack.clone(), in_time))
         .layer(from_fn_with_state(stack.clone(), within_limits))
-        .layer(CompressionLayer::new().compress_when(worth_it))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it))
         .layer(map_response_with_state(stack, with_headers))
 }
 

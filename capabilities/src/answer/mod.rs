@@ -1,6 +1,8 @@
 //! The envelope every caller gets, by whatever door.
 
+mod fitting;
 mod told;
+mod writing;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -10,8 +12,10 @@ use uuid::Uuid;
 
 use crate::error::Error;
 
+pub(crate) use fitting::json_length;
 pub use told::Warning;
 pub(crate) use told::{News, Recorded};
+pub use writing::Written;
 
 /// What stands beside the data.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -106,77 +110,33 @@ impl Answer {
         self.error.as_ref()?["code"].as_str()
     }
 
-    /// The envelope with all four members, for REST.
+    /// The envelope with all four members.
     #[must_use]
     pub fn envelope(&self) -> Value {
         json!({"success": self.success(), "data": self.data, "error": self.error, "meta": self.meta})
     }
 
+    /// The same as it is sent.
+    #[must_use]
+    pub fn write(&self) -> Written {
+        Written::of(self)
+    }
+
     /// The envelope without null members, for models.
     #[must_use]
-    pub fn lean_envelope(&self) -> Value {
-        let mut envelope = self.envelope();
-        if let Value::Object(members) = &mut envelope {
-            members.retain(|_, member| !member.is_null());
-            if let Some(Value::Object(meta)) = members.get_mut("meta") {
-                meta.retain(|key, member| key != "warnings" || member.as_array().is_some_and(|list| !list.is_empty()));
-            }
+    pub fn into_lean_envelope(self) -> Value {
+        let success = self.success();
+        let mut meta = json!(self.meta);
+        if let Value::Object(meta) = &mut meta {
+            meta.retain(|key, member| {
+                !member.is_null() && (key != "warnings" || member.as_array().is_some_and(|list| !list.is_empty()))
+            });
         }
-        envelope
+        let members =
+            [("data", self.data), ("error", self.error), ("meta", Some(meta)), ("success", Some(success.into()))];
+        let there = members.into_iter().filter_map(|(name, member)| Some((name.to_string(), member?)));
+        there.filter(|(_, member)| !member.is_null()).collect::<Map<_, _>>().into()
     }
-}
-
-/// A text worth shortening.
-const LONG_TEXT: usize = 200;
-
-impl Answer {
-    /// Cuts the data to `room` bytes of JSON: long texts first, then lists, halved until it fits; says what was cut.
-    #[must_use]
-    pub fn fit(mut self, room: usize) -> Self {
-        let mut cut = std::collections::BTreeSet::new();
-        while let Some(data) = self.data.as_mut().filter(|data| data.to_string().len() > room) {
-            let text = largest(data, "", &|part| part.as_str().map_or(0, |text| text.len() / LONG_TEXT * LONG_TEXT));
-            let list =
-                largest(data, "", &|part| part.as_array().map_or(0, |list| list.len() / 2 * part.to_string().len()));
-            let Some(pointer) = text.filter(|(size, _)| *size > room / 8).or(list).map(|(_, pointer)| pointer) else {
-                break;
-            };
-            match data.pointer_mut(&pointer) {
-                Some(Value::String(text)) => {
-                    let half: String = text.chars().take(text.chars().count() / 2).collect();
-                    *text = format!("{half}…");
-                }
-                Some(Value::Array(list)) => list.truncate(list.len() / 2),
-                _ => break,
-            }
-            cut.insert(pointer);
-        }
-        if !cut.is_empty() {
-            let places: Vec<&str> = cut.iter().map(String::as_str).take(10).collect();
-            let how =
-                "Cut to fit: ask for less at once (`fields`, filters, a smaller `limit`), or query the part itself.";
-            self.meta.truncated = Some(format!("{how} Cut at {}.", places.join(", ")));
-        }
-        self
-    }
-}
-
-/// The largest part of a value by `weight`, and where it is; nothing if all weigh nothing.
-fn largest(value: &Value, pointer: &str, weight: &dyn Fn(&Value) -> usize) -> Option<(usize, String)> {
-    let own = Some((weight(value), pointer.to_string())).filter(|(weight, _)| *weight > 0);
-    let below: Vec<_> = match value {
-        Value::Object(members) => members
-            .iter()
-            .filter_map(|(key, member)| largest(member, &format!("{pointer}/{}", escaped(key)), weight))
-            .collect(),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .filter_map(|(index, item)| largest(item, &format!("{pointer}/{index}"), weight))
-            .collect(),
-        _ => Vec::new(),
-    };
-    own.into_iter().chain(below).max_by_key(|(weight, _)| *weight)
 }
 
 /// A name as a segment of a JSON pointer (RFC 6901).
@@ -189,29 +149,30 @@ const CHANGES: &str = "changes";
 
 /// Makes rows fit to be shown: null members are left out, and each UTC time gets a twin in the organization's zone, or in the
 /// zone that the row itself names.
-pub(crate) fn presentable(value: Value, timezone: Tz) -> Value {
+pub(crate) fn presentable(mut value: Value, timezone: Tz) -> Value {
+    present(&mut value, timezone);
+    value
+}
+
+fn present(value: &mut Value, timezone: Tz) {
     match value {
         Value::Object(members) => {
             let own = members.get("timezone").and_then(Value::as_str).and_then(|zone| zone.parse().ok());
             let timezone = own.unwrap_or(timezone);
-            let mut shown = Map::new();
-            for (key, member) in members {
-                if member.is_null() {
-                    continue;
+            members.retain(|_, member| !member.is_null());
+            let mut twins = Vec::new();
+            for (key, member) in members.iter_mut().filter(|(key, _)| *key != CHANGES) {
+                match local_twin(key, member, timezone) {
+                    Some(local) => twins.push((format!("{key}_local"), local)),
+                    None => present(member, timezone),
                 }
-                if key == CHANGES {
-                    shown.insert(key, member);
-                    continue;
-                }
-                if let Some(local) = local_twin(&key, &member, timezone) {
-                    shown.insert(format!("{key}_local"), local.into());
-                }
-                shown.insert(key, presentable(member, timezone));
             }
-            shown.into()
+            for (key, local) in twins {
+                members.entry(key).or_insert(local.into());
+            }
         }
-        Value::Array(items) => items.into_iter().map(|item| presentable(item, timezone)).collect(),
-        other => other,
+        Value::Array(items) => items.iter_mut().for_each(|item| present(item, timezone)),
+        _ => {}
     }
 }
 
@@ -226,23 +187,6 @@ fn local_twin(key: &str, value: &Value, timezone: Tz) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_answer_that_is_too_large_is_cut_and_says_where() {
-        let data = json!({"id": 1, "tags": ["a"], "notes": vec!["x".repeat(100); 40], "story": "y".repeat(9_000)});
-        let answer = Answer::done(data, Meta::default()).fit(2_000);
-        let data = answer.data.unwrap();
-        assert!(data.to_string().len() <= 2_000);
-        assert_eq!(data["tags"], json!(["a"]));
-        assert!(!data["notes"].as_array().unwrap().is_empty());
-        assert!(answer.meta.truncated.unwrap().ends_with("Cut at /notes, /story."));
-    }
-
-    #[test]
-    fn an_answer_that_fits_is_left_alone() {
-        let answer = Answer::done(json!({"notes": ["x"]}), Meta::default()).fit(2_000);
-        assert_eq!((answer.data, answer.meta.truncated), (Some(json!({"notes": ["x"]})), None));
-    }
 
     #[test]
     fn times_get_a_local_twin_across_the_clock_change() {

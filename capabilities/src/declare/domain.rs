@@ -12,7 +12,7 @@ use crate::declare::guards::{Guard, GuardEntry};
 use crate::declare::jobs::Standing;
 use crate::error::{Error, Result};
 use crate::policy::{Escalation, PermissionClass, Who};
-use crate::schema::{self, Checker, examples};
+use crate::schema::{self, Checker, Marked, examples};
 use crate::tx::{Boxed, Tx};
 use crate::values::ids::Entity;
 use crate::values::marks::SECRET;
@@ -21,6 +21,8 @@ use crate::world::Undelivered;
 type Deliver = for<'t> fn(Value, &'t Delivery<'_>) -> Boxed<'t, Attempt>;
 type Attempt = std::result::Result<(), Undelivered>;
 type Run = for<'t> fn(Value, &'t mut Tx<'_>) -> Boxed<'t, Result<Value>>;
+/// An input that fits its schema, as the action that it asks for.
+pub(crate) type Parsed = Box<dyn for<'t> FnOnce(&'t mut Tx<'_>) -> Boxed<'t, Result<Value>> + Send + Sync>;
 type List = for<'t> fn(Value, Query, &'t mut Tx<'_>) -> Boxed<'t, Result<Listing<Value>>>;
 type ByIds = for<'t> fn(Vec<Uuid>, &'t mut Tx<'_>) -> Boxed<'t, Result<Vec<Value>>>;
 type Beside = for<'t> fn(&'static str, Vec<Uuid>, i64, &'t mut Tx<'_>) -> Boxed<'t, Result<Vec<Value>>>;
@@ -64,7 +66,9 @@ pub struct ActionEntry {
     pub tool: Option<ToolNames>,
     pub(crate) input: std::result::Result<Checker, String>,
     pub(crate) output: Value,
-    pub(crate) parse: fn(&Checker, Value) -> Result<()>,
+    pub(crate) secrets: Marked,
+    pub(crate) parse: fn(&Checker, &Value) -> Result<Parsed>,
+    /// Of an input that was parsed before, and stored.
     pub(crate) run: Run,
 }
 
@@ -81,7 +85,7 @@ impl ActionEntry {
 
     /// What it answered with, without what is shown once.
     pub(crate) fn without_secrets(&self, mut output: Value) -> Value {
-        schema::each_marked(SECRET, &self.output, &mut output, "", &mut |_, value| *value = "shown_once".into());
+        self.secrets.each(&mut output, "", &mut |_, value| *value = "shown_once".into());
         output
     }
 
@@ -124,7 +128,7 @@ pub struct DataEntry {
     pub tool: Option<ToolNames>,
     pub(crate) filters: std::result::Result<Checker, String>,
     pub(crate) row: Value,
-    pub(crate) parse: fn(&Checker, Value) -> Result<()>,
+    pub(crate) parse: fn(&Checker, &Value) -> Result<()>,
     pub(crate) list: List,
     pub(crate) by_ids: ByIds,
     pub(crate) beside: Beside,
@@ -219,7 +223,7 @@ impl Domain {
     /// Adds an action.
     #[must_use]
     pub fn action<A: Action>(mut self) -> Self {
-        let schema = schema::of_input::<A>();
+        let (schema, output) = (schema::of_input::<A>(), schema::of_output::<A::Output>());
         self.actions.push(ActionEntry {
             name: A::NAME,
             formerly: A::FORMERLY,
@@ -234,9 +238,13 @@ impl Domain {
             escalations: A::ESCALATIONS.iter().map(Escalation::fact).collect(),
             example: examples::with_ids(&schema, A::example()),
             tool: None,
-            output: schema::of_output::<A::Output>(),
+            secrets: Marked::by(SECRET, &output),
+            output,
             input: Checker::new(schema),
-            parse: |checker, value| checker.parse::<A>(value).map(drop),
+            parse: |checker, value| {
+                let action: A = checker.parse(value)?;
+                Ok(Box::new(move |tx| Box::pin(carry_out(action, tx))))
+            },
             run: |value, tx| Box::pin(run::<A>(value, tx)),
         });
         self
@@ -325,7 +333,10 @@ async fn deliver<E: Errand>(payload: Value, delivery: &Delivery<'_>) -> Attempt 
 }
 
 async fn run<A: Action>(input: Value, tx: &mut Tx<'_>) -> Result<Value> {
-    let action: A = serde_json::from_value(input).map_err(|error| Error::Internal(error.to_string()))?;
+    carry_out(serde_json::from_value::<A>(input).map_err(|error| Error::Internal(error.to_string()))?, tx).await
+}
+
+async fn carry_out<A: Action>(action: A, tx: &mut Tx<'_>) -> Result<Value> {
     let output = tx.call(action).await?;
     serde_json::to_value(output).map_err(|error| Error::Internal(error.to_string()))
 }

@@ -193,7 +193,7 @@ fn check_action(domain: &str, action: &ActionEntry, wrong: &mut Vec<String>) {
     match &action.input {
         Err(error) => wrong.push(format!("{name}: {error}")),
         Ok(checker) => {
-            if let Err(error) = (action.parse)(checker, action.example.clone()) {
+            if let Err(error) = (action.parse)(checker, &action.example) {
                 wrong.push(format!("the example of {name} is refused: {}", error.message()));
             }
         }
@@ -211,7 +211,7 @@ fn check_standing(
     };
     let action = &domains[*domain].actions[*action];
     if let Ok(checker) = &action.input
-        && let Err(error) = (action.parse)(checker, standing.input.clone())
+        && let Err(error) = (action.parse)(checker, &standing.input)
     {
         wrong.push(format!("the input of {} is refused: {}", standing.name, error.message()));
     }

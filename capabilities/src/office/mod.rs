@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::answer::{Answer, Meta, Outcome, Recorded, Warning, presentable};
 use crate::callers::kept::Kept;
-use crate::callers::{Call, Caller, Source};
+use crate::callers::{Call, Caller, Input, Source};
 use crate::declare::dispatching::run;
 use crate::declare::domain::ActionEntry;
 use crate::declare::registry::Registry;
@@ -135,18 +135,20 @@ impl Office {
     }
 
     /// Carries out a call. Whatever comes of it is an answer; what was refused to a known caller is on record.
-    pub async fn call(&self, caller: &Caller, call: Call) -> Answer {
+    pub async fn call(&self, caller: &Caller, mut call: Call) -> Answer {
         let meta = self.fresh_meta();
         let (call_id, now) = (meta.request_id, meta.timestamp);
         let known = self.registry.action(&call.action).ok().map(|action| action.name);
         let watch = Watch::begin(call_id, caller, known, call.source.door);
-        let answer = match self.carry_out(caller, &call, meta.clone(), &watch).await {
+        // It is parsed where it stands; of a refusal nothing of it is put on record.
+        let input = std::mem::replace(&mut call.input, Input::Items(Vec::new()));
+        let answer = match self.carry_out(caller, &call, input, meta.clone(), &watch).await {
             Ok(outcome) => {
-                watch.called(&call, outcome.error.as_ref());
+                watch.called(&call.options, outcome.error.as_ref());
                 Answer::of(outcome)
             }
             Err(error) => {
-                watch.called(&call, Some(&error));
+                watch.called(&call.options, Some(&error));
                 self.record_refusal(caller, &call, call_id, now, &error).await;
                 Answer::refused(&error, meta)
             }
@@ -154,16 +156,24 @@ impl Office {
         self.with_news(caller, answer).await
     }
 
-    async fn carry_out(&self, caller: &Caller, call: &Call, meta: Meta, watch: &Watch) -> Result<Outcome> {
+    async fn carry_out(
+        &self,
+        caller: &Caller,
+        call: &Call,
+        input: Input,
+        meta: Meta,
+        watch: &Watch,
+    ) -> Result<Outcome> {
         let action = self.registry.action_for(caller, &call.action)?;
         action.permit(caller)?;
-        let asked = Order { action, prepared: validate(action, call)?, source: &call.source, meta, watch };
+        let (prepared, parsed) = validate(action, input, &call.options)?;
+        let asked = Order { action, prepared, source: &call.source, meta, watch };
         let prepared = &asked.prepared;
         let mut tx = Tx::open(&self.ground, caller, Access::Write, asked.meta.request_id, asked.meta.timestamp).await?;
         if let Some(earlier) = earlier_outcome(&mut tx, action, prepared).await? {
             return repeat(earlier, tx, asked.meta).await;
         }
-        let data = match run(&mut tx, action, prepared.each()).await {
+        let data = match run(&mut tx, parsed, prepared.batch).await {
             Err(error @ Error::PlanChanged(_)) if !prepared.dry_run => {
                 return self.keep_refusal(tx, asked, error).await;
             }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::answer::{Answer, Meta, Warning, presentable};
+use crate::answer::{Answer, Meta, Warning, json_length, presentable};
 use crate::callers::{Caller, Door};
 use crate::declare::data::{Key, Keyed, Listing, Query};
 use crate::declare::domain::DataEntry;
@@ -87,8 +87,9 @@ impl Office {
         let entry = self.registry.data_type_for(caller, &selection.data_type)?;
         entry.permit(caller)?;
         let mut problems = Vec::new();
-        let filters = schema::whole_numbers(Value::Object(selection.filters.clone()));
-        if let Err(error) = (entry.parse)(entry.filters()?, filters.clone()) {
+        let mut filters = Value::Object(selection.filters.clone());
+        schema::whole_numbers(&mut filters);
+        if let Err(error) = (entry.parse)(entry.filters()?, &filters) {
             problems.extend_from_slice(error.under(selection.filters_at).problems());
         }
         let limit = selection.limit.unwrap_or(PAGE);
@@ -322,7 +323,7 @@ fn fit(rows: &mut Vec<Keyed<Value>>, room: usize, meta: &mut Meta) -> bool {
     let count = rows
         .iter()
         .take_while(|keyed| {
-            used += keyed.row.to_string().len() + 1;
+            used += json_length(&keyed.row) + 1;
             used <= room
         })
         .count();

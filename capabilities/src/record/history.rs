@@ -2,6 +2,7 @@
 //! rehearsal and the history of a record come from the same lines.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -85,11 +86,14 @@ pub(crate) async fn changes_of_calls(calls: &[Uuid], tx: &mut Tx<'_>) -> Result<
 /// One change per row: what it was before the call and what it is after.
 fn net(changes: impl Iterator<Item = Change>) -> Vec<Change> {
     let mut rows: Vec<Change> = Vec::new();
+    let mut places: HashMap<(Uuid, String), usize> = HashMap::new();
     for change in changes {
-        let earlier = rows.iter_mut().find(|row| row.id == change.id && row.data_type == change.data_type);
-        match earlier {
-            None => rows.push(change),
-            Some(row) => follow(row, change),
+        match places.entry((change.id, change.data_type.clone())) {
+            Entry::Occupied(place) => follow(&mut rows[*place.get()], change),
+            Entry::Vacant(place) => {
+                place.insert(rows.len());
+                rows.push(change);
+            }
         }
     }
     rows.retain(|row| row.change != "nothing");
