@@ -18,7 +18,7 @@ use crate::work::Work;
 
 const LOGIN: &str = "frontdesk_app";
 /// As the program sets its connections up.
-const SETTINGS: &str = "-c plan_cache_mode=force_custom_plan -c jit=off -c max_parallel_workers_per_gather=0 -c timezone=UTC \
+const SETTINGS: &str = "-c plan_cache_mode=auto -c jit=off -c max_parallel_workers_per_gather=0 -c timezone=UTC \
                         -c pg_trgm.word_similarity_threshold=0.5";
 
 /// One statement as it was carried out.

@@ -1,3 +1,4 @@
+-- Rows are made of it: a change, also of what it calls, comes with a migration that makes them anew.
 create or replace function frontdesk.index_notes(org uuid, changed uuid[]) returns void
   language plpgsql set search_path = pg_catalog, public, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare

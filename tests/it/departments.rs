@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::AssertSqlSafe;
 
 use crate::desk::Desk;
-use crate::layers::{File, files, is_word, names_after, none, read, words};
+use crate::layers::{File, files, is_word, names_after, none, read, take_apart, words};
 
 /// The root of the domains.
 const ROOT: &str = "handlers/src";
@@ -207,8 +207,14 @@ fn statements(file: &File) -> Vec<String> {
         true => {
             vec![file.text.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n")]
         }
-        false => file.product_parts().texts.into_iter().filter(starts).collect(),
+        false => file.product_parts().texts.into_iter().filter(starts).chain(lists(file)).collect(),
     }
+}
+
+/// The SQL of the lists in a file, each of which is written in pieces.
+fn lists(file: &File) -> Vec<String> {
+    let written = file.product().split("listing! {").skip(1).filter_map(|rest| rest.split("\n    }\n").next());
+    written.map(|pieces| take_apart(pieces).texts.join(" ")).collect()
 }
 
 /// A table or view that a statement names.

@@ -99,7 +99,7 @@ fn everything() -> Vec<File> {
     product().into_iter().chain(files("tests", "rs")).collect()
 }
 
-fn take_apart(source: &str) -> Parts {
+pub fn take_apart(source: &str) -> Parts {
     let mut parts = Parts::default();
     let mut rest = source;
     while let Some(first) = rest.chars().next() {

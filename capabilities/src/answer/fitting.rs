@@ -5,7 +5,7 @@ use std::io;
 
 use serde_json::Value;
 
-use crate::answer::{Answer, escaped};
+use crate::answer::envelope::{Answer, escaped};
 
 /// A text worth shortening.
 const LONG_TEXT: usize = 200;
@@ -148,7 +148,7 @@ fn halve(list: &mut Value) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::Meta;
+    use crate::answer::envelope::Meta;
     use serde_json::json;
 
     #[test]

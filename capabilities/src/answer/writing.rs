@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::answer::{Answer, Meta};
+use crate::answer::envelope::{Answer, Meta};
 
 /// The bytes of an envelope.
 #[derive(Debug, Clone)]
@@ -59,6 +59,14 @@ fn write(bytes: &mut Vec<u8>, value: &impl Serialize) {
     if written.is_err() {
         bytes.truncate(begins);
         bytes.extend_from_slice(b"null");
+    }
+}
+
+impl Answer {
+    /// The same as it is sent.
+    #[must_use]
+    pub fn write(&self) -> Written {
+        Written::of(self)
     }
 }
 

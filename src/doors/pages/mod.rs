@@ -17,10 +17,13 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use capabilities::{Door, Error, Office, Result, Session, Source};
 use tokio_util::sync::CancellationToken;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
 use ui_kit::{Link, Refusal, Ui, Visitor};
 
 use crate::http::identity::Authenticator;
 use crate::http::rest;
+use crate::http::stack::worth_it;
 use sign_in::Proof;
 
 /// A form has a few short fields, and a note of up to 10,000 characters in percent encoding.
@@ -67,6 +70,8 @@ pub(crate) fn routes(
         .with_state(pages.clone())
         .merge(pages.ui.files())
         .merge(doors)
+        // Smaller than what programs get: a phone has one bar, and the files are fetched once.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Default).compress_when(worth_it()))
         .layer(map_response(with_headers));
     Ok(if production { routes } else { routes.merge(sent_mail::routes(&pages)) })
 }
