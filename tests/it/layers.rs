@@ -9,7 +9,7 @@ use capabilities::Registry;
 /// Where HTTP statuses may stand: the one table of codes, the envelope that carries its status, and the two HTTP doors.
 const KNOW_STATUSES: &[&str] = &[
     "capabilities/src/error/mod.rs",
-    "capabilities/src/answer/mod.rs",
+    "capabilities/src/answer/envelope.rs",
     "capabilities/src/world/http.rs",
     "src/http/etag.rs",
     "src/doors/mcp_http.rs",

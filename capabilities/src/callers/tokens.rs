@@ -172,8 +172,11 @@ mod tests {
         let token = AgentToken::mint(ORG);
         let org = &token.reveal()[..3 + ORG_LENGTH];
         // As long as a token, with a character across the place where the part that people recognise ends.
-        let wrong =
-            format!("{org}{}{}", "a".repeat(PREFIX_LENGTH - 1), "é".repeat((SECRET_LENGTH - PREFIX_LENGTH + 1) / 2));
+        let wrong = format!(
+            "{org}{}{}",
+            "a".repeat(PREFIX_LENGTH - 1),
+            "é".repeat((SECRET_LENGTH - PREFIX_LENGTH).div_ceil(2))
+        );
         assert_eq!(wrong.len(), token.reveal().len());
         assert!(AgentToken::parse(&wrong).is_none());
         let right = wrong.replace("é", "ee");
