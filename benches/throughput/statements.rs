@@ -115,8 +115,8 @@ fn record(
     log_statements(program, true)?;
     let mut recorded = Vec::new();
     for (asker, range) in askers.iter().zip(numbers.take()) {
-        settle(&Client::new(program, Door::Rest, asker)?, org);
-        let client = Client::new(program, work.doors()[0], asker)?;
+        settle(&Client::new(&program.server.url, Door::Rest, asker)?, org);
+        let client = Client::new(&program.server.url, work.doors()[0], asker)?;
         let mut before = Vec::new();
         // Work in the background leaves traces too; what two calls in a row have in common is the call.
         let found = range.take(20).find_map(|number| {
@@ -129,13 +129,13 @@ fn record(
         recorded.push(found.context("no two calls have the same statements")??);
     }
     log_statements(program, false)?;
-    settle(&Client::new(program, Door::Rest, &askers[0])?, org);
+    settle(&Client::new(&program.server.url, Door::Rest, &askers[0])?, org);
     Ok(recorded)
 }
 
 fn statements_of(
     program: &Program,
-    client: &Client<'_>,
+    client: &Client,
     work: Work,
     org: &Organization,
     number: u64,
@@ -158,7 +158,7 @@ fn log_statements(program: &Program, on: bool) -> anyhow::Result<()> {
 }
 
 /// Until the program has noticed that its connections are gone, and works on new ones.
-fn settle(client: &Client<'_>, org: &Organization) {
+fn settle(client: &Client, org: &Organization) {
     let mut well = 0;
     while well < 30 {
         well = if client.ask(Work::ById, org, 0).is_ok() { well + 1 } else { 0 };
