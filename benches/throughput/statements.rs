@@ -285,9 +285,9 @@ fn varying(work: Work, statements: &[Statement], number: u64) -> Vec<Varying> {
     varying.into_iter().enumerate().map(named).collect()
 }
 
-/// The call that a transaction is opened for: the second argument of `frontdesk.begin_call`.
+/// The call that a transaction is opened for, by the setting that its first message makes.
 fn call_id(sql: &str) -> Option<Uuid> {
-    sql.split_once("begin_call(").and_then(|(_, arguments)| ids_in(arguments).nth(1))
+    sql.split_once("frontdesk.call_id = ").and_then(|(_, setting)| ids_in(setting).next())
 }
 
 fn ids_in(text: &str) -> impl Iterator<Item = Uuid> {
