@@ -8,6 +8,7 @@ mod datadir;
 mod demo;
 mod doors;
 pub mod http;
+pub mod schema;
 mod serve;
 mod storage;
 
@@ -30,4 +31,4 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
 pub use administration::{back_up, create_agent, create_org, migrate, restore, sign_in_link, stop};
 pub use doors::mcp_socket::join as mcp;
 pub use serve::serve;
-pub use storage::{APP_ROLE, MIGRATIONS};
+pub use storage::APP_ROLE;

@@ -6,23 +6,18 @@ use anyhow::{Context as _, bail};
 use capabilities::world::Database;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 use crate::cluster::{Cluster, OWNER, PORT};
 use crate::config::{Config, DatabaseConfig};
 use crate::datadir::{DataDir, Lock};
+use crate::schema::{self, STARTING};
 
 /// The login of the service. It owns nothing, so row level security binds it.
 pub const APP_ROLE: &str = "frontdesk_app";
-/// The schema, step by step.
-pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
-
 const DATABASE: &str = "frontdesk";
-/// Serializes servers that start at once on one database.
-pub(crate) const STARTING: i64 = 0x6672_6f6e_7464_6573;
-const CONNECTIONS: u32 = 20;
+const CONNECTIONS: u32 = 8;
 
 /// A database that can be reached, whatever is in it, and the cluster it runs in if that is ours.
 pub(crate) struct Reached {
@@ -79,7 +74,7 @@ impl Storage {
     pub(crate) async fn open(config: &Config, data: &DataDir, lock: Option<&Lock>) -> anyhow::Result<Self> {
         let reached = Reached::open(config, data, lock).await?;
         migrate(&reached.owner, reached.app_password.as_deref()).await?;
-        let database = Database::open(reached.app, CONNECTIONS).await?;
+        let database = Database::open(reached.app, CONNECTIONS..=CONNECTIONS).await?;
         Ok(Self { database, cluster: reached.cluster })
     }
 
@@ -151,7 +146,7 @@ fn derived_password(key: &[u8; 32]) -> anyhow::Result<String> {
 /// Makes the service's login and brings the schema to this version.
 pub(crate) async fn migrate(owner: &PgConnectOptions, app_password: Option<&str>) -> anyhow::Result<()> {
     let mut connection = prepare(owner, app_password).await?;
-    MIGRATIONS.run(&mut connection).await.context("the schema cannot be brought to this version")?;
+    schema::bring_up(&mut connection).await?;
     Ok(connection.close().await?)
 }
 

@@ -2,14 +2,13 @@
 
 use axum::extract::{Extension, Form, Query, State};
 use axum::response::Response;
-use capabilities::{Error, Selection, amount_in_words};
+use capabilities::amount_in_words;
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use ui_kit::{List, Moment, Page, Queried, Sent, Shown, Typed, Visitor, Who, onward, unreadable, with_status, words};
 
-use crate::page::with_status;
-use crate::words::{self, Moment};
-use crate::{Listing, PAGE, Queried, Sent, Shared, Shown, Told, Ui, Visitor, Who, filters, onward, rows_of};
+use crate::{Queue, Shared};
 
 /// An agent, as the list shows it.
 #[derive(Serialize)]
@@ -44,90 +43,80 @@ struct Spent {
     renews: Option<Moment>,
 }
 
-pub(crate) async fn list(State(ui): Shared, Extension(visitor): Who, asked: Queried<Told>) -> Response {
-    let Query(told) = asked.unwrap_or_default();
-    let shown = ui.agents(&visitor, &told, None).await;
-    ui.answered(&visitor, shown).await
+pub(crate) async fn list(State(queue): Shared, Extension(visitor): Who, asked: Queried<Typed>) -> Response {
+    let Query(asked) = asked.unwrap_or_default();
+    let shown = agents(&mut queue.ui.page(&visitor), &asked, None).await;
+    queue.answered(&visitor, shown).await
 }
 
-impl Ui {
-    async fn agents(&self, visitor: &Visitor, told: &Told, typed: Option<&Switch>) -> Shown {
-        let selection = Selection {
-            data_type: "agents".into(),
-            filters: filters(&[]),
-            limit: Some(PAGE),
-            cursor: told.cursor.clone(),
-            ..Selection::default()
-        };
-        let answer = match self.read(visitor, selection).await {
-            Err(refused) if refused.error_code() == Some("INVALID_INPUT") => return Ok(onward("/queue/agents")),
-            answer => answer?,
-        };
-        let frame = self.frame(visitor).await?;
-        let listing = Listing::of(&answer, told.cursor.as_ref());
-        let lines: Vec<Line> = rows_of(answer.data).iter().map(|row| self.agent(visitor, row, typed)).collect();
-        let notice = match told.told.as_deref() {
-            Some("disabled") => "The agent is disabled: its token works no more, and what it had waiting is withdrawn.",
-            Some("enabled") => "The agent may call again, with the token it had.",
-            Some("budget") => "Its budget is set, and holds from its next call on.",
-            Some("undone") => "Undone: what the agent did is as it was before. An undo can be undone, too.",
-            _ => "",
-        };
-        let may_undo = self.may(visitor, "audit.undo");
-        let may_switch = self.may(visitor, "agent.disable") && self.may(visitor, "agent.enable");
-        let values = context! { lines, listing, notice, may_switch, may_undo };
-        Ok(self.show(visitor, &frame, "agents", "agents.html", values))
-    }
+const AGENTS: List = List::of("agents")
+    .at("/queue/agents")
+    .title("Agents")
+    .about("The models and programs that work here, each with a token of its own.")
+    .ways("More agents", "Back to the first");
 
-    fn agent(&self, visitor: &Visitor, row: &Value, typed: Option<&Switch>) -> Line {
-        let stricter = row["overrides"].as_object().map_or(0, serde_json::Map::len);
-        let id = words::text(&row["id"]);
-        let typed = typed.filter(|typed| typed.agent_id.as_deref() == Some(&id));
-        let most = |kind: &str| row["budget"][kind].as_i64().map(|most| most.to_string()).unwrap_or_default();
-        Line {
-            spent: self.spent(visitor, row),
-            actions: typed.map_or_else(|| most("actions"), |typed| typed.actions.clone().unwrap_or_default()),
-            messages: typed.map_or_else(|| most("messages"), |typed| typed.messages.clone().unwrap_or_default()),
-            problem: typed.map(|_| NO_BUDGET.to_string()).unwrap_or_default(),
-            wrong_actions: typed.is_some_and(|typed| !is_budget(typed.actions.as_deref())),
-            wrong_messages: typed.is_some_and(|typed| !is_budget(typed.messages.as_deref())),
-            id,
-            name: words::text(&row["name"]),
-            last_call: self.moment_of(visitor, &row["last_call_at"]),
-            disabled: self.moment_of(visitor, &row["disabled_at"]),
-            expires: self.moment_of(visitor, &row["expires_at"]),
-            stricter: match stricter {
-                0 => String::new(),
-                some => words::counted(some.try_into().unwrap_or(i64::MAX), "limit of its own", "limits of its own"),
-            },
-        }
+async fn agents(page: &mut Page<'_>, asked: &Typed, typed: Option<&Switch>) -> Shown {
+    let listed = match page.list(&AGENTS, asked).await {
+        Ok(listed) => listed,
+        Err(refused) => return AGENTS.anew(refused),
+    };
+    let rows: Vec<Line> = listed.rows.iter().map(|row| agent(page, row, typed)).collect();
+    let notice = match asked.get("told") {
+        "disabled" => "The agent is disabled: its token works no more, and what it had waiting is withdrawn.",
+        "enabled" => "The agent may call again, with the token it had.",
+        "budget" => "Its budget is set, and holds from its next call on.",
+        "undone" => "Undone: what the agent did is as it was before. An undo can be undone, too.",
+        _ => "",
+    };
+    let may_undo = page.may("audit.undo");
+    let may_switch = page.may("agent.disable") && page.may("agent.enable");
+    let values = context! { rows, list => listed.list, notice, may_switch, may_undo };
+    page.show("agents", "agents.html", values).await
+}
+
+fn agent(page: &Page<'_>, row: &Value, typed: Option<&Switch>) -> Line {
+    let stricter = row["overrides"].as_object().map_or(0, serde_json::Map::len);
+    let id = words::text(&row["id"]);
+    let typed = typed.filter(|typed| typed.agent_id.as_deref() == Some(&id));
+    let most = |kind: &str| row["budget"][kind].as_i64().map(|most| most.to_string()).unwrap_or_default();
+    Line {
+        spent: spent(page, row),
+        actions: typed.map_or_else(|| most("actions"), |typed| typed.actions.clone().unwrap_or_default()),
+        messages: typed.map_or_else(|| most("messages"), |typed| typed.messages.clone().unwrap_or_default()),
+        problem: typed.map(|_| NO_BUDGET.to_string()).unwrap_or_default(),
+        wrong_actions: typed.is_some_and(|typed| !is_budget(typed.actions.as_deref())),
+        wrong_messages: typed.is_some_and(|typed| !is_budget(typed.messages.as_deref())),
+        id,
+        name: words::text(&row["name"]),
+        last_call: page.moment_of(&row["last_call_at"]),
+        disabled: page.moment_of(&row["disabled_at"]),
+        expires: page.moment_of(&row["expires_at"]),
+        stricter: match stricter {
+            0 => String::new(),
+            some => words::counted(some.try_into().unwrap_or(i64::MAX), "limit of its own", "limits of its own"),
+        },
     }
 }
 
-impl Ui {
-    /// What it did today. Money is told only where there is a budget of it: nothing that agents do moves any yet.
-    fn spent(&self, visitor: &Visitor, row: &Value) -> Vec<Spent> {
-        let counted = |one: &'static str, many: &'static str| move |count| words::counted(count, one, many);
-        let currency = visitor.caller.org().currency;
-        let amount = move |minor| amount_in_words(minor, currency);
-        let kinds: [(&str, &dyn Fn(i64) -> String); 3] = [
-            ("actions", &counted("action", "actions")),
-            ("messages", &counted("message", "messages")),
-            ("money", &amount),
-        ];
-        let spent = kinds.into_iter().filter_map(|(kind, in_words)| {
-            let (used, most) = (row["used_today"][kind].as_i64()?, row["budget"][kind].as_i64());
-            let said = match most {
-                Some(most) if kind == "money" => format!("{} of {} today", in_words(used), in_words(most)),
-                Some(most) => format!("{used} of {} today", in_words(most)),
-                None if kind == "money" => return None,
-                None => format!("{} today", in_words(used)),
-            };
-            let renews = self.moment_of(visitor, &row["resets_at"]).filter(|_| most.is_some_and(|most| used >= most));
-            Some(Spent { said, used, most, renews })
-        });
-        spent.collect()
-    }
+/// What it did today. Money is told only where there is a budget of it: nothing that agents do moves any yet.
+fn spent(page: &Page<'_>, row: &Value) -> Vec<Spent> {
+    let counted = |one: &'static str, many: &'static str| move |count| words::counted(count, one, many);
+    let currency = page.org().currency;
+    let amount = move |minor| amount_in_words(minor, currency);
+    let kinds: [(&str, &dyn Fn(i64) -> String); 3] =
+        [("actions", &counted("action", "actions")), ("messages", &counted("message", "messages")), ("money", &amount)];
+    let spent = kinds.into_iter().filter_map(|(kind, in_words)| {
+        let (used, most) = (row["used_today"][kind].as_i64()?, row["budget"][kind].as_i64());
+        let said = match most {
+            Some(most) if kind == "money" => format!("{} of {} today", in_words(used), in_words(most)),
+            Some(most) => format!("{used} of {} today", in_words(most)),
+            None if kind == "money" => return None,
+            None => format!("{} today", in_words(used)),
+        };
+        let renews = page.moment_of(&row["resets_at"]).filter(|_| most.is_some_and(|most| used >= most));
+        Some(Spent { said, used, most, renews })
+    });
+    spent.collect()
 }
 
 /// Said beside a budget that is none.
@@ -163,35 +152,34 @@ impl Switch {
     }
 }
 
-pub(crate) async fn switch(State(ui): Shared, Extension(visitor): Who, sent: Sent<Switch>) -> Response {
+pub(crate) async fn switch(State(queue): Shared, Extension(visitor): Who, sent: Sent<Switch>) -> Response {
     let Form(switch) = sent.unwrap_or_default();
     if switch.actions.is_some() || switch.messages.is_some() {
-        let shown = ui.set_budget(&visitor, &switch).await;
-        return ui.answered(&visitor, shown).await;
+        let shown = set_budget(&queue, &visitor, &switch).await;
+        return queue.answered(&visitor, shown).await;
     }
     let (action, there) = match switch.may_call.as_deref() {
         Some("yes") => ("agent.enable", "/queue/agents?told=enabled"),
         Some("no") => ("agent.disable", "/queue/agents?told=disabled"),
         _ => return onward("/queue/agents"),
     };
-    let answer = ui.call(&visitor, action, json!({"agent_id": switch.agent_id.unwrap_or_default()})).await;
+    let answer = queue.ui.call(&visitor, action, json!({"agent_id": switch.agent_id.unwrap_or_default()})).await;
     match answer.success() {
         true => onward(there),
-        false => ui.refuse(&visitor, &answer).await,
+        false => queue.refuse(&visitor, &answer).await,
     }
 }
 
-impl Ui {
-    async fn set_budget(&self, visitor: &Visitor, switch: &Switch) -> Shown {
-        let invalid = Error::InvalidInput(Vec::new()).code();
-        let again =
-            || async { Ok(with_status(self.agents(visitor, &Told::default(), Some(switch)).await?, invalid.status)) };
-        let Some(input) = switch.budget() else { return again().await };
-        let answer = self.call(visitor, "agent.set_budget", input).await;
-        match answer.error_code() {
-            None => Ok(onward("/queue/agents?told=budget")),
-            Some(code) if code == invalid.name => again().await,
-            Some(_) => Err(Box::new(answer)),
-        }
+async fn set_budget(queue: &Queue, visitor: &Visitor, switch: &Switch) -> Shown {
+    let again = || async {
+        let page = agents(&mut queue.ui.page(visitor), &Typed::default(), Some(switch)).await?;
+        Ok(with_status(page, unreadable()))
+    };
+    let Some(input) = switch.budget() else { return again().await };
+    let answer = queue.ui.call(visitor, "agent.set_budget", input).await;
+    match answer.error_code() {
+        None => Ok(onward("/queue/agents?told=budget")),
+        Some("INVALID_INPUT") => again().await,
+        Some(_) => Err(Box::new(answer)),
     }
 }

@@ -3,9 +3,7 @@
 use capabilities::{Answer, Selection};
 use serde::Serialize;
 use serde_json::{Map, Value};
-
-use crate::words::{self, Moment};
-use crate::{Ui, Visitor, rows_of};
+use ui_kit::{Moment, Page, rows_of, words};
 
 /// What is told of it.
 #[derive(Serialize)]
@@ -28,62 +26,57 @@ struct Gone {
     asked: Option<Moment>,
 }
 
-impl Ui {
-    /// The coverage of one rule, or of one that is thought of.
-    pub(crate) async fn coverage(
-        &self,
-        visitor: &Visitor,
-        action: &str,
-        filters: Map<String, Value>,
-    ) -> Result<Option<Coverage>, Box<Answer>> {
-        let selection =
-            Selection { data_type: "rule_coverage".into(), filters, limit: Some(1), ..Selection::default() };
-        let found = rows_of(self.read(visitor, selection).await?.data).pop();
-        Ok(found.map(|row| self.coverage_in_words(visitor, action, &row)))
-    }
+/// The coverage of one rule, or of one that is thought of.
+pub(crate) async fn coverage(
+    page: &mut Page<'_>,
+    action: &str,
+    filters: Map<String, Value>,
+) -> Result<Option<Coverage>, Box<Answer>> {
+    let selection = Selection { data_type: "rule_coverage".into(), filters, limit: Some(1), ..Selection::default() };
+    let found = rows_of(page.read(selection).await?.data).pop();
+    Ok(found.map(|row| coverage_in_words(page, action, &row)))
+}
 
-    pub(crate) fn coverage_in_words(&self, visitor: &Visitor, action: &str, row: &Value) -> Coverage {
-        let number = |member: &str| row[member].as_i64().unwrap_or_default();
-        let (requests, covered, denied) = (number("requests"), number("covered"), number("denied"));
-        let doing = words::doing(self.office.registry(), action);
-        let which = if row["older_left_out"] == true { "the newest " } else { "" };
-        let asked = words::counted(requests, "request", "requests");
-        let sentence = match requests {
-            0 => format!("Nobody it is for asked to {doing} in the past 90 days."),
-            _ => format!(
-                "This rule would have let through {} of {which}{asked} to {doing} in the past 90 days.",
-                words::grouped(covered)
-            ),
-        };
-        let shown: Vec<Gone> =
-            row["newest"].as_array().into_iter().flatten().map(|gone| self.gone(visitor, gone)).collect();
-        let more = covered - i64::try_from(shown.len()).unwrap_or_default();
-        Coverage {
-            sentence,
-            denied: match denied {
-                0 => String::new(),
-                1 => "One of them a person had denied.".into(),
-                some => format!("{} of them a person had denied.", words::grouped(some)),
-            },
-            requests: shown,
-            more: if more > 0 { format!("and {} older", words::grouped(more)) } else { String::new() },
-        }
+pub(crate) fn coverage_in_words(page: &Page<'_>, action: &str, row: &Value) -> Coverage {
+    let number = |member: &str| row[member].as_i64().unwrap_or_default();
+    let (requests, covered, denied) = (number("requests"), number("covered"), number("denied"));
+    let doing = words::doing(page.registry(), action);
+    let which = if row["older_left_out"] == true { "the newest " } else { "" };
+    let asked = words::counted(requests, "request", "requests");
+    let sentence = match requests {
+        0 => format!("Nobody it is for asked to {doing} in the past 90 days."),
+        _ => format!(
+            "This rule would have let through {} of {which}{asked} to {doing} in the past 90 days.",
+            words::grouped(covered)
+        ),
+    };
+    let shown: Vec<Gone> = row["newest"].as_array().into_iter().flatten().map(|row| gone(page, row)).collect();
+    let more = covered - i64::try_from(shown.len()).unwrap_or_default();
+    Coverage {
+        sentence,
+        denied: match denied {
+            0 => String::new(),
+            1 => "One of them a person had denied.".into(),
+            some => format!("{} of them a person had denied.", words::grouped(some)),
+        },
+        requests: shown,
+        more: if more > 0 { format!("and {} older", words::grouped(more)) } else { String::new() },
     }
+}
 
-    fn gone(&self, visitor: &Visitor, gone: &Value) -> Gone {
-        Gone {
-            id: words::text(&gone["authorization_id"]),
-            agent: words::text(&gone["agent"]),
-            wants: words::lowered(&words::text(&gone["summary"])),
-            became: match gone["status"].as_str().unwrap_or_default() {
-                "pending" => "waiting",
-                "executed" => "allowed",
-                "failed" => "allowed, but it failed",
-                "denied" => "denied",
-                "expired" => "ran out",
-                _ => "withdrawn",
-            },
-            asked: self.moment_of(visitor, &gone["created_at"]),
-        }
+fn gone(page: &Page<'_>, gone: &Value) -> Gone {
+    Gone {
+        id: words::text(&gone["authorization_id"]),
+        agent: words::text(&gone["agent"]),
+        wants: words::lowered(&words::text(&gone["summary"])),
+        became: match gone["status"].as_str().unwrap_or_default() {
+            "pending" => "waiting",
+            "executed" => "allowed",
+            "failed" => "allowed, but it failed",
+            "denied" => "denied",
+            "expired" => "ran out",
+            _ => "withdrawn",
+        },
+        asked: page.moment_of(&gone["created_at"]),
     }
 }

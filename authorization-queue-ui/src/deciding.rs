@@ -6,9 +6,12 @@ use capabilities::{Answer, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::page::with_status;
-use crate::request::{Named, Notice, View, items};
-use crate::{Sent, Shared, Shown, Ui, Visitor, Who, onward, words};
+use ui_kit::{Named, Page, Problems, Sent, Shown, Visitor, Who, onward, unreadable, with_status, words};
+use uuid::Uuid;
+
+use crate::request::{Notice, View, items, looked_at, request, request_page};
+use crate::terms::Terms;
+use crate::{Queue, Shared};
 
 /// Said above a fresh preview.
 const CHANGED: &str = "Something changed since this page was made, so nothing was done. Here is what it would do now: \
@@ -28,29 +31,8 @@ pub(crate) struct DecisionForm {
     until: String,
     /// Whether the rule is only to be tried on what was asked before.
     r#try: String,
-    #[serde(skip_deserializing)]
-    problems: Problems,
-}
-
-/// What is wrong with a field; empty if nothing is.
-#[derive(Debug, Default, Serialize)]
-struct Problems {
-    note: String,
-    items_per_call: String,
-    items_per_day: String,
-    until: String,
-}
-
-impl Problems {
-    fn place(&mut self, pointer: &str) -> Option<&mut String> {
-        match pointer {
-            "/note" => Some(&mut self.note),
-            "/items_per_call" => Some(&mut self.items_per_call),
-            "/items_per_day" => Some(&mut self.items_per_day),
-            "/until" => Some(&mut self.until),
-            _ => None,
-        }
-    }
+    #[serde(skip)]
+    pub problems: Problems,
 }
 
 /// What can be decided: the word in the form, the action, and whether the request is carried out by it.
@@ -79,7 +61,7 @@ impl DecisionForm {
     pub fn trial(&self, id: &Value) -> Map<String, Value> {
         let mut filters = Map::from_iter([("authorization_id".to_string(), id.clone())]);
         filters.insert("any_agent".into(), (self.agents == "every").into());
-        filters.extend(numbers_to_try(&self.items_per_call, &self.items_per_day));
+        filters.extend(self.terms().to_try());
         filters
     }
 
@@ -88,7 +70,7 @@ impl DecisionForm {
     }
 
     /// The input of the action; what cannot be read as one is told in `problems`.
-    fn input(&mut self, ui: &Ui, visitor: &Visitor, id: &Value) -> Option<Value> {
+    fn input(&mut self, page: &Page<'_>, id: &Value) -> Option<Value> {
         let mut input = json!({"authorization_id": id});
         if let Some(note) = self.note() {
             input["note"] = note.into();
@@ -97,91 +79,63 @@ impl DecisionForm {
             return Some(input);
         }
         input["any_agent"] = (self.agents == "every").into();
-        for (member, typed, problem) in [
-            ("items_per_call", &self.items_per_call, &mut self.problems.items_per_call),
-            ("items_per_day", &self.items_per_day, &mut self.problems.items_per_day),
-        ] {
-            match typed.trim() {
-                "" => input[member] = Value::Null,
-                number => match number.parse::<i32>() {
-                    Ok(number) => input[member] = number.into(),
-                    Err(_) => *problem = "Write a whole number, or leave it empty for no limit.".into(),
-                },
-            }
-        }
-        match (self.until.trim(), ui.end_of(visitor, self.until.trim())) {
-            ("", _) => {}
-            (_, Some(until)) => input["until"] = until.to_rfc3339().into(),
-            (_, None) => self.problems.until = "Choose a day, or leave it empty for no end.".into(),
-        }
-        let problems = &self.problems;
-        let is_fine = [&problems.items_per_call, &problems.items_per_day, &problems.until];
-        is_fine.iter().all(|problem| problem.is_empty()).then_some(input)
+        let terms = Terms { per_call: &self.items_per_call, per_day: &self.items_per_day, until: &self.until };
+        terms.put_numbers(&mut input, &mut self.problems);
+        terms.put_end(page, "", &mut input, &mut self.problems);
+        self.problems.is_empty().then_some(input)
+    }
+
+    /// The limits of a rule, as far as it was filled in.
+    pub fn terms(&self) -> Terms<'_> {
+        Terms { per_call: &self.items_per_call, per_day: &self.items_per_day, until: &self.until }
     }
 
     /// Puts the office's problems beside the fields they are about; whether each has one.
     fn blame(&mut self, answer: &Answer) -> bool {
-        let problems = answer.error.as_ref().and_then(|error| error["problems"].as_array()).cloned();
-        let problems = problems.unwrap_or_default();
-        let placed = problems.iter().filter(|problem| {
-            let pointer = problem["pointer"].as_str().unwrap_or_default();
-            let place = self.problems.place(pointer.strip_prefix("/data").unwrap_or(pointer));
-            place.map(|place| *place = words::capitalized(&format!("{}.", words::text(&problem["message"])))).is_some()
-        });
-        !problems.is_empty() && placed.count() == problems.len()
+        let known = ["note", "items_per_call", "items_per_day", "until"];
+        self.problems.blame(answer, |member| known.contains(&member).then(|| member.to_string()))
     }
 }
 
-/// The numbers of a form, to try a rule with: 0 for none. What is no number that a rule can have is left out.
-pub(crate) fn numbers_to_try(per_call: &str, per_day: &str) -> impl Iterator<Item = (String, Value)> {
-    let number = |typed: &str, most: i32| match typed.trim() {
-        "" => Some(0),
-        number => number.parse().ok().filter(|number| (1..=most).contains(number)),
-    };
-    let numbers = [("items_per_call", number(per_call, 500)), ("items_per_day", number(per_day, 100_000))];
-    numbers.into_iter().filter_map(|(name, number)| Some((name.to_string(), number?.into())))
-}
-
 pub(crate) async fn decide(
-    State(ui): Shared,
+    State(queue): Shared,
     Extension(visitor): Who,
-    id: Named,
+    id: Named<Uuid>,
     sent: Sent<DecisionForm>,
 ) -> Response {
     let Form(typed) = sent.unwrap_or_default();
     let shown = async {
-        let row = ui.request(&visitor, id).await?;
-        ui.carry_out(&visitor, &row, typed.beside_the_others(&row)).await
+        let row = request(&mut queue.ui.page(&visitor), id).await?;
+        queue.carry_out(&visitor, &row, typed.beside_the_others(&row)).await
     };
-    ui.answered(&visitor, shown.await).await
+    queue.answered(&visitor, shown.await).await
 }
 
-impl Ui {
+impl Queue {
     async fn carry_out(&self, visitor: &Visitor, row: &Value, mut typed: DecisionForm) -> Shown {
         let Some((_, action, does)) = DECISIONS.iter().find(|(word, _, _)| *word == typed.decision) else {
-            return Err(self.refused(&Error::invalid("/decision", "is none that can be made here")));
+            return Err(self.ui.refused(&Error::invalid("/decision", "is none that can be made here")));
         };
         let here = format!("/queue/{}", words::text(&row["id"]));
-        let Some(mut input) = typed.input(self, visitor, &row["id"]) else {
+        let Some(mut input) = typed.input(&self.ui.page(visitor), &row["id"]) else {
             let notice = Some(warning("Nothing was done yet: a field below needs another look."));
-            let invalid = Error::InvalidInput(Vec::new()).code();
-            return self.again(visitor, View { notice, typed, ..View::of(row) }, invalid.status).await;
+            return self.again(visitor, View { notice, typed, ..View::of(row) }, unreadable()).await;
         };
         if !typed.r#try.is_empty() && typed.decision == "allow_always" {
             let notice = Some(Notice { warns: false, text: "Nothing was done yet. Below, the rule was tried.".into() });
-            return self.request_page(visitor, View { notice, typed, ..View::of(row) }).await;
+            return request_page(&mut self.ui.page(visitor), View { notice, typed, ..View::of(row) }).await;
         }
         if *does {
             // What was shown is what may be carried out, also when a second click comes after the preview was renewed.
             input["plan"] = typed.seen.as_str().into();
         }
-        let answer = self.call(visitor, action, input).await;
+        let answer = self.ui.call(visitor, action, input).await;
         match answer.error_code() {
             None => Ok(onward(&format!("{here}?told=done"))),
             Some("AUTHORIZATION_NOT_PENDING" | "AUTHORIZATION_EXPIRED") => Ok(onward(&format!("{here}?told=late"))),
             Some("PLAN_CHANGED") => {
                 let fresh = answer.data.clone().unwrap_or_default();
-                let before = self.looked_at(visitor, row, &typed.seen).await?;
+                let before = looked_at(&mut self.ui.page(visitor), row, &typed.seen).await?;
                 let view = View { before: before.as_ref(), notice: Some(warning(CHANGED)), typed, ..View::of(&fresh) };
                 self.again(visitor, view, answer.status).await
             }
@@ -200,7 +154,7 @@ impl Ui {
 
     /// The page once more, with what was typed.
     async fn again(&self, visitor: &Visitor, view: View<'_>, status: u16) -> Shown {
-        Ok(with_status(self.request_page(visitor, view).await?, status))
+        Ok(with_status(request_page(&mut self.ui.page(visitor), view).await?, status))
     }
 }
 

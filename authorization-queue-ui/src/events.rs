@@ -16,9 +16,10 @@ use capabilities::{Caller, Error, Listening, Waiting};
 use futures_util::stream;
 use serde_json::json;
 use tokio::time::{Interval, MissedTickBehavior, interval};
+use ui_kit::{Visitor, Who, words};
 use uuid::Uuid;
 
-use crate::{Shared, Ui, Visitor, Who, words};
+use crate::{Queue, Shared};
 
 /// So many pages of a person are told at once. Browsers have six connections to a server that speaks HTTP/1.1, and another
 /// page must still be able to load; who is refused here looks by itself.
@@ -71,7 +72,7 @@ impl Drop for Seat {
 
 /// A stream between two events.
 struct Watching {
-    ui: Arc<Ui>,
+    queue: Arc<Queue>,
     visitor: Visitor,
     listening: Listening,
     looks: Interval,
@@ -81,8 +82,8 @@ struct Watching {
     _seat: Seat,
 }
 
-pub(crate) async fn stream(State(ui): Shared, Extension(visitor): Who) -> Response {
-    match ui.watch(&visitor).await {
+pub(crate) async fn stream(State(queue): Shared, Extension(visitor): Who) -> Response {
+    match queue.watch(&visitor).await {
         Ok(watching) => {
             let events = stream::unfold(watching, |mut watching| async move {
                 watching.next().await.map(|event| (Ok::<_, Infallible>(event), watching))
@@ -95,15 +96,15 @@ pub(crate) async fn stream(State(ui): Shared, Extension(visitor): Who) -> Respon
             headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
             response
         }
-        Err(error) => ui.refuse(&visitor, &ui.office.refuse(&error)).await,
+        Err(error) => queue.refuse(&visitor, &queue.ui.refused(&error)).await,
     }
 }
 
-impl Ui {
+impl Queue {
     async fn watch(self: &Arc<Self>, visitor: &Visitor) -> Result<Watching, Error> {
         // Listening begins before the first look, so that nothing is missed between the two.
-        let listening = self.office.listen().await?;
-        self.office.waiting(&visitor.caller).await?;
+        let listening = self.ui.office().listen().await?;
+        self.ui.office().waiting(&visitor.caller).await?;
         let seat = self.streams.seat(&visitor.caller).ok_or(Error::RateLimited { wait: AGAIN_AFTER })?;
         let every = |period| {
             let mut ticks = interval(period);
@@ -111,8 +112,8 @@ impl Ui {
             ticks
         };
         let (looks, pause) = (every(LOOKS_EVERY), every(PAUSE));
-        let (ui, visitor) = (self.clone(), visitor.clone());
-        Ok(Watching { ui, visitor, listening, looks, pause, told: String::new(), _seat: seat })
+        let (queue, visitor) = (self.clone(), visitor.clone());
+        Ok(Watching { queue, visitor, listening, looks, pause, told: String::new(), _seat: seat })
     }
 }
 
@@ -123,7 +124,7 @@ impl Watching {
             if !self.told.is_empty() {
                 self.something().await?;
             }
-            let ended = self.ui.ended.clone();
+            let ended = self.queue.ended.clone();
             ended.run_until_cancelled(self.pause.tick()).await?;
             match self.look().await {
                 Ok(waiting) if waiting.mark != self.told => {
@@ -150,16 +151,16 @@ impl Watching {
                 _ = self.looks.tick() => {}
             }
         };
-        self.ui.ended.run_until_cancelled(something).await
+        self.queue.ended.run_until_cancelled(something).await
     }
 
     async fn look(&self) -> Result<Waiting, Error> {
-        let caller = self.ui.office.session_holds(&self.visitor.session).await?;
-        self.ui.office.waiting(&caller).await
+        let caller = self.queue.ui.office().session_holds(&self.visitor.session).await?;
+        self.queue.ui.office().waiting(&caller).await
     }
 
     fn event(&self, waiting: &Waiting) -> Event {
-        let now = self.ui.office.clock().now();
+        let now = self.queue.ui.office().clock().now();
         let data = json!({"mark": waiting.mark, "waiting": words::how_many(waiting.count), "now": now});
         Event::default().event("queue").data(data.to_string())
     }

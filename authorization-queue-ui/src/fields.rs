@@ -6,10 +6,10 @@ use capabilities::{OrgFacts, Quantity, visible};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use ui_kit::words;
 use uuid::Uuid;
 
 use crate::difference::Piece;
-use crate::words;
 
 /// Fields that only machines go by: when a row was made is when it is carried out, its place is an order, and how a number
 /// is dialled follows from how it is written.

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use capabilities::OrgFacts;
 use serde::Serialize;
 use serde_json::Value;
-
-use crate::words;
+use ui_kit::words;
 
 /// So many payments are told one by one.
 const ONE_BY_ONE: usize = 3;

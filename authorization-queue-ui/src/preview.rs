@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use capabilities::{Registry, visible};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use ui_kit::words;
 use uuid::Uuid;
 
+use crate::difference;
 use crate::fields::{Field, UNTOLD, Vocabulary};
 use crate::letters::Letter;
-use crate::{difference, words};
 
 /// So many groups are shown whole.
 const WHOLE: usize = 6;

@@ -1,20 +1,20 @@
 //! One request: what it would do and why it waits, and the forms to decide it; or what was decided.
 
-use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Query, State};
 use axum::response::Response;
 use capabilities::{Error, Selection};
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use ui_kit::{Moment, Named, Page, Queried, Shown, Visitor, Who, words};
 use uuid::Uuid;
 
+use crate::coverage::coverage;
 use crate::deciding::DecisionForm;
 use crate::fields::Vocabulary;
 use crate::preview::{self, Room, Teller};
-use crate::words::{self, Moment};
-use crate::{Queried, Shared, Shown, Ui, Visitor, Who, letters, waiting};
+use crate::waiting::card;
+use crate::{Shared, letters, waiting};
 
 /// So much of the model's own words is shown.
 const REASONING: usize = 500;
@@ -69,30 +69,29 @@ impl RequestPart {
 const RENEWED: &str = "What this would do has changed since you looked: what is different now is marked.";
 const RENEWED_UNSEEN: &str = "What this would do has changed since you looked: please read it again.";
 
-pub(crate) type Named = Result<Path<Uuid>, PathRejection>;
-
 pub(crate) async fn show(
-    State(ui): Shared,
+    State(queue): Shared,
     Extension(visitor): Who,
-    id: Named,
+    id: Named<Uuid>,
     asked: Queried<RequestPart>,
 ) -> Response {
     let Query(place) = asked.unwrap_or_default();
     let shown = async {
-        let row = ui.request(&visitor, id).await?;
+        let page = &mut queue.ui.page(&visitor);
+        let row = request(page, id).await?;
         let in_preview = place.in_preview();
         let seen = place.seen.filter(|seen| row["status"] == "pending" && row["plan"].as_str() != Some(seen));
         let before = match &seen {
-            Some(seen) => ui.looked_at(&visitor, &row, seen).await?,
+            Some(seen) => looked_at(page, &row, seen).await?,
             None => None,
         };
         let text = if before.is_some() { RENEWED } else { RENEWED_UNSEEN };
         let renewed = seen.map(|_| Notice { warns: true, text: text.into() });
         let notice = notice(&row, place.told.as_deref(), &visitor).or(renewed);
         let view = View { notice, place: in_preview, before: before.as_ref(), ..View::of(&row) };
-        ui.request_page(&visitor, view).await
+        request_page(page, view).await
     };
-    ui.answered(&visitor, shown.await).await
+    queue.answered(&visitor, shown.await).await
 }
 
 /// What came of the form that led here, told by how the request stands.
@@ -132,9 +131,6 @@ struct Forms {
     who_may: &'static str,
     may_always: bool,
     each_time: bool,
-    one: String,
-    many: String,
-    tomorrow: String,
 }
 
 /// What was decided.
@@ -152,163 +148,131 @@ struct Outcome {
     may_undo: bool,
 }
 
-impl Ui {
-    pub(crate) async fn request(&self, visitor: &Visitor, id: Named) -> Result<Value, Box<capabilities::Answer>> {
-        let nothing = |_| self.refused(&Error::NotFound { what: "such request".into() });
-        let Path(id) = id.map_err(nothing)?;
-        let selection =
-            Selection { data_type: "authorizations".into(), id: Some(id.to_string()), ..Selection::default() };
-        self.read(visitor, selection).await.map(|answer| answer.data.unwrap_or_default()).map_err(|refused| {
-            match refused.error_code() {
-                Some("NOT_FOUND") => self.refused(&Error::NotFound { what: "such request".into() }),
-                _ => refused,
-            }
-        })
-    }
-
-    /// The preview that somebody looked at, by its plan: that of the row or an earlier one. None if nobody knows it.
-    pub(crate) async fn looked_at(
-        &self,
-        visitor: &Visitor,
-        row: &Value,
-        seen: &str,
-    ) -> Result<Option<Value>, Box<capabilities::Answer>> {
-        if row["plan"].as_str() == Some(seen) {
-            return Ok(Some(json!({"preview": row["preview"], "rehearsed_at": row["rehearsed_at"]})));
+pub(crate) async fn request(page: &mut Page<'_>, id: Named<Uuid>) -> Result<Value, Box<capabilities::Answer>> {
+    let nothing = |_| page.refused(&Error::NotFound { what: "such request".into() });
+    let Path(id) = id.map_err(nothing)?;
+    let selection = Selection { data_type: "authorizations".into(), id: Some(id.to_string()), ..Selection::default() };
+    page.read(selection).await.map(|answer| answer.data.unwrap_or_default()).map_err(|refused| {
+        match refused.error_code() {
+            Some("NOT_FOUND") => page.refused(&Error::NotFound { what: "such request".into() }),
+            _ => refused,
         }
-        let id = row["id"].as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
-        let earlier = self.office.earlier_preview(&visitor.caller, id, seen).await;
-        earlier.map_err(|error| self.refused(&error))
-    }
+    })
+}
 
-    pub(crate) async fn request_page(&self, visitor: &Visitor, view: View<'_>) -> Shown {
-        let row = view.row;
-        let card = self.card(visitor, row);
-        let changes = self.told(visitor, &view).await?;
-        let has_html = changes.has_html();
-        let reasoning = words::cut(&words::text(&row["reasoning"]), REASONING);
-        let (reasons, stake) = (waiting::reasons(row), self.stake(row));
-        let recipients = row["stake"]["recipients"].as_array().into_iter().flatten();
-        let recipients = words::listed(&recipients.map(words::text).collect::<Vec<_>>());
-        let expires = self.moment_of(visitor, &row["expires_at"]);
-        let forms = card.waits.then(|| self.forms(visitor, row));
-        let outcome = (!card.waits).then(|| self.outcome(visitor, row));
-        let payments = letters::payments(&row["stake"], visitor.caller.org());
-        let coverage = match forms.as_ref().is_some_and(|forms| forms.may_always) {
-            true => self.coverage(visitor, &words::text(&row["action"]), view.typed.trial(&row["id"])).await?,
-            false => None,
-        };
-        let (notice, typed, id) = (view.notice, view.typed, words::text(&row["id"]));
-        let (status, plan) = (words::text(&row["status"]), words::text(&row["plan"]));
-        let frame = self.frame(visitor).await?;
-        let section = if card.waits { "waiting" } else { "history" };
-        let values = context! {
-            id, status, plan, card, changes, reasoning, reasons, stake, recipients, payments, expires, forms, outcome, notice,
-            typed, coverage,
-        };
-        let mut page = self.show(visitor, &frame, section, "request.html", values);
-        if has_html {
-            page.extensions_mut().insert(letters::ShowsLetters);
-        }
-        Ok(page)
+/// The preview that somebody looked at, by its plan: that of the row or an earlier one. None if nobody knows it.
+pub(crate) async fn looked_at(
+    page: &mut Page<'_>,
+    row: &Value,
+    seen: &str,
+) -> Result<Option<Value>, Box<capabilities::Answer>> {
+    if row["plan"].as_str() == Some(seen) {
+        return Ok(Some(json!({"preview": row["preview"], "rehearsed_at": row["rehearsed_at"]})));
     }
+    let id = row["id"].as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
+    page.earlier_preview(id, seen).await
+}
 
-    async fn told(&self, visitor: &Visitor, view: &View<'_>) -> Result<preview::Shown, Box<capabilities::Answer>> {
-        let (registry, row) = (self.office.registry(), view.row);
-        let mut wanted = preview::referred(registry, &row["preview"]);
-        for (data_type, ids) in
-            view.before.map(|before| preview::referred(registry, &before["preview"])).into_iter().flatten()
-        {
-            wanted.entry(data_type).or_default().extend(ids);
-        }
-        let names = self.office.names(&visitor.caller, &wanted).await.map_err(|error| self.refused(&error))?;
-        let (org, now) = (*visitor.caller.org(), self.office.clock().now());
-        let moment = match (row["status"].as_str(), words::time(&row["decided_at"])) {
-            (Some("executed"), Some(at)) => words::clock(at, now, org.timezone),
-            (Some("pending"), _) => "now".into(),
-            _ => "the time of doing".into(),
-        };
-        let asked = words::time(&row["created_at"]);
-        let vocabulary = |made: &Value| Vocabulary {
-            org,
-            now,
-            rehearsed: asked.into_iter().chain(words::time(&made["rehearsed_at"])).collect(),
-            moment: moment.clone(),
-            names: names.clone(),
-        };
-        let action = row["action"].as_str().unwrap_or_default();
-        let teller = Teller { registry, action, vocabulary: vocabulary(row), room: Room::default() };
-        let before = view.before.map(|before| (&before["preview"], vocabulary(before)));
-        let before = before.as_ref().map(|(preview, vocabulary)| (*preview, vocabulary));
-        Ok(teller.tell(&row["preview"], before, view.place))
+pub(crate) async fn request_page(page: &mut Page<'_>, view: View<'_>) -> Shown {
+    let row = view.row;
+    let card = card(page, row);
+    let changes = told(page, &view).await?;
+    let has_html = changes.has_html();
+    let reasoning = words::cut(&words::text(&row["reasoning"]), REASONING);
+    let (reasons, stake) = (waiting::reasons(row), waiting::stake(page.registry(), row));
+    let recipients = row["stake"]["recipients"].as_array().into_iter().flatten();
+    let recipients = words::listed(&recipients.map(words::text).collect::<Vec<_>>());
+    let expires = page.moment_of(&row["expires_at"]);
+    let forms = card.waits.then(|| forms(page, row));
+    let outcome = (!card.waits).then(|| outcome(page, row));
+    let payments = letters::payments(&row["stake"], page.org());
+    let coverage = match forms.as_ref().is_some_and(|forms| forms.may_always) {
+        true => coverage(page, &words::text(&row["action"]), view.typed.trial(&row["id"])).await?,
+        false => None,
+    };
+    let (notice, typed, id) = (view.notice, view.typed, words::text(&row["id"]));
+    let (status, plan) = (words::text(&row["status"]), words::text(&row["plan"]));
+    let section = if card.waits { "waiting" } else { "history" };
+    let (_, many) = words::records_of(page.registry(), &words::text(&row["action"]));
+    let terms = typed.terms().fields(page, &many, &typed.problems);
+    let problems = minijinja::Value::from_object(typed.problems.clone());
+    let values = context! {
+        id, status, plan, card, changes, reasoning, reasons, stake, recipients, payments, expires, forms, outcome, notice,
+        typed, problems, terms, coverage,
+    };
+    let mut page = page.show(section, "request.html", values).await?;
+    if has_html {
+        page.extensions_mut().insert(letters::ShowsLetters);
     }
+    Ok(page)
+}
 
-    fn forms(&self, visitor: &Visitor, row: &Value) -> Forms {
-        let action = row["action"].as_str().unwrap_or_default();
-        let declared = self.office.registry().action(action).ok();
-        let may_allow = declared.is_some_and(|entry| visitor.caller.is_among(entry.who));
-        let may_decide = self.may(visitor, "authorization.allow_once");
-        let each_time = declared.is_some_and(|entry| entry.each_time);
-        let tomorrow =
-            self.office.clock().now().with_timezone(&visitor.caller.org().timezone).date_naive() + Days::new(1);
-        let (one, many) = words::records_of(self.office.registry(), action);
-        Forms {
-            seen: words::text(&row["plan"]).to_string(),
-            may_allow: may_allow && may_decide,
-            who_may: declared.map_or("nobody", |entry| entry.who.in_words()),
-            may_always: may_allow && !each_time && self.may(visitor, "authorization.allow_always"),
-            each_time,
-            one,
-            many,
-            tomorrow: tomorrow.to_string(),
-        }
+async fn told(page: &mut Page<'_>, view: &View<'_>) -> Result<preview::Shown, Box<capabilities::Answer>> {
+    let (registry, row) = (page.registry(), view.row);
+    let mut wanted = preview::referred(registry, &row["preview"]);
+    for (data_type, ids) in
+        view.before.map(|before| preview::referred(registry, &before["preview"])).into_iter().flatten()
+    {
+        wanted.entry(data_type).or_default().extend(ids);
     }
+    let names = page.names(&wanted).await?;
+    let (org, now) = (*page.org(), page.now());
+    let moment = match (row["status"].as_str(), words::time(&row["decided_at"])) {
+        (Some("executed"), Some(at)) => words::clock(at, now, org.timezone),
+        (Some("pending"), _) => "now".into(),
+        _ => "the time of doing".into(),
+    };
+    let asked = words::time(&row["created_at"]);
+    let vocabulary = |made: &Value| Vocabulary {
+        org,
+        now,
+        rehearsed: asked.into_iter().chain(words::time(&made["rehearsed_at"])).collect(),
+        moment: moment.clone(),
+        names: names.clone(),
+    };
+    let action = row["action"].as_str().unwrap_or_default();
+    let teller = Teller { registry, action, vocabulary: vocabulary(row), room: Room::default() };
+    let before = view.before.map(|before| (&before["preview"], vocabulary(before)));
+    let before = before.as_ref().map(|(preview, vocabulary)| (*preview, vocabulary));
+    Ok(teller.tell(&row["preview"], before, view.place))
+}
 
-    fn outcome(&self, visitor: &Visitor, row: &Value) -> Outcome {
-        let who = words::text(&row["decided_by"]);
-        Outcome {
-            is_me: !who.is_empty() && row["decided_by"].as_str() == Some(visitor.caller.name()),
-            who,
-            at: self.moment_of(visitor, &row["decided_at"]),
-            note: words::text(&row["note"]),
-            error: words::text(&row["error"]["message"]),
-            told: told_to_agent(row),
-            made_rule: row["rule_id"].is_string(),
-            undone: self.moment_of(visitor, &row["undone_at"]),
-            undone_by: words::text(&row["undone_by"]),
-            may_undo: row["executed_call_id"].is_string() && self.may_undo(visitor, row),
-        }
-    }
-
-    fn may_undo(&self, visitor: &Visitor, row: &Value) -> bool {
-        let action = row["action"].as_str().unwrap_or_default();
-        let declared = self.office.registry().action(action);
-        let by_trail = declared.is_ok_and(|entry| entry.instead_of_undo.is_none());
-        by_trail && self.may(visitor, action) && self.may(visitor, "audit.undo")
-    }
-
-    /// The end of a day of the organization, as it is written in a form.
-    pub(crate) fn end_of(&self, visitor: &Visitor, day: &str) -> Option<DateTime<Utc>> {
-        let next = form_day(day)?.checked_add_days(Days::new(1))?;
-        beginning(next, visitor)
-    }
-
-    /// Its beginning.
-    pub(crate) fn beginning_of(&self, visitor: &Visitor, day: &str) -> Option<DateTime<Utc>> {
-        beginning(form_day(day)?, visitor)
+fn forms(page: &Page<'_>, row: &Value) -> Forms {
+    let action = row["action"].as_str().unwrap_or_default();
+    let declared = page.registry().action(action).ok();
+    let may_allow = declared.is_some_and(|entry| page.visitor().caller.is_among(entry.who));
+    let may_decide = page.may("authorization.allow_once");
+    let each_time = declared.is_some_and(|entry| entry.each_time);
+    Forms {
+        seen: words::text(&row["plan"]).to_string(),
+        may_allow: may_allow && may_decide,
+        who_may: declared.map_or("nobody", |entry| entry.who.in_words()),
+        may_always: may_allow && !each_time && page.may("authorization.allow_always"),
+        each_time,
     }
 }
 
-fn form_day(day: &str) -> Option<NaiveDate> {
-    day.parse().ok().filter(|_| day.len() == 10)
+fn outcome(page: &Page<'_>, row: &Value) -> Outcome {
+    let who = words::text(&row["decided_by"]);
+    Outcome {
+        is_me: !who.is_empty() && row["decided_by"].as_str() == Some(page.visitor().caller.name()),
+        who,
+        at: page.moment_of(&row["decided_at"]),
+        note: words::text(&row["note"]),
+        error: words::text(&row["error"]["message"]),
+        told: told_to_agent(row),
+        made_rule: row["rule_id"].is_string(),
+        undone: page.moment_of(&row["undone_at"]),
+        undone_by: words::text(&row["undone_by"]),
+        may_undo: row["executed_call_id"].is_string() && may_undo(page, row),
+    }
 }
 
-fn beginning(day: NaiveDate, visitor: &Visitor) -> Option<DateTime<Utc>> {
-    // Where a clock change leaves midnight out, the day begins an hour later.
-    let midnight = day.and_time(NaiveTime::MIN);
-    let mut hours = (0..24).map(|hour| midnight + TimeDelta::hours(hour));
-    let zone = visitor.caller.org().timezone;
-    hours.find_map(|time| time.and_local_timezone(zone).earliest()).map(|time| time.with_timezone(&Utc))
+fn may_undo(page: &Page<'_>, row: &Value) -> bool {
+    let action = row["action"].as_str().unwrap_or_default();
+    let declared = page.registry().action(action);
+    let by_trail = declared.is_ok_and(|entry| entry.instead_of_undo.is_none());
+    by_trail && page.may(action) && page.may("audit.undo")
 }
 
 /// The result in lines: names and numbers, no ids.

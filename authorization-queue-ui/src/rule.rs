@@ -6,16 +6,22 @@ use std::collections::{BTreeMap, HashMap};
 use axum::extract::{Extension, Form, Query, State};
 use axum::response::Response;
 use capabilities::{Answer, Error, Selection};
-use chrono::{Days, NaiveTime, TimeDelta};
+use chrono::{NaiveTime, TimeDelta};
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::deciding::numbers_to_try;
-use crate::page::with_status;
-use crate::request::{Named, Notice};
-use crate::rules::NOT_COVERED;
-use crate::{Queried, Sent, Shared, Shown, Told, Ui, Visitor, Who, onward, words};
+use ui_kit::{
+    Choice, Control, Named, Page, Problems, Queried, Sent, Shown, Typed, Visitor, Who, onward, unreadable, with_status,
+    words,
+};
+use uuid::Uuid;
+
+use crate::coverage::coverage;
+use crate::request::Notice;
+use crate::rules::{self, NOT_COVERED};
+use crate::terms::Terms;
+use crate::{Queue, Shared};
 
 /// Names of the fields that say whether a reason is covered begin with this.
 const COVERS: &str = "covers_";
@@ -32,28 +38,11 @@ pub(crate) struct RuleForm {
     version: String,
     /// Whether it is only to be tried on what was asked before.
     r#try: String,
-    #[serde(skip_deserializing)]
+    #[serde(skip)]
     problems: Problems,
     /// The rest of the fields: the reasons that are covered, by their names.
     #[serde(flatten, skip_serializing)]
     more: BTreeMap<String, String>,
-}
-
-/// What is wrong with a field; empty if nothing is.
-#[derive(Debug, Default, Serialize)]
-struct Problems {
-    agent: String,
-    items_per_call: String,
-    items_per_day: String,
-    until: String,
-}
-
-/// A choice of the form.
-#[derive(Serialize)]
-struct Choice {
-    value: String,
-    words: String,
-    chosen: bool,
 }
 
 impl RuleForm {
@@ -94,57 +83,35 @@ impl RuleForm {
         };
         let reasons = Some(self.reasons(row).join(",")).filter(|reasons| !reasons.is_empty());
         filters.insert("reasons".into(), reasons.unwrap_or_else(|| "none".into()).into());
-        filters.extend(numbers_to_try(&self.items_per_call, &self.items_per_day));
+        filters.extend(self.terms().to_try());
         filters
     }
 
     /// The input of the action; what cannot be read as one is told in `problems`. A day that was left as it was shown stays
     /// the very moment it is.
-    fn input(&mut self, ui: &Ui, visitor: &Visitor, row: &Value, shown: &str) -> Option<Value> {
+    fn input(&mut self, page: &Page<'_>, row: &Value, shown: &str) -> Option<Value> {
         let mut input = json!({"rule_id": row["id"], "reasons": self.reasons(row)});
         if let Ok(version) = self.version.trim().parse::<i32>() {
             input["expected_version"] = version.into();
         }
         input["agent_id"] = if self.agent == "every" { Value::Null } else { self.agent.as_str().into() };
-        for (member, typed, problem) in [
-            ("items_per_call", &self.items_per_call, &mut self.problems.items_per_call),
-            ("items_per_day", &self.items_per_day, &mut self.problems.items_per_day),
-        ] {
-            match typed.trim() {
-                "" => input[member] = Value::Null,
-                number => match number.parse::<i32>() {
-                    Ok(number) => input[member] = number.into(),
-                    Err(_) => *problem = "Write a whole number, or leave it empty for no limit.".into(),
-                },
-            }
-        }
-        match (self.until.trim(), ui.end_of(visitor, self.until.trim())) {
-            (same, _) if same == shown => {}
-            ("", _) => input["until"] = Value::Null,
-            (_, Some(until)) => input["until"] = until.to_rfc3339().into(),
-            (_, None) => self.problems.until = "Choose a day, or leave it empty for no end.".into(),
-        }
-        let problems = &self.problems;
-        let is_fine = [&problems.items_per_call, &problems.items_per_day, &problems.until];
-        is_fine.iter().all(|problem| problem.is_empty()).then_some(input)
+        let terms = Terms { per_call: &self.items_per_call, per_day: &self.items_per_day, until: &self.until };
+        terms.put_numbers(&mut input, &mut self.problems);
+        terms.put_end(page, shown, &mut input, &mut self.problems);
+        self.problems.is_empty().then_some(input)
+    }
+
+    fn terms(&self) -> Terms<'_> {
+        Terms { per_call: &self.items_per_call, per_day: &self.items_per_day, until: &self.until }
     }
 
     /// Puts the office's problems beside the fields they are about; whether each has one.
     fn blame(&mut self, answer: &Answer) -> bool {
-        let problems = answer.error.as_ref().and_then(|error| error["problems"].as_array()).cloned();
-        let problems = problems.unwrap_or_default();
-        let placed = problems.iter().filter(|problem| {
-            let place = match problem["pointer"].as_str().unwrap_or_default().trim_start_matches("/data") {
-                "/agent_id" => &mut self.problems.agent,
-                "/items_per_call" => &mut self.problems.items_per_call,
-                "/items_per_day" => &mut self.problems.items_per_day,
-                "/until" => &mut self.problems.until,
-                _ => return false,
-            };
-            *place = words::capitalized(&format!("{}.", words::text(&problem["message"])));
-            true
-        });
-        !problems.is_empty() && placed.count() == problems.len()
+        let known = ["items_per_call", "items_per_day", "until"];
+        self.problems.blame(answer, |member| match member {
+            "agent_id" => Some("agent".into()),
+            member => known.contains(&member).then(|| member.to_string()),
+        })
     }
 }
 
@@ -152,82 +119,96 @@ fn codes(row: &Value) -> impl Iterator<Item = &str> {
     row["reasons"].as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
-pub(crate) async fn show(State(ui): Shared, Extension(visitor): Who, id: Named, asked: Queried<Told>) -> Response {
-    let Query(told) = asked.unwrap_or_default();
+pub(crate) async fn show(
+    State(queue): Shared,
+    Extension(visitor): Who,
+    id: Named<Uuid>,
+    asked: Queried<Typed>,
+) -> Response {
+    let Query(asked) = asked.unwrap_or_default();
     let shown = async {
-        let row = ui.rule(&visitor, id).await?;
-        let notice = (told.told.as_deref() == Some("changed"))
+        let page = &mut queue.ui.page(&visitor);
+        let row = rule(page, id).await?;
+        let notice = (asked.get("told") == "changed")
             .then(|| Notice { warns: false, text: "Changed. It holds from the next call on.".into() });
-        let typed = RuleForm::of(&row, &ui.last_day(&visitor, &row));
-        ui.rule_page(&visitor, &row, typed, notice).await
+        let typed = RuleForm::of(&row, &last_day(page, &row));
+        rule_page(page, &row, typed, notice).await
     };
-    ui.answered(&visitor, shown.await).await
+    queue.answered(&visitor, shown.await).await
 }
 
-pub(crate) async fn change(State(ui): Shared, Extension(visitor): Who, id: Named, sent: Sent<RuleForm>) -> Response {
+pub(crate) async fn change(
+    State(queue): Shared,
+    Extension(visitor): Who,
+    id: Named<Uuid>,
+    sent: Sent<RuleForm>,
+) -> Response {
     let Form(typed) = sent.unwrap_or_default();
     let shown = async {
-        let row = ui.rule(&visitor, id).await?;
-        ui.change_rule(&visitor, &row, typed).await
+        let row = rule(&mut queue.ui.page(&visitor), id).await?;
+        queue.change_rule(&visitor, &row, typed).await
     };
-    ui.answered(&visitor, shown.await).await
+    queue.answered(&visitor, shown.await).await
 }
 
-impl Ui {
-    async fn rule(&self, visitor: &Visitor, id: Named) -> Result<Value, Box<Answer>> {
-        let nothing = || self.refused(&Error::NotFound { what: "such rule".into() });
-        let id = id.map_err(|_| nothing())?.0.to_string();
-        let selection = Selection { data_type: "rules".into(), id: Some(id), ..Selection::default() };
-        self.read(visitor, selection).await.map(|answer| answer.data.unwrap_or_default()).map_err(|refused| {
-            match refused.error_code() {
-                Some("NOT_FOUND") => nothing(),
-                _ => refused,
-            }
-        })
-    }
+async fn rule(page: &mut Page<'_>, id: Named<Uuid>) -> Result<Value, Box<Answer>> {
+    let ui = page.ui();
+    let nothing = || ui.refused(&Error::NotFound { what: "such rule".into() });
+    let id = id.map_err(|_| nothing())?.0.to_string();
+    let selection = Selection { data_type: "rules".into(), id: Some(id), ..Selection::default() };
+    page.read(selection).await.map(|answer| answer.data.unwrap_or_default()).map_err(|refused| {
+        match refused.error_code() {
+            Some("NOT_FOUND") => nothing(),
+            _ => refused,
+        }
+    })
+}
 
-    /// The last day on which a rule holds, as a form writes it; empty if it has no end.
-    fn last_day(&self, visitor: &Visitor, row: &Value) -> String {
-        let Some(end) = words::time(&row["expires_at"]) else { return String::new() };
-        let local = end.with_timezone(&visitor.caller.org().timezone);
-        let last = if local.time() == NaiveTime::MIN { local - TimeDelta::seconds(1) } else { local };
-        last.date_naive().to_string()
-    }
+/// The last day on which a rule holds, as a form writes it; empty if it has no end.
+fn last_day(page: &Page<'_>, row: &Value) -> String {
+    let Some(end) = words::time(&row["expires_at"]) else { return String::new() };
+    let local = end.with_timezone(&page.org().timezone);
+    let last = if local.time() == NaiveTime::MIN { local - TimeDelta::seconds(1) } else { local };
+    last.date_naive().to_string()
+}
 
-    async fn rule_page(&self, visitor: &Visitor, row: &Value, typed: RuleForm, notice: Option<Notice>) -> Shown {
-        let action = words::text(&row["action"]);
-        let names = self.agent_names(visitor).await?;
-        let line = self.line(visitor, row, &names);
-        let may_change = line.revoked.is_none() && self.may(visitor, "rule.update");
-        let coverage = self.coverage(visitor, &action, typed.trial(row)).await?;
-        let reasons = self.reasons(&action).into_iter().map(|(code, message)| Choice {
-            value: format!("{COVERS}{code}"),
-            words: words::capitalized(message),
-            chosen: typed.covers(code),
-        });
-        let reasons: Vec<Choice> = reasons.collect();
-        let agents = choices(&names, &typed.agent);
-        let (_, many) = words::records_of(self.office.registry(), &action);
-        let today = self.office.clock().now().with_timezone(&visitor.caller.org().timezone).date_naive();
-        let tomorrow = (today + Days::new(1)).to_string();
-        let frame = self.frame(visitor).await?;
-        let values = context! { line, typed, coverage, reasons, agents, many, tomorrow, may_change, notice };
-        Ok(self.show(visitor, &frame, "rules", "rule.html", values))
-    }
+async fn rule_page(page: &mut Page<'_>, row: &Value, typed: RuleForm, notice: Option<Notice>) -> Shown {
+    let action = words::text(&row["action"]);
+    let names = rules::agent_names(page).await?;
+    let line = rules::line(page, row, &names);
+    let may_change = line.revoked.is_none() && page.may("rule.update");
+    let coverage = coverage(page, &action, typed.trial(row)).await?;
+    let reasons = rules::reasons(page.registry(), &action).into_iter().map(|(code, message)| Choice {
+        value: format!("{COVERS}{code}"),
+        words: words::capitalized(message),
+        is_chosen: typed.covers(code),
+    });
+    let reasons: Vec<Choice> = reasons.collect();
+    let agents = choices(&names, &typed.agent);
+    let (_, many) = words::records_of(page.registry(), &action);
+    let terms = typed.terms().fields(page, &many, &typed.problems);
+    let agent =
+        Control { look: "select", choices: agents, ..Control::line("agent", "agent", "For whom", "", &typed.problems) };
+    let fields = Control::focused(std::iter::once(agent).chain(terms).collect());
+    let values = context! { line, typed, coverage, reasons, fields, may_change, notice };
+    page.show("rules", "rule.html", values).await
+}
 
+impl Queue {
     async fn change_rule(&self, visitor: &Visitor, row: &Value, mut typed: RuleForm) -> Shown {
-        let shown = self.last_day(visitor, row);
+        let page = &mut self.ui.page(visitor);
+        let shown = last_day(page, row);
         let again = |text: &str, warns: bool| Some(Notice { warns, text: text.into() });
         let look = "Nothing was changed yet: a field below needs another look.";
-        let invalid = Error::InvalidInput(Vec::new()).code().status;
-        let Some(input) = typed.input(self, visitor, row, &shown) else {
-            return Ok(with_status(self.rule_page(visitor, row, typed, again(look, true)).await?, invalid));
+        let Some(input) = typed.input(page, row, &shown) else {
+            return Ok(with_status(rule_page(page, row, typed, again(look, true)).await?, unreadable()));
         };
         if !typed.r#try.is_empty() {
             let tried = "Nothing was changed yet. Below it says what these limits would have let through.";
-            return self.rule_page(visitor, row, typed, again(tried, false)).await;
+            return rule_page(page, row, typed, again(tried, false)).await;
         }
-        let answer = self.call(visitor, "rule.update", input).await;
+        let answer = self.ui.call(visitor, "rule.update", input).await;
+        let page = &mut self.ui.page(visitor);
         let notice = match answer.error_code() {
             None => return Ok(onward(&format!("/queue/rules/{}?told=changed", words::text(&row["id"])))),
             Some("VERSION_CONFLICT") => {
@@ -238,7 +219,7 @@ impl Ui {
             Some("INVALID_INPUT") if typed.blame(&answer) => look,
             Some(_) => return Err(Box::new(answer)),
         };
-        Ok(with_status(self.rule_page(visitor, row, typed, again(notice, true)).await?, answer.status))
+        Ok(with_status(rule_page(page, row, typed, again(notice, true)).await?, answer.status))
     }
 }
 
@@ -246,9 +227,9 @@ impl Ui {
 fn choices(names: &HashMap<String, String>, chosen: &str) -> Vec<Choice> {
     let mut agents: Vec<Choice> = names
         .iter()
-        .map(|(id, name)| Choice { value: id.clone(), words: name.clone(), chosen: id == chosen })
+        .map(|(id, name)| Choice { value: id.clone(), words: name.clone(), is_chosen: id == chosen })
         .collect();
     agents.sort_by(|a, b| a.words.cmp(&b.words));
-    agents.push(Choice { value: "every".into(), words: "Every agent".into(), chosen: chosen == "every" });
+    agents.push(Choice { value: "every".into(), words: "Every agent".into(), is_chosen: chosen == "every" });
     agents
 }

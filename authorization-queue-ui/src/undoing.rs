@@ -2,19 +2,18 @@
 
 use axum::extract::{Extension, Form, Path, Query, State};
 use axum::response::Response;
-use capabilities::{Answer, Call, Error, Input, Options, Selection};
+use capabilities::{Answer, Error, Options, Selection};
 use chrono::{DateTime, NaiveDateTime, NaiveTime, Utc};
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use ui_kit::{Moment, Named, Page, Queried, Sent, Shown, Ui, Visitor, Who, onward, with_status, words};
 use uuid::Uuid;
 
 use crate::fields::Vocabulary;
-use crate::page::with_status;
 use crate::preview::{self, Room, Teller};
-use crate::request::{Named, Notice};
-use crate::words::{self, Moment};
-use crate::{Queried, Sent, Shared, Shown, Ui, Visitor, Who, onward};
+use crate::request::{Notice, request};
+use crate::{Queue, Shared};
 
 const UNDO: &str = "audit.undo";
 /// How browsers send a local time.
@@ -82,241 +81,236 @@ pub(crate) struct Confirmed {
 }
 
 pub(crate) async fn show_request(
-    State(ui): Shared,
+    State(queue): Shared,
     Extension(visitor): Who,
-    id: Named,
+    id: Named<Uuid>,
     asked: Queried<UndoPart>,
 ) -> Response {
     let Query(place) = asked.unwrap_or_default();
     let in_preview = place.in_preview();
     let shown = async {
-        let row = ui.request(&visitor, id).await?;
-        match Ui::wish_of_request(&row) {
-            Ok(wish) => ui.undo_page(&visitor, wish, None, in_preview).await,
+        let page = &mut queue.ui.page(&visitor);
+        let row = request(page, id).await?;
+        match wish_of_request(&row) {
+            Ok(wish) => undo_page(page, wish, None, in_preview).await,
             Err(there) => Ok(onward(&there)),
         }
     };
-    ui.answered(&visitor, shown.await).await
+    queue.answered(&visitor, shown.await).await
 }
 
 pub(crate) async fn undo_request(
-    State(ui): Shared,
+    State(queue): Shared,
     Extension(visitor): Who,
-    id: Named,
+    id: Named<Uuid>,
     sent: Sent<Confirmed>,
 ) -> Response {
     let Form(confirmed) = sent.unwrap_or_default();
     let shown = async {
-        let row = ui.request(&visitor, id).await?;
-        match Ui::wish_of_request(&row) {
-            Ok(wish) => ui.undo(&visitor, wish, &confirmed.seen).await,
+        let row = request(&mut queue.ui.page(&visitor), id).await?;
+        match wish_of_request(&row) {
+            Ok(wish) => queue.undo(&visitor, wish, &confirmed.seen).await,
             Err(there) => Ok(onward(&there)),
         }
     };
-    ui.answered(&visitor, shown.await).await
+    queue.answered(&visitor, shown.await).await
 }
 
 pub(crate) async fn show_agent(
-    State(ui): Shared,
+    State(queue): Shared,
     Extension(visitor): Who,
-    id: Named,
+    id: Named<Uuid>,
     asked: Queried<UndoPart>,
 ) -> Response {
     let Query(place) = asked.unwrap_or_default();
     let in_preview = place.in_preview();
     let since = place.since.unwrap_or_default();
     let shown = async {
-        let wish = ui.wish_of_agent(&visitor, id, &since).await?;
-        match ui.may(&visitor, UNDO) && wish.input["since"].is_string() {
-            true => ui.undo_page(&visitor, wish, None, in_preview).await,
-            false => ui.ask_since(&visitor, wish).await,
+        let page = &mut queue.ui.page(&visitor);
+        let wish = wish_of_agent(page, id, &since).await?;
+        match page.may(UNDO) && wish.input["since"].is_string() {
+            true => undo_page(page, wish, None, in_preview).await,
+            false => ask_since(page, wish).await,
         }
     };
-    ui.answered(&visitor, shown.await).await
+    queue.answered(&visitor, shown.await).await
 }
 
 pub(crate) async fn undo_agent(
-    State(ui): Shared,
+    State(queue): Shared,
     Extension(visitor): Who,
-    id: Named,
+    id: Named<Uuid>,
     sent: Sent<Confirmed>,
 ) -> Response {
     let Form(confirmed) = sent.unwrap_or_default();
     let shown = async {
-        let wish = ui.wish_of_agent(&visitor, id, &confirmed.since).await?;
-        ui.undo(&visitor, wish, &confirmed.seen).await
+        let wish = wish_of_agent(&mut queue.ui.page(&visitor), id, &confirmed.since).await?;
+        queue.undo(&visitor, wish, &confirmed.seen).await
     };
-    ui.answered(&visitor, shown.await).await
+    queue.answered(&visitor, shown.await).await
 }
 
-impl Ui {
-    /// To undo what a request did; or the page to go to, if it did nothing that still holds.
-    fn wish_of_request(row: &Value) -> Result<UndoRequest, String> {
-        let id = words::text(&row["id"]);
-        let back = format!("/queue/{id}");
-        let Some(call) = row["executed_call_id"].as_str().filter(|_| row["undone_at"].is_null()) else {
-            return Err(format!("{back}?told=undone"));
-        };
-        Ok(UndoRequest {
-            title: words::lowered(&words::text(&row["summary"])),
-            agent: words::text(&row["agent"]),
-            since: String::new(),
-            said: String::new(),
-            here: format!("{back}/undo"),
-            further: format!("{back}/undo?"),
-            done: format!("{back}?told=undone"),
-            input: json!({"call_id": call}),
-            back,
-            back_words: "Back to the request",
-            section: "history",
-        })
-    }
+/// To undo what a request did; or the page to go to, if it did nothing that still holds.
+fn wish_of_request(row: &Value) -> Result<UndoRequest, String> {
+    let id = words::text(&row["id"]);
+    let back = format!("/queue/{id}");
+    let Some(call) = row["executed_call_id"].as_str().filter(|_| row["undone_at"].is_null()) else {
+        return Err(format!("{back}?told=undone"));
+    };
+    Ok(UndoRequest {
+        title: words::lowered(&words::text(&row["summary"])),
+        agent: words::text(&row["agent"]),
+        since: String::new(),
+        said: String::new(),
+        here: format!("{back}/undo"),
+        further: format!("{back}/undo?"),
+        done: format!("{back}?told=undone"),
+        input: json!({"call_id": call}),
+        back,
+        back_words: "Back to the request",
+        section: "history",
+    })
+}
 
-    /// To undo all that an agent did from a time on.
-    async fn wish_of_agent(&self, visitor: &Visitor, id: Named, since: &str) -> Result<UndoRequest, Box<Answer>> {
-        let nothing = || self.refused(&Error::NotFound { what: "such agent".into() });
-        let Path(id) = id.map_err(|_| nothing())?;
-        let selection = Selection { data_type: "agents".into(), id: Some(id.to_string()), ..Selection::default() };
-        let agent = self.read(visitor, selection).await.map_err(|refused| match refused.error_code() {
-            Some("NOT_FOUND") => nothing(),
-            _ => refused,
-        })?;
-        let agent = words::text(&agent.data.unwrap_or_default()["name"]);
-        let here = format!("/queue/agents/{id}/undo");
-        let (zone, now) = (visitor.caller.org().timezone, self.office.clock().now());
-        let time = self.local_time(visitor, since);
-        let since = time.map(|time| time.with_timezone(&zone).format(LOCAL_TIME).to_string()).unwrap_or_default();
-        Ok(UndoRequest {
-            title: String::new(),
-            agent,
-            further: format!("{here}?since={since}&"),
-            since,
-            said: time.map(|time| words::clock(time, now, zone)).unwrap_or_default(),
-            here,
-            back: "/queue/agents".into(),
-            back_words: "Back to the agents",
-            input: json!({"agent_id": id, "since": time.map(|time| time.to_rfc3339())}),
-            done: "/queue/agents?told=undone".into(),
-            section: "agents",
-        })
-    }
+/// To undo all that an agent did from a time on.
+async fn wish_of_agent(page: &mut Page<'_>, id: Named<Uuid>, since: &str) -> Result<UndoRequest, Box<Answer>> {
+    let ui = page.ui();
+    let nothing = || ui.refused(&Error::NotFound { what: "such agent".into() });
+    let Path(id) = id.map_err(|_| nothing())?;
+    let selection = Selection { data_type: "agents".into(), id: Some(id.to_string()), ..Selection::default() };
+    let agent = page.read(selection).await.map_err(|refused| match refused.error_code() {
+        Some("NOT_FOUND") => nothing(),
+        _ => refused,
+    })?;
+    let agent = words::text(&agent.data.unwrap_or_default()["name"]);
+    let here = format!("/queue/agents/{id}/undo");
+    let (zone, now) = (page.org().timezone, page.now());
+    let time = local_time(page, since);
+    let since = time.map(|time| time.with_timezone(&zone).format(LOCAL_TIME).to_string()).unwrap_or_default();
+    Ok(UndoRequest {
+        title: String::new(),
+        agent,
+        further: format!("{here}?since={since}&"),
+        since,
+        said: time.map(|time| words::clock(time, now, zone)).unwrap_or_default(),
+        here,
+        back: "/queue/agents".into(),
+        back_words: "Back to the agents",
+        input: json!({"agent_id": id, "since": time.map(|time| time.to_rfc3339())}),
+        done: "/queue/agents?told=undone".into(),
+        section: "agents",
+    })
+}
 
-    /// A time of the organization, as a form sends it.
-    fn local_time(&self, visitor: &Visitor, text: &str) -> Option<DateTime<Utc>> {
-        let local = NaiveDateTime::parse_from_str(text.get(..16)?, LOCAL_TIME).ok()?;
-        let time = local.and_local_timezone(visitor.caller.org().timezone).earliest()?;
-        Some(time.with_timezone(&Utc))
-    }
+/// A time of the organization, as a form sends it.
+fn local_time(page: &Page<'_>, text: &str) -> Option<DateTime<Utc>> {
+    let local = NaiveDateTime::parse_from_str(text.get(..16)?, LOCAL_TIME).ok()?;
+    let time = local.and_local_timezone(page.org().timezone).earliest()?;
+    Some(time.with_timezone(&Utc))
+}
 
-    /// What undoing it would do, from a rehearsal.
-    async fn rehearse(&self, visitor: &Visitor, input: Value) -> Answer {
-        let options = Options { dry_run: true, ..Options::default() };
-        let call = Call { action: UNDO.into(), input: Input::One(input), options, source: visitor.source.clone() };
-        self.office.call(&visitor.caller, call).await
-    }
+/// What undoing it would do, from a rehearsal.
+async fn rehearse(ui: &Ui, visitor: &Visitor, input: Value) -> Answer {
+    let options = Options { dry_run: true, ..Options::default() };
+    ui.call_with(visitor, UNDO, input, options).await
+}
 
+impl Queue {
     async fn undo(&self, visitor: &Visitor, wish: UndoRequest, seen: &str) -> Shown {
         let mut input = wish.input.clone();
         // What was shown is what may be undone.
         input["plan"] = seen.into();
-        let answer = self.call(visitor, UNDO, input).await;
+        let answer = self.ui.call(visitor, UNDO, input).await;
+        let page = &mut self.ui.page(visitor);
         match answer.error_code() {
             None | Some("ALREADY_UNDONE") => Ok(onward(&wish.done)),
             Some("PLAN_CHANGED") => {
-                let notice = Notice { warns: true, text: CHANGED.into() };
-                Ok(with_status(
-                    self.undo_page(visitor, wish, Some(notice), preview::PreviewPart::default()).await?,
-                    answer.status,
-                ))
+                let (notice, first) = (Notice { warns: true, text: CHANGED.into() }, preview::PreviewPart::default());
+                Ok(with_status(undo_page(page, wish, Some(notice), first).await?, answer.status))
             }
-            Some(_) => self.stands_against(visitor, wish, &answer).await,
+            Some(_) => stands_against(page, wish, &answer).await,
         }
     }
+}
 
-    async fn undo_page(
-        &self,
-        visitor: &Visitor,
-        wish: UndoRequest,
-        notice: Option<Notice>,
-        place: preview::PreviewPart,
-    ) -> Shown {
-        let answer = self.rehearse(visitor, wish.input.clone()).await;
-        if !answer.success() {
-            return self.stands_against(visitor, wish, &answer).await;
-        }
-        let rehearsed = answer.data.clone().unwrap_or_default();
-        let (would, result) = (&rehearsed["would"], &rehearsed["result"]);
-        let preview = json!({"changes": would["changes"], "errands": []});
-        let changes = self.told_back(visitor, &preview, result, place).await?;
-        let lines = |member: &str| -> Vec<String> {
-            result[member].as_array().into_iter().flatten().map(words::text).collect()
-        };
-        let (stays, withdrawn) = (lines("stays"), lines("withdrawn"));
-        let seen = words::text(&result["plan"]);
-        let calls = result["calls"].as_array().map_or(0, Vec::len);
-        let calls = words::counted(i64::try_from(calls).unwrap_or(i64::MAX), "change", "changes");
-        let frame = self.frame(visitor).await?;
-        let section = wish.section;
-        let values = context! { wish, notice, changes, stays, withdrawn, seen, calls };
-        Ok(self.show(visitor, &frame, section, "undo.html", values))
+async fn undo_page(
+    page: &mut Page<'_>,
+    wish: UndoRequest,
+    notice: Option<Notice>,
+    place: preview::PreviewPart,
+) -> Shown {
+    page.let_go();
+    let answer = rehearse(page.ui(), page.visitor(), wish.input.clone()).await;
+    if !answer.success() {
+        return stands_against(page, wish, &answer).await;
     }
+    let rehearsed = answer.data.clone().unwrap_or_default();
+    let (would, result) = (&rehearsed["would"], &rehearsed["result"]);
+    let preview = json!({"changes": would["changes"], "errands": []});
+    let changes = told_back(page, &preview, result, place).await?;
+    let lines =
+        |member: &str| -> Vec<String> { result[member].as_array().into_iter().flatten().map(words::text).collect() };
+    let (stays, withdrawn) = (lines("stays"), lines("withdrawn"));
+    let seen = words::text(&result["plan"]);
+    let calls = result["calls"].as_array().map_or(0, Vec::len);
+    let calls = words::counted(i64::try_from(calls).unwrap_or(i64::MAX), "change", "changes");
+    let section = wish.section;
+    let values = context! { wish, notice, changes, stays, withdrawn, seen, calls };
+    page.show(section, "undo.html", values).await
+}
 
-    async fn told_back(
-        &self,
-        visitor: &Visitor,
-        preview: &Value,
-        result: &Value,
-        place: preview::PreviewPart,
-    ) -> Result<preview::Shown, Box<Answer>> {
-        let registry = self.office.registry();
-        let wanted = preview::referred(registry, preview);
-        let names = self.office.names(&visitor.caller, &wanted).await.map_err(|error| self.refused(&error))?;
-        let (org, now) = (visitor.caller.org(), self.office.clock().now());
-        let vocabulary = Vocabulary { org: *org, now, rehearsed: Vec::new(), moment: String::new(), names };
-        // Told as the newest of the calls was told, so that parts stand with their record.
-        let action = result["calls"][0]["action"].as_str().unwrap_or_default();
-        Ok(Teller { registry, action, vocabulary, room: Room::default() }.tell(preview, None, place))
-    }
+async fn told_back(
+    page: &mut Page<'_>,
+    preview: &Value,
+    result: &Value,
+    place: preview::PreviewPart,
+) -> Result<preview::Shown, Box<Answer>> {
+    let registry = page.registry();
+    let wanted = preview::referred(registry, preview);
+    let names = page.names(&wanted).await?;
+    let (org, now) = (page.org(), page.now());
+    let vocabulary = Vocabulary { org: *org, now, rehearsed: Vec::new(), moment: String::new(), names };
+    // Told as the newest of the calls was told, so that parts stand with their record.
+    let action = result["calls"][0]["action"].as_str().unwrap_or_default();
+    Ok(Teller { registry, action, vocabulary, room: Room::default() }.tell(preview, None, place))
+}
 
-    /// Why it cannot be undone, with the later changes that stand against it.
-    async fn stands_against(&self, visitor: &Visitor, wish: UndoRequest, answer: &Answer) -> Shown {
-        let refusals = ["CHANGED_SINCE", "CANNOT_UNDO", "NOTHING_TO_UNDO", "ALREADY_UNDONE"];
-        let error = answer.error.clone().unwrap_or_default();
-        if !refusals.map(Some).contains(&answer.error_code()) {
-            return Err(Box::new(answer.clone()));
-        }
-        let later: Vec<Against> =
-            error["later_changes"].as_array().into_iter().flatten().map(|later| self.against(visitor, later)).collect();
-        let more = later.len().saturating_sub(TOLD);
-        let later: Vec<Against> = later.into_iter().take(TOLD).collect();
-        let why = if later.is_empty() { words::text(&error["message"]).replace('`', "") } else { String::new() };
-        let frame = self.frame(visitor).await?;
-        let section = wish.section;
-        let page = self.show(visitor, &frame, section, "undo_refused.html", context! { wish, later, more, why });
-        Ok(with_status(page, answer.status))
+/// Why it cannot be undone, with the later changes that stand against it.
+async fn stands_against(page: &mut Page<'_>, wish: UndoRequest, answer: &Answer) -> Shown {
+    let refusals = ["CHANGED_SINCE", "CANNOT_UNDO", "NOTHING_TO_UNDO", "ALREADY_UNDONE"];
+    let error = answer.error.clone().unwrap_or_default();
+    if !refusals.map(Some).contains(&answer.error_code()) {
+        return Err(Box::new(answer.clone()));
     }
+    let later: Vec<Against> =
+        error["later_changes"].as_array().into_iter().flatten().map(|later| against(page, later)).collect();
+    let more = later.len().saturating_sub(TOLD);
+    let later: Vec<Against> = later.into_iter().take(TOLD).collect();
+    let why = if later.is_empty() { words::text(&error["message"]).replace('`', "") } else { String::new() };
+    let section = wish.section;
+    let page = page.show(section, "undo_refused.html", context! { wish, later, more, why }).await?;
+    Ok(with_status(page, answer.status))
+}
 
-    fn against(&self, visitor: &Visitor, later: &Value) -> Against {
-        let (one, _) = words::kind(self.office.registry(), later["data_type"].as_str().unwrap_or_default());
-        let fields = later["fields"].as_array().into_iter().flatten().map(words::text);
-        let fields: Vec<String> = fields.map(|field| words::lowered(&words::label(&field))).collect();
-        let what = match (later["how"].as_str().unwrap_or_default(), fields.is_empty()) {
-            ("deleted", _) => format!("deleted the {one}"),
-            ("made", _) => format!("brought the {one} back"),
-            ("refers", _) => format!("added or moved a {one} that belongs to it"),
-            (_, true) => format!("changed the {one}"),
-            (_, false) => format!("changed {} of the {one}", words::listed(&fields)),
-        };
-        Against { who: words::text(&later["actor"]), what, at: self.moment_of(visitor, &later["at"]) }
-    }
+fn against(page: &Page<'_>, later: &Value) -> Against {
+    let (one, _) = words::kind(page.registry(), later["data_type"].as_str().unwrap_or_default());
+    let fields = later["fields"].as_array().into_iter().flatten().map(words::text);
+    let fields: Vec<String> = fields.map(|field| words::lowered(&words::label(&field))).collect();
+    let what = match (later["how"].as_str().unwrap_or_default(), fields.is_empty()) {
+        ("deleted", _) => format!("deleted the {one}"),
+        ("made", _) => format!("brought the {one} back"),
+        ("refers", _) => format!("added or moved a {one} that belongs to it"),
+        (_, true) => format!("changed the {one}"),
+        (_, false) => format!("changed {} of the {one}", words::listed(&fields)),
+    };
+    Against { who: words::text(&later["actor"]), what, at: page.moment_of(&later["at"]) }
+}
 
-    /// Asks from when on; today is offered.
-    async fn ask_since(&self, visitor: &Visitor, wish: UndoRequest) -> Shown {
-        let today = self.office.clock().now().with_timezone(&visitor.caller.org().timezone).date_naive();
-        let morning = today.and_time(NaiveTime::MIN).format(LOCAL_TIME).to_string();
-        let may = self.may(visitor, UNDO);
-        let frame = self.frame(visitor).await?;
-        let section = wish.section;
-        Ok(self.show(visitor, &frame, section, "undo_since.html", context! { wish, morning, may }))
-    }
+/// Asks from when on; today is offered.
+async fn ask_since(page: &mut Page<'_>, wish: UndoRequest) -> Shown {
+    let today = page.now().with_timezone(&page.org().timezone).date_naive();
+    let morning = today.and_time(NaiveTime::MIN).format(LOCAL_TIME).to_string();
+    let may = page.may(UNDO);
+    let section = wish.section;
+    page.show(section, "undo_since.html", context! { wish, morning, may }).await
 }

@@ -2,13 +2,13 @@
 
 use axum::extract::{Extension, Form, Query, State};
 use axum::response::Response;
-use capabilities::Selection;
+use capabilities::Registry;
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use ui_kit::{List, Moment, Page, Queried, Sent, Shown, Typed, Who, onward, words};
 
-use crate::words::{self, Moment};
-use crate::{Listing, PAGE, Queried, Sent, Shared, Shown, Told, Ui, Visitor, Who, onward, rows_of};
+use crate::Shared;
 
 /// So much of the model's words fits on a card.
 const EXCERPT: usize = 160;
@@ -34,41 +34,38 @@ pub(crate) struct Card {
     pub note: String,
 }
 
-impl Ui {
-    pub(crate) fn card(&self, visitor: &Visitor, row: &Value) -> Card {
-        let status = words::text(&row["status"]);
-        let expires = words::time(&row["expires_at"]);
-        Card {
-            id: words::text(&row["id"]),
-            agent: words::text(&row["agent"]),
-            wants: words::lowered(&words::text(&row["summary"])),
-            status: in_words(&status, row["decision"].as_str()),
-            waits: status == "pending",
-            reasons: reasons(row),
-            stake: self.stake(row),
-            excerpt: words::cut(&words::text(&row["reasoning"]), EXCERPT),
-            asked: self.moment_of(visitor, &row["created_at"]),
-            left: expires.map(|at| words::span(at - self.office.clock().now())),
-            expires: expires.map(|at| self.moment(visitor, at)),
-            decided: self.moment_of(visitor, &row["decided_at"]),
-            decided_by: words::text(&row["decided_by"]),
-            note: words::text(&row["note"]),
-        }
+pub(crate) fn card(page: &Page<'_>, row: &Value) -> Card {
+    let status = words::text(&row["status"]);
+    let expires = words::time(&row["expires_at"]);
+    Card {
+        id: words::text(&row["id"]),
+        agent: words::text(&row["agent"]),
+        wants: words::lowered(&words::text(&row["summary"])),
+        status: in_words(&status, row["decision"].as_str()),
+        waits: status == "pending",
+        reasons: reasons(row),
+        stake: stake(page.registry(), row),
+        excerpt: words::cut(&words::text(&row["reasoning"]), EXCERPT),
+        asked: page.moment_of(&row["created_at"]),
+        left: expires.map(|at| words::span(at - page.now())),
+        expires: expires.map(|at| page.moment(at)),
+        decided: page.moment_of(&row["decided_at"]),
+        decided_by: words::text(&row["decided_by"]),
+        note: words::text(&row["note"]),
     }
+}
 
-    /// How much is at stake: "2 contacts and 1 note".
-    pub(crate) fn stake(&self, row: &Value) -> String {
-        let registry = self.office.registry();
-        let is_part = |table: &str| !registry.data_types().any(|entry| words::is_table_of(entry.name, table));
-        let by_type = row["stake"]["by_type"].as_object();
-        let mut by_type: Vec<(&String, &Value)> = by_type.into_iter().flatten().collect();
-        by_type.sort_by_key(|(table, _)| is_part(table));
-        let parts = by_type.into_iter().map(|(table, count)| {
-            let (one, many) = words::kind(registry, table);
-            words::counted(count.as_i64().unwrap_or_default(), &one, &many)
-        });
-        words::listed(&parts.collect::<Vec<_>>())
-    }
+/// How much is at stake: "2 contacts and 1 note".
+pub(crate) fn stake(registry: &Registry, row: &Value) -> String {
+    let is_part = |table: &str| !registry.data_types().any(|entry| words::is_table_of(entry.name, table));
+    let by_type = row["stake"]["by_type"].as_object();
+    let mut by_type: Vec<(&String, &Value)> = by_type.into_iter().flatten().collect();
+    by_type.sort_by_key(|(table, _)| is_part(table));
+    let parts = by_type.into_iter().map(|(table, count)| {
+        let (one, many) = words::kind(registry, table);
+        words::counted(count.as_i64().unwrap_or_default(), &one, &many)
+    });
+    words::listed(&parts.collect::<Vec<_>>())
 }
 
 /// What became of a request, in a word or two.
@@ -94,37 +91,31 @@ pub(crate) fn reasons(row: &Value) -> String {
     }
 }
 
-pub(crate) async fn list(State(ui): Shared, Extension(visitor): Who, asked: Queried<Told>) -> Response {
-    let Query(told) = asked.unwrap_or_default();
-    let shown = ui.waiting(&visitor, &told).await;
-    ui.answered(&visitor, shown).await
+const WAITING: List = List::of("authorizations")
+    .at("/queue")
+    .always(|| json!({"status": "pending"}))
+    .counted("request", "requests", "newest first")
+    .ways("Older requests", "Back to the newest");
+
+pub(crate) async fn list(State(queue): Shared, Extension(visitor): Who, asked: Queried<Typed>) -> Response {
+    let Query(asked) = asked.unwrap_or_default();
+    let shown = waiting(&mut queue.ui.page(&visitor), &asked).await;
+    queue.answered(&visitor, shown).await
 }
 
-impl Ui {
-    async fn waiting(&self, visitor: &Visitor, told: &Told) -> Shown {
-        let selection = Selection {
-            data_type: "authorizations".into(),
-            filters: crate::filters(&[("status", Some(&"pending".to_string()))]),
-            limit: Some(PAGE),
-            cursor: told.cursor.clone(),
-            ..Selection::default()
-        };
-        let answer = match self.read(visitor, selection).await {
-            // A place in a list that is no more: the list begins anew.
-            Err(refused) if refused.error_code() == Some("INVALID_INPUT") => return Ok(onward("/queue")),
-            answer => answer?,
-        };
-        let frame = self.frame(visitor).await?;
-        let listing = Listing::of(&answer, told.cursor.as_ref());
-        let cards: Vec<Card> = rows_of(answer.data).iter().map(|row| self.card(visitor, row)).collect();
-        let notice = match told.told.as_deref() {
-            Some("frozen") if frame.frozen_since.is_some() => "Every change by an agent waits for you from now on.",
-            Some("unfrozen") if frame.frozen_since.is_none() => "Agents may work again. What was held goes on waiting.",
-            _ => "",
-        };
-        let values = context! { cards, listing, notice };
-        Ok(self.show(visitor, &frame, "waiting", "waiting.html", values))
-    }
+async fn waiting(page: &mut Page<'_>, asked: &Typed) -> Shown {
+    let listed = match page.list(&WAITING, asked).await {
+        Ok(listed) => listed,
+        Err(refused) => return WAITING.anew(refused),
+    };
+    let cards: Vec<Card> = listed.rows.iter().map(|row| card(page, row)).collect();
+    let is_frozen = page.frame().await?.frozen_since.is_some();
+    let notice = match asked.get("told") {
+        "frozen" if is_frozen => "Every change by an agent waits for you from now on.",
+        "unfrozen" if !is_frozen => "Agents may work again. What was held goes on waiting.",
+        _ => "",
+    };
+    page.show("waiting", "waiting.html", context! { cards, list => listed.list, notice }).await
 }
 
 /// The switch as its form sends it.
@@ -133,16 +124,16 @@ pub(crate) struct Switch {
     agents: Option<String>,
 }
 
-pub(crate) async fn switch(State(ui): Shared, Extension(visitor): Who, sent: Sent<Switch>) -> Response {
+pub(crate) async fn switch(State(queue): Shared, Extension(visitor): Who, sent: Sent<Switch>) -> Response {
     let wanted = sent.ok().and_then(|Form(switch)| switch.agents);
     let (action, there) = match wanted.as_deref() {
         Some("freeze") => ("org.freeze", "/queue?told=frozen"),
         Some("unfreeze") => ("org.unfreeze", "/queue?told=unfrozen"),
         _ => return onward("/queue"),
     };
-    let answer = ui.call(&visitor, action, json!({})).await;
+    let answer = queue.ui.call(&visitor, action, json!({})).await;
     match answer.success() {
         true => onward(there),
-        false => ui.refuse(&visitor, &answer).await,
+        false => queue.refuse(&visitor, &answer).await,
     }
 }

@@ -3,7 +3,7 @@
 //! ```sh
 //! cargo bench --bench throughput                                 # about twenty minutes
 //! cargo bench --bench throughput -- --seconds 2 --rounds 1 --contacts 20000
-//! cargo bench --bench throughput -- calendar                     # or contacts: one part of it
+//! cargo bench --bench throughput -- calendar                     # or contacts, or comparison: one part of it
 //! ```
 //!
 //! The program runs as it does for an owner: its own PostgreSQL with everything durable, on the same cores as those who ask.
@@ -20,6 +20,7 @@ use crate::office::{Asker, Organization, Program};
 use crate::work::Work;
 
 mod calendar;
+mod comparison;
 mod load;
 mod office;
 mod statements;
@@ -28,7 +29,7 @@ mod work;
 /// Connections that work at the same time, each with an agent or a session of its own.
 const CONNECTIONS: usize = 8;
 const SMALL: u32 = 2_000;
-const PARTS: [&str; 2] = ["contacts", "calendar"];
+const PARTS: [&str; 3] = ["contacts", "calendar", "comparison"];
 
 /// What the command line asks for.
 struct Plan {
@@ -59,6 +60,10 @@ impl Plan {
         }
         Ok(Self { seconds: given["--seconds"].into(), rounds: given["--rounds"], contacts: given["--contacts"], parts })
     }
+
+    fn say(&self) -> anyhow::Result<()> {
+        say(&format!("{CONNECTIONS} connections, {} rounds of {} s each\n", self.rounds, self.seconds))
+    }
 }
 
 /// The figures of a round: the baseline and each door that there is for the work, one after the other.
@@ -68,17 +73,18 @@ const BASELINE: usize = 0;
 fn main() -> anyhow::Result<()> {
     let plan = Plan::read()?;
     let program = Program::start()?;
-    say(&format!("{CONNECTIONS} connections, {} rounds of {} s each\n", plan.rounds, plan.seconds))?;
     for part in &plan.parts {
         match *part {
             "contacts" => contacts(&program, &plan)?,
-            _ => calendars(&program, &plan)?,
+            "calendar" => calendars(&program, &plan)?,
+            _ => comparison::run(&program, &plan)?,
         }
     }
     program.stop()
 }
 
 fn contacts(program: &Program, plan: &Plan) -> anyhow::Result<()> {
+    plan.say()?;
     let (small, big) = (program.organization("Small", SMALL)?, program.organization("Big", plan.contacts)?);
     let at_rest = program.resident_mib()?;
     for work in [Work::Create, Work::ById] {
@@ -97,6 +103,7 @@ fn contacts(program: &Program, plan: &Plan) -> anyhow::Result<()> {
 
 /// What changes the calendar is done in organizations of their own, so that every question finds the same visits.
 fn calendars(program: &Program, plan: &Plan) -> anyhow::Result<()> {
+    plan.say()?;
     let read = program.organization_at_work("Reading", SMALL)?;
     let at_rest = program.resident_mib()?;
     for work in [Work::Availability, Work::WeekPage, Work::BusyWeekPage, Work::MonthPage, Work::Week] {
@@ -104,7 +111,7 @@ fn calendars(program: &Program, plan: &Plan) -> anyhow::Result<()> {
     }
     let owner = program.owner(&read)?;
     for work in [Work::WeekPage, Work::BusyWeekPage, Work::MonthPage] {
-        let (whole, sent) = Client::new(program, Door::Page, &owner)?.sizes(&work.http(&read, 0).0)?;
+        let (whole, sent) = Client::new(&program.server.url, Door::Page, &owner)?.sizes(&work.http(&read, 0).0)?;
         let (whole, sent) = (whole as f64 / 1000.0, sent as f64 / 1000.0);
         say(&format!("{} takes {whole:.1} KB, {sent:.1} KB as it is sent.", work.name()))?;
     }
@@ -126,7 +133,7 @@ fn measured(program: &Program, work: Work, org: &Organization, plan: &Plan) -> a
         let mut round = vec![statements::run(program, work, org, &alone, plan.seconds, &mut numbers)?];
         for door in work.doors() {
             let askers = askers(program, work, org)?;
-            round.push(load::run(program, *door, work, org, &askers, plan.seconds, &mut numbers)?);
+            round.push(load::run(&program.server, *door, work, org, &askers, plan.seconds, &mut numbers)?);
         }
         rounds.push(round);
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::CONNECTIONS;
 use crate::calendar::{Calendar, ZONE};
 
-const OWNER: &str = "frontdesk_owner";
+pub const OWNER: &str = "frontdesk_owner";
 /// Milliseconds of the unit in which Linux tells how long a process has worked.
 const TICK: f64 = 10.0;
 
@@ -19,8 +19,24 @@ const TICK: f64 = 10.0;
 pub struct Program {
     process: Child,
     data: PathBuf,
-    pub url: String,
+    pub server: Server,
     agents: AtomicU32,
+}
+
+/// A process that answers over HTTP.
+pub struct Server {
+    pub url: String,
+    pub process: u32,
+}
+
+impl Server {
+    /// Milliseconds that the process itself has had of the processors so far.
+    pub fn worked(&self) -> anyhow::Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process))?;
+        let (_, fields) = stat.rsplit_once(')').context("a stat without a name")?;
+        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+        Ok(ticks.sum::<Result<f64, _>>()? * TICK)
+    }
 }
 
 /// An organization and who is in it.
@@ -40,11 +56,10 @@ impl Organization {
     }
 }
 
-/// Somebody known by a header of each request: an agent, or a person in a session.
-#[derive(Clone)]
+/// Somebody known by headers of each request: an agent, a person in a session, or nobody in particular.
+#[derive(Clone, Default)]
 pub struct Asker {
-    pub header: &'static str,
-    pub value: String,
+    pub headers: Vec<(&'static str, String)>,
 }
 
 impl Program {
@@ -63,7 +78,8 @@ impl Program {
         // Read on, or the program would write into a closed pipe.
         std::thread::spawn(move || lines.for_each(drop));
         let url = std::fs::read_to_string(data.join("url"))?;
-        Ok(Self { process, data, url, agents: AtomicU32::new(0) })
+        let server = Server { url, process: process.id() };
+        Ok(Self { process, data, server, agents: AtomicU32::new(0) })
     }
 
     /// An organization with so many contacts.
@@ -82,7 +98,7 @@ impl Program {
             &owner,
         ])?;
         let id: Uuid = self.sql(&format!("select id from orgs where name = '{name}'"))?.parse()?;
-        self.seed("seed.sql", &[format!("org={id}"), format!("contacts={contacts}")])?;
+        self.seed("throughput/seed.sql", &[format!("org={id}"), format!("contacts={contacts}")])?;
         let ids = self.sql(&format!("select id from contacts where org_id = '{id}' order by id limit 1000"))?;
         let ids = ids.lines().map(str::parse).collect::<Result<_, _>>()?;
         Ok(Organization { id, contacts, ids, owner, calendar: Calendar::default() })
@@ -92,7 +108,7 @@ impl Program {
     pub fn organization_at_work(&self, name: &str, contacts: u32) -> anyhow::Result<Organization> {
         let org = self.organization(name, contacts)?;
         let id = org.id;
-        self.seed("calendar.sql", &[format!("org={id}")])?;
+        self.seed("throughput/calendar.sql", &[format!("org={id}")])?;
         let service =
             self.sql(&format!("select id from services where org_id = '{id}' order by code limit 1"))?.parse()?;
         let crew = self.sql(&format!(
@@ -116,8 +132,11 @@ impl Program {
         let http: ureq::Agent = ureq::Agent::config_builder().max_redirects(0).build().into();
         let answer = http.post(link).send_form([("next", "/week")])?;
         let cookie = answer.headers().get("set-cookie").context("no session")?.to_str()?;
-        let value = cookie.split(';').next().unwrap_or_default().to_string();
-        Ok(Asker { header: "cookie", value })
+        let cookie = cookie.split(';').next().unwrap_or_default().to_string();
+        let session = http.get(format!("{}/api/session", self.server.url)).header("cookie", &cookie).call()?;
+        let session: serde_json::Value = session.into_body().read_json()?;
+        let proof = session["data"]["csrf_token"].as_str().context("a session without a CSRF token")?.to_string();
+        Ok(Asker { headers: vec![("cookie", cookie), ("x-csrf-token", proof)] })
     }
 
     /// A new agent of the organization, with rules under which it may do as much as it likes of what is measured.
@@ -144,7 +163,7 @@ impl Program {
                from asked;
              commit"
         ))?;
-        Ok(Asker { header: "authorization", value: format!("Bearer {token}") })
+        Ok(Asker { headers: vec![("authorization", format!("Bearer {token}"))] })
     }
 
     /// The resident memory of the program itself, in MiB.
@@ -154,23 +173,15 @@ impl Program {
         Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
     }
 
-    /// Milliseconds that the program itself has had of the processors so far.
-    pub fn worked(&self) -> anyhow::Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        let (_, fields) = stat.rsplit_once(')').context("a stat without a name")?;
-        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
-        Ok(ticks.sum::<Result<f64, _>>()? * TICK)
-    }
-
     pub fn stop(mut self) -> anyhow::Result<()> {
         self.administer(&["stop"])?;
         ensure!(self.process.wait()?.success(), "the program did not end well");
         Ok(std::fs::remove_dir_all(&self.data)?)
     }
 
-    fn seed(&self, file: &str, variables: &[String]) -> anyhow::Result<()> {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/throughput").join(file);
-        let file = file.display().to_string();
+    /// Runs a file of `benches/` as the owner.
+    pub fn seed(&self, file: &str, variables: &[String]) -> anyhow::Result<()> {
+        let file = benches().join(file).display().to_string();
         let words = variables.iter().flat_map(|variable| ["-v", variable]).chain(["-f", file.as_str()]);
         self.psql(&words.collect::<Vec<_>>(), "").map(drop)
     }
@@ -219,6 +230,11 @@ impl Drop for Program {
         drop(self.process.kill());
         drop(self.process.wait());
     }
+}
+
+/// Where the files of the measurements are.
+pub fn benches() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches")
 }
 
 fn command(data: &Path) -> Command {

@@ -18,7 +18,7 @@ use crate::work::Work;
 
 const LOGIN: &str = "frontdesk_app";
 /// As the program sets its connections up.
-const SETTINGS: &str = "-c plan_cache_mode=force_custom_plan -c jit=off -c max_parallel_workers_per_gather=0 -c timezone=UTC \
+const SETTINGS: &str = "-c plan_cache_mode=auto -c jit=off -c max_parallel_workers_per_gather=0 -c timezone=UTC \
                         -c pg_trgm.word_similarity_threshold=0.5";
 
 /// One statement as it was carried out.
@@ -115,8 +115,8 @@ fn record(
     log_statements(program, true)?;
     let mut recorded = Vec::new();
     for (asker, range) in askers.iter().zip(numbers.take()) {
-        settle(&Client::new(program, Door::Rest, asker)?, org);
-        let client = Client::new(program, work.doors()[0], asker)?;
+        settle(&Client::new(&program.server.url, Door::Rest, asker)?, org);
+        let client = Client::new(&program.server.url, work.doors()[0], asker)?;
         let mut before = Vec::new();
         // Work in the background leaves traces too; what two calls in a row have in common is the call.
         let found = range.take(20).find_map(|number| {
@@ -129,13 +129,13 @@ fn record(
         recorded.push(found.context("no two calls have the same statements")??);
     }
     log_statements(program, false)?;
-    settle(&Client::new(program, Door::Rest, &askers[0])?, org);
+    settle(&Client::new(&program.server.url, Door::Rest, &askers[0])?, org);
     Ok(recorded)
 }
 
 fn statements_of(
     program: &Program,
-    client: &Client<'_>,
+    client: &Client,
     work: Work,
     org: &Organization,
     number: u64,
@@ -158,7 +158,7 @@ fn log_statements(program: &Program, on: bool) -> anyhow::Result<()> {
 }
 
 /// Until the program has noticed that its connections are gone, and works on new ones.
-fn settle(client: &Client<'_>, org: &Organization) {
+fn settle(client: &Client, org: &Organization) {
     let mut well = 0;
     while well < 30 {
         well = if client.ask(Work::ById, org, 0).is_ok() { well + 1 } else { 0 };
@@ -285,9 +285,9 @@ fn varying(work: Work, statements: &[Statement], number: u64) -> Vec<Varying> {
     varying.into_iter().enumerate().map(named).collect()
 }
 
-/// The call that a transaction is opened for: the second argument of `frontdesk.begin_call`.
+/// The call that a transaction is opened for, by the setting that its first message makes.
 fn call_id(sql: &str) -> Option<Uuid> {
-    sql.split_once("begin_call(").and_then(|(_, arguments)| ids_in(arguments).nth(1))
+    sql.split_once("frontdesk.call_id = ").and_then(|(_, setting)| ids_in(setting).next())
 }
 
 fn ids_in(text: &str) -> impl Iterator<Item = Uuid> {

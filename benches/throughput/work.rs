@@ -9,7 +9,7 @@ use crate::load::{Door, NUMBERS_EACH};
 use crate::office::Organization;
 
 /// Finds as many contacts as the seed calls so.
-const SOUGHT: &str = "fairweather";
+pub const SOUGHT: &str = "fairweather";
 const FOUND: usize = 20;
 /// Rows of a page at most, and of one where nothing is said.
 const PAGE_AT_MOST: usize = 200;
@@ -22,6 +22,8 @@ pub enum Work {
     Create,
     /// One customer by id.
     ById,
+    /// One customer by id with their addresses.
+    Whole,
     /// A page of hits.
     Search,
     /// The first free slots of a month, which takes all of them.
@@ -45,6 +47,7 @@ impl Work {
         match self {
             Self::Create => "contact.create",
             Self::ById => "A contact by its id",
+            Self::Whole => "A contact with addresses",
             Self::Search => "A search with 20 hits",
             Self::Availability => "A month's availability",
             Self::WeekPage => "A technician's week's page",
@@ -72,6 +75,7 @@ impl Work {
         match self {
             Self::Create | Self::Schedule | Self::Reschedule => ("/api/actions".into(), Some(self.action(org, number))),
             Self::ById => (format!("/api/data?type=contacts&id={}", org.contact(number)), None),
+            Self::Whole => (format!("/api/data?type=contacts&id={}&include=addresses", org.contact(number)), None),
             Self::Search => (format!("/api/data?type=customer_matches&search={SOUGHT}"), None),
             Self::Availability => (format!("/api/data?type=availability&from={first}&to={last}"), None),
             Self::WeekPage => (format!("/week/{first}?who={}", org.calendar.technician(0)), None),
@@ -94,6 +98,9 @@ impl Work {
         match self {
             Self::Create | Self::Schedule | Self::Reschedule => ("crm_action", self.action(org, number)),
             Self::ById => ("crm_query", json!({"type": "contacts", "id": org.contact(number)})),
+            Self::Whole => {
+                ("crm_query", json!({"type": "contacts", "id": org.contact(number), "include": ["addresses"]}))
+            }
             Self::Search => ("find_customer", json!({"search": SOUGHT})),
             Self::Availability => {
                 ("crm_query", json!({"type": "availability", "filters": {"from": MONTH.0, "to": MONTH.1}}))
@@ -101,6 +108,24 @@ impl Work {
             Self::Week | Self::WeekPage | Self::BusyWeekPage | Self::MonthPage => {
                 ("crm_query", json!({"type": "tickets"}))
             }
+        }
+    }
+
+    /// What the FastAPI server is asked: the path, and the body if there is one.
+    pub fn fastapi(self, org: &Organization, number: u64) -> (String, Option<Value>) {
+        match self {
+            Self::Create => ("/contacts".into(), Some(plain_contact(number))),
+            Self::Search => (format!("/contacts?search={SOUGHT}"), None),
+            _ => (format!("/contacts/{}", org.contact(number)), None),
+        }
+    }
+
+    /// The tool of the Python SDK's server and its arguments.
+    pub fn python_mcp(self, org: &Organization, number: u64) -> (&'static str, Value) {
+        match self {
+            Self::Create => ("create_contact", json!({"contact": plain_contact(number)})),
+            Self::Search => ("search_contacts", json!({"search": SOUGHT})),
+            _ => ("read_contact", json!({"contact_id": org.contact(number)})),
         }
     }
 
@@ -140,6 +165,7 @@ impl Work {
         let rows = |count| data.as_array().is_some_and(|rows| rows.len() == count);
         let right = match self {
             Self::Create | Self::ById => data["id"].is_string(),
+            Self::Whole => data["id"].is_string() && data["addresses"][0]["street"].is_string(),
             Self::Search => rows(FOUND),
             Self::Availability => rows(PAGE) && data[0]["technicians"][0]["name"].is_string(),
             Self::WeekPage => page.matches("href=\"/tickets/").count() == VISITS_A_WEEK / TECHNICIANS,
@@ -180,4 +206,14 @@ fn create(number: u64) -> Value {
         "phones": [{"phone": format!("+1205{phone}"), "type": "mobile"}],
         "addresses": [{"street": "123 Main Street", "city": "Madison", "region": "AL", "postal_code": "35758"}],
     }})
+}
+
+/// The same customer for a server that knows one of each.
+fn plain_contact(number: u64) -> Value {
+    let Marks { family, phone } = Marks::of(number);
+    json!({
+        "given_name": "Jane", "family_name": family, "email": format!("{family}@example.com"),
+        "phone": format!("+1205{phone}"),
+        "address": {"street": "123 Main Street", "city": "Madison", "region": "AL", "postal_code": "35758"},
+    })
 }

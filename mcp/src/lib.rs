@@ -157,7 +157,7 @@ impl OfficeServer {
     }
 
     async fn read(&self, caller: &Caller, selection: Selection) -> Answer {
-        self.office.read(caller, Read { selection, room: Some(ROOM), door: self.door() }).await
+        self.office.read(caller, Read { selection, room: Some(ROOM), door: self.door(), counted: true }).await
     }
 }
 
@@ -253,9 +253,10 @@ impl ServerHandler for OfficeServer {
         };
         // A refusal is a result that the model reads and acts on; a protocol error would hide it.
         let answer = answered.await.unwrap_or_else(|error| self.office.refuse(&error)).fit(ROOM);
-        let envelope = answer.lean_envelope();
         // What waits for a person is no success, and no error that a client should repeat either.
-        Ok(match answer.success() || answer.is_held() {
+        let is_done = answer.success() || answer.is_held();
+        let envelope = answer.into_lean_envelope();
+        Ok(match is_done {
             true => CallToolResult::structured(envelope),
             false => CallToolResult::structured_error(envelope),
         }

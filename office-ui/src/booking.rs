@@ -1,6 +1,5 @@
 //! Booking a visit for a customer: what, then when of what is free, then it stands in the calendar.
 
-use authorization_queue_ui::{Visitor, text};
 use axum::extract::{Extension, Form, Path, Query, State};
 use axum::response::Response;
 use capabilities::Error;
@@ -8,13 +7,16 @@ use chrono::NaiveDate;
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use ui_kit::{
+    Detail, Named, Page, Queried, Sent, Shown, Ui, Visitor, Who, at_the_form, decimal, encoded, onward, text,
+    unreadable,
+};
 use uuid::Uuid;
 
-use crate::asking::Detail;
-use crate::forms::{in_words, unreadable};
-use crate::free::Chosen;
-use crate::inputs::decimal;
-use crate::{Named, Queried, Sent, Shared, Shown, Who, Work, again, onward, words};
+use crate::contact::{customer, no_such_contact};
+use crate::free::{Chosen, free, week_from};
+use crate::lines::offers;
+use crate::{Shared, again, answered, words};
 
 /// What is to be booked, as far as it was filled in.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -40,31 +42,31 @@ pub(crate) struct BookingForm {
 }
 
 pub(crate) async fn show(
-    State(work): Shared,
+    State(ui): Shared,
     Extension(visitor): Who,
     id: Named<Uuid>,
     asked: Queried<BookingForm>,
 ) -> Response {
     let Query(wish) = asked.unwrap_or_default();
     let shown = match id {
-        Ok(Path(id)) => work.booking(&visitor, id, wish, None).await,
-        Err(_) => Err(work.no_such_contact()),
+        Ok(Path(id)) => booking(&mut ui.page(&visitor), id, wish, None).await,
+        Err(_) => Err(no_such_contact(&ui)),
     };
-    work.answered(&visitor, shown).await
+    answered(&ui, &visitor, shown).await
 }
 
 pub(crate) async fn send(
-    State(work): Shared,
+    State(ui): Shared,
     Extension(visitor): Who,
     id: Named<Uuid>,
     sent: Sent<BookingForm>,
 ) -> Response {
     let Form(wish) = sent.unwrap_or_default();
     let shown = match id {
-        Ok(Path(id)) => work.book(&visitor, id, wish).await,
-        Err(_) => Err(work.no_such_contact()),
+        Ok(Path(id)) => book(&ui, &visitor, id, wish).await,
+        Err(_) => Err(no_such_contact(&ui)),
     };
-    work.answered(&visitor, shown).await
+    answered(&ui, &visitor, shown).await
 }
 
 impl BookingForm {
@@ -119,65 +121,60 @@ impl BookingForm {
     }
 }
 
-impl Work {
-    async fn book(&self, visitor: &Visitor, contact: Uuid, mut wish: BookingForm) -> Shown {
-        let input = match wish.input(contact) {
-            Ok(input) => input,
-            Err(problem) => {
-                wish.problem = problem.into();
-                return self.booking(visitor, contact, wish, Some(unreadable())).await;
-            }
-        };
-        let answer = self.perform(visitor, "ticket.schedule", input, &wish.once).await;
-        match (answer.error_code(), &answer.data) {
-            (None, Some(ticket)) => Ok(onward(&format!("/tickets/{}?told=booked", text(&ticket["id"])))),
-            _ => {
-                wish.is_busy = answer.error_code() == Some("TECHNICIAN_BUSY");
-                wish.problem = in_words(&answer);
-                self.booking(visitor, contact, wish, Some(answer.status)).await
-            }
+async fn book(ui: &Ui, visitor: &Visitor, contact: Uuid, mut wish: BookingForm) -> Shown {
+    let input = match wish.input(contact) {
+        Ok(input) => input,
+        Err(problem) => {
+            wish.problem = problem.into();
+            return booking(&mut ui.page(visitor), contact, wish, Some(unreadable())).await;
+        }
+    };
+    let answer = ui.perform(visitor, "ticket.schedule", input, &wish.once).await;
+    match (answer.error_code(), &answer.data) {
+        (None, Some(ticket)) => Ok(onward(&format!("/tickets/{}?told=booked", text(&ticket["id"])))),
+        _ => {
+            wish.is_busy = answer.error_code() == Some("TECHNICIAN_BUSY");
+            wish.problem = at_the_form(&answer, "visit");
+            booking(&mut ui.page(visitor), contact, wish, Some(answer.status)).await
         }
     }
+}
 
-    /// The page, with the free times as soon as one knows what for.
-    async fn booking(&self, visitor: &Visitor, id: Uuid, mut wish: BookingForm, mut status: Option<u16>) -> Shown {
-        if !self.ui.may(visitor, "ticket.schedule") {
-            return Err(self.refused(&Error::Forbidden("Visits are booked by the office.".into())));
-        }
-        let answer = self.customer(visitor, id, &["addresses"]).await?;
-        let once = answer.meta.request_id;
-        let row = answer.data.unwrap_or_default();
-        let week = self.week_from(visitor, &wish.day);
-        let places = row["addresses"].as_array().map_or(&[][..], Vec::as_slice);
-        let place = places.iter().find(|place| place["id"] == wish.address).or(places.first());
-        let free = match wish.filters(id, place) {
-            None => None,
-            Some(filters) => match self.free(visitor, week, filters).await {
-                Ok(free) => Some(free),
-                Err(refused) => {
-                    // What the form itself was refused for comes first.
-                    if wish.problem.is_empty() {
-                        (wish.problem, status) = (in_words(&refused), Some(refused.status));
-                    }
-                    None
-                }
-            },
-        };
-        let people = self.all(visitor, "users", json!({"active": true}), Detail::PLAIN).await?.rows;
-        let people: Vec<_> =
-            people.iter().filter(|person| person["role"] == "technician").map(choice("name")).collect();
-        let choices: Vec<_> = places.iter().map(|place| (text(&place["id"]), words::address(place))).collect();
-        let (offers, frame) = (self.offers(visitor).await?, self.ui.frame(visitor).await?);
-        let ways = week.ways(|day| wish.path(id, day));
-        let values = context! {
-            id, once, customer => text(&row["display_name"]), offers, people, many_sites => choices.len() > 1,
-            places => choices, week,
-            is_asked => !wish.service.is_empty(), free, ways, names_them => wish.technician.is_empty(),
-            there => place.and_then(|place| place["timezone"].as_str()), wish,
-        };
-        let page = self.show(visitor, &frame, "customers", "booking.html", values);
-        Ok(again(page, status))
+/// The page, with the free times as soon as one knows what for.
+async fn booking(page: &mut Page<'_>, id: Uuid, mut wish: BookingForm, mut status: Option<u16>) -> Shown {
+    if !page.may("ticket.schedule") {
+        return Err(page.refused(&Error::Forbidden("Visits are booked by the office.".into())));
     }
+    let row = customer(page, id, &["addresses"]).await?;
+    let week = week_from(page, &wish.day);
+    let places = row["addresses"].as_array().map_or(&[][..], Vec::as_slice);
+    let place = places.iter().find(|place| place["id"] == wish.address).or(places.first());
+    let free = match wish.filters(id, place) {
+        None => None,
+        Some(filters) => match free(page, week, filters).await {
+            Ok(free) => Some(free),
+            Err(refused) => {
+                // What the form itself was refused for comes first.
+                if wish.problem.is_empty() {
+                    (wish.problem, status) = (at_the_form(&refused, "visit"), Some(refused.status));
+                }
+                None
+            }
+        },
+    };
+    let people = page.all("users", json!({"active": true}), Detail::PLAIN).await?.rows;
+    let people: Vec<_> = people.iter().filter(|person| person["role"] == "technician").map(choice("name")).collect();
+    let choices: Vec<_> = places.iter().map(|place| (text(&place["id"]), words::address(place))).collect();
+    let offers = offers(page).await?;
+    let ways = week.ways(|day| wish.path(id, day));
+    let values = context! {
+        id, customer => text(&row["display_name"]), offers, people, many_sites => choices.len() > 1,
+        places => choices, week,
+        is_asked => !wish.service.is_empty(), free, ways, names_them => wish.technician.is_empty(),
+        there => place.and_then(|place| place["timezone"].as_str()), wish,
+    };
+    let page = page.show("customers", "booking.html", values).await?;
+    Ok(again(page, status))
 }
 
 impl BookingForm {
@@ -192,7 +189,7 @@ impl BookingForm {
             ("day", &day),
         ];
         let asked = asked.iter().filter(|(_, value)| !value.is_empty());
-        let asked: Vec<String> = asked.map(|(name, value)| format!("{name}={}", words::encoded(value))).collect();
+        let asked: Vec<String> = asked.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         format!("/contacts/{contact}/book?{}", asked.join("&"))
     }
 }

@@ -1,12 +1,12 @@
 //! A visit as lists show it: when, where, whose, and the clock of whoever looks.
 
-use authorization_queue_ui::{Moment, Visitor, listed, text, time};
 use chrono::{NaiveDate, TimeDelta};
 use serde::Serialize;
 use serde_json::Value;
+use ui_kit::{Moment, Page, listed, text, time};
 use uuid::Uuid;
 
-use crate::{Work, words};
+use crate::words;
 
 /// A number to tap.
 #[derive(Serialize)]
@@ -76,57 +76,55 @@ impl Card {
     }
 }
 
-impl Work {
-    pub(crate) fn card(&self, visitor: &Visitor, row: &Value) -> Card {
-        let (zone, today) = (visitor.caller.org().timezone, self.today(visitor));
-        let start = time(&row["starts_at"]).unwrap_or_else(|| self.now());
-        let end = time(&row["ends_at"]).unwrap_or(start);
-        let moment = self.ui.moment(visitor, start);
-        let (status, look) = words::status(row);
-        let (confirmation, needs_attention) = words::confirmation(row);
-        let is_off = !words::takes_place(row);
-        Card {
-            id: text(&row["id"]),
-            customer: text(&row["contact_name"]),
-            title: text(&row["title"]),
-            day: words::short_day(start.with_timezone(&zone).date_naive(), today),
-            from_to: words::from_to(start, end, zone),
-            machine: moment.machine,
-            exact: moment.exact,
-            status,
-            look,
-            is_off,
-            needs_attention: if needs_attention && row["status"] == "scheduled" { confirmation } else { "" },
-            address: words::address(&row["address"]),
-            map: words::map(&row["address"]),
-            access: text(&row["address"]["access_notes"]),
-            phone: Phone::all(&row["contact"]).into_iter().next(),
-            who: listed(&crew(row).iter().map(|member| text(&member["name"])).collect::<Vec<_>>()),
-            worked: took(row).map(words::duration).unwrap_or_default(),
-            clock: self.own_clock(visitor, row),
-            is_next: false,
-        }
+pub(crate) fn card(page: &Page<'_>, row: &Value) -> Card {
+    let (zone, today) = (page.org().timezone, page.today());
+    let start = time(&row["starts_at"]).unwrap_or_else(|| page.now());
+    let end = time(&row["ends_at"]).unwrap_or(start);
+    let moment = page.moment(start);
+    let (status, look) = words::status(row);
+    let (confirmation, needs_attention) = words::confirmation(row);
+    let is_off = !words::takes_place(row);
+    Card {
+        id: text(&row["id"]),
+        customer: text(&row["contact_name"]),
+        title: text(&row["title"]),
+        day: words::short_day(start.with_timezone(&zone).date_naive(), today),
+        from_to: words::from_to(start, end, zone),
+        machine: moment.machine,
+        exact: moment.exact,
+        status,
+        look,
+        is_off,
+        needs_attention: if needs_attention && row["status"] == "scheduled" { confirmation } else { "" },
+        address: words::address(&row["address"]),
+        map: words::map(&row["address"]),
+        access: text(&row["address"]["access_notes"]),
+        phone: Phone::all(&row["contact"]).into_iter().next(),
+        who: listed(&crew(row).iter().map(|member| text(&member["name"])).collect::<Vec<_>>()),
+        worked: took(row).map(words::duration).unwrap_or_default(),
+        clock: own_clock(page, row),
+        is_next: false,
     }
+}
 
-    /// The clock that the visitor may start or stop: of a visit that is due, if they are on it.
-    pub(crate) fn own_clock(&self, visitor: &Visitor, row: &Value) -> Option<Clock> {
-        let own = crew(row).iter().find(|member| is(&member["technician_id"], visitor.caller.id()))?;
-        let since = time(&own["clock_running_since_at"]);
-        let is_open = ["scheduled", "in_progress"].contains(&row["status"].as_str().unwrap_or_default());
-        let is_due = self.day_of(visitor, row) <= self.today(visitor);
-        let action = if since.is_some() { "ticket.clock_out" } else { "ticket.clock_in" };
-        if !self.ui.may(visitor, action) || !is_open || !(is_due || since.is_some()) {
-            return None;
-        }
-        let minutes = since.map_or(TimeDelta::zero(), |since| self.now() - since).num_minutes();
-        Some(Clock { since: since.map(|at| self.ui.moment(visitor, at)), minutes: words::duration(minutes) })
+/// The clock that the visitor may start or stop: of a visit that is due, if they are on it.
+pub(crate) fn own_clock(page: &Page<'_>, row: &Value) -> Option<Clock> {
+    let own = crew(row).iter().find(|member| is(&member["technician_id"], page.visitor().caller.id()))?;
+    let since = time(&own["clock_running_since_at"]);
+    let is_open = ["scheduled", "in_progress"].contains(&row["status"].as_str().unwrap_or_default());
+    let is_due = day_of(page, row) <= page.today();
+    let action = if since.is_some() { "ticket.clock_out" } else { "ticket.clock_in" };
+    if !page.may(action) || !is_open || !(is_due || since.is_some()) {
+        return None;
     }
+    let minutes = since.map_or(TimeDelta::zero(), |since| page.now() - since).num_minutes();
+    Some(Clock { since: since.map(|at| page.moment(at)), minutes: words::duration(minutes) })
+}
 
-    /// The day on which a visit begins, where the business is.
-    pub(crate) fn day_of(&self, visitor: &Visitor, row: &Value) -> NaiveDate {
-        let start = time(&row["starts_at"]).unwrap_or_else(|| self.now());
-        start.with_timezone(&visitor.caller.org().timezone).date_naive()
-    }
+/// The day on which a visit begins, where the business is.
+pub(crate) fn day_of(page: &Page<'_>, row: &Value) -> NaiveDate {
+    let start = time(&row["starts_at"]).unwrap_or_else(|| page.now());
+    start.with_timezone(&page.org().timezone).date_naive()
 }
 
 /// How many minutes a visit took: of several who worked side by side, the one who was there longest.

@@ -1,8 +1,8 @@
 //! The way to the day's work in everybody's navigation, with the visit one should be on now.
 
-use authorization_queue_ui::{NavItem, cut, text};
-use capabilities::{Caller, Office, Read, Selection};
-use serde_json::{Map, Value, json};
+use capabilities::Selection;
+use serde_json::Value;
+use ui_kit::{Frame, Line, Link, Page, Place, Surrounding, cut, rows_of, text};
 
 use crate::{CUSTOMERS, HOME};
 
@@ -12,35 +12,27 @@ const NAME: usize = 24;
 /// The data type that tells it.
 const CURRENT: &str = "current_ticket";
 
-/// The places of this door that the caller goes to, the visit of this moment last.
-pub async fn nav(office: &Office, caller: &Caller) -> Vec<NavItem> {
-    let place = |path: &str, words: &str, section| NavItem { path: path.into(), words: words.into(), section };
-    let mut places = vec![
-        place(HOME, "Today", "today"),
-        place("/week", "Calendar", "calendar"),
-        place(CUSTOMERS, "Customers", "customers"),
-    ];
-    if let Some((lead, visit)) = current(office, caller).await {
-        let words = format!("{lead}: {}", cut(&text(&visit["contact_name"]), NAME));
-        places.push(place(&format!("/tickets/{}", text(&visit["id"])), &words, "now"));
-    }
-    places
+pub(crate) fn surround<'a>(page: &'a mut Page<'_>, frame: &'a mut Frame) -> Surrounding<'a> {
+    Box::pin(async move {
+        frame.places.extend([
+            Place::new(HOME, "Today", "today"),
+            Place::new("/week", "Calendar", "calendar"),
+            Place::new(CUSTOMERS, "Customers", "customers"),
+        ]);
+        if let Some((lead, visit)) = current(page).await {
+            let path = format!("/tickets/{}", text(&visit["id"]));
+            let words = format!("{lead}: {}", cut(&text(&visit["contact_name"]), NAME));
+            frame.lines.push(Line { link: Link::to(&path, words), warns: false, section: path });
+        }
+        Ok(())
+    })
 }
 
-/// The visit that the caller should be on, and whether it is now or next.
-async fn current(office: &Office, caller: &Caller) -> Option<(&'static str, Value)> {
-    let filters = object(&json!({"technician_id": caller.id()?}));
-    let mine = Selection { data_type: CURRENT.into(), filters, limit: Some(1), ..Selection::default() };
-    let current = read(office, caller, mine).await?.get(0)?.clone();
+/// The visit that the visitor should be on, and whether it is now or next.
+async fn current(page: &mut Page<'_>) -> Option<(&'static str, Value)> {
+    let filters = [("technician_id".to_string(), page.visitor().caller.id()?.to_string().into())].into_iter().collect();
+    let selection = Selection { data_type: CURRENT.into(), filters, limit: Some(1), ..Selection::default() };
+    let mut current = rows_of(page.read(selection).await.ok()?.data).pop()?;
     let lead = if current["because"] == "next_today" { "Next" } else { "Now" };
-    Some((lead, current["ticket"].clone()))
-}
-
-fn object(filters: &Value) -> Map<String, Value> {
-    filters.as_object().cloned().unwrap_or_default()
-}
-
-async fn read(office: &Office, caller: &Caller, selection: Selection) -> Option<Value> {
-    let answer = office.read(caller, Read { selection, room: None, door: capabilities::Door::Page }).await;
-    answer.data.filter(|_| answer.error.is_none())
+    Some((lead, current["ticket"].take()))
 }

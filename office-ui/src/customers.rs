@@ -1,26 +1,21 @@
 //! The customers, to be found by whatever one knows of them.
 
-use authorization_queue_ui::{Visitor, text};
 use axum::extract::{Extension, Query, State};
 use axum::response::Response;
-use capabilities::Selection;
 use minijinja::context;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
+use ui_kit::{Filter, List, Page, Queried, Shown, Typed, Who, text};
 
 use crate::card::Phone;
-use crate::{CUSTOMERS, Queried, Shared, Shown, Who, Work, words};
+use crate::{CUSTOMERS, Shared, answered, words};
 
-/// So many are shown at once.
-const PAGE: i64 = 25;
-
-/// What is looked for, and from where on.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Sought {
-    search: String,
-    cursor: Option<String>,
-}
+const LIST: List = List::of("contacts")
+    .at(CUSTOMERS)
+    .title("Customers")
+    .filters(&[Filter::of("search").label("Name, phone, e-mail, street or a word of a note").search()])
+    .with(&["addresses"])
+    .empty("There are no customers yet.");
 
 /// A customer in the list.
 #[derive(Serialize)]
@@ -31,33 +26,17 @@ struct Entry {
     phone: Option<Phone>,
 }
 
-pub(crate) async fn list(State(work): Shared, Extension(visitor): Who, asked: Queried<Sought>) -> Response {
+pub(crate) async fn list(State(ui): Shared, Extension(visitor): Who, asked: Queried<Typed>) -> Response {
     let Query(asked) = asked.unwrap_or_default();
-    let shown = work.customers(&visitor, &asked).await;
-    work.answered(&visitor, shown).await
+    let shown = customers(&mut ui.page(&visitor), &asked).await;
+    answered(&ui, &visitor, shown).await
 }
 
-impl Work {
-    async fn customers(&self, visitor: &Visitor, asked: &Sought) -> Shown {
-        let search = asked.search.trim();
-        let mut filters = serde_json::Map::new();
-        if !search.is_empty() {
-            filters.insert("search".into(), search.into());
-        }
-        let include = self.there_is(visitor, "contacts", &["addresses"]);
-        let (data_type, cursor) = ("contacts".into(), asked.cursor.clone().filter(|cursor| !cursor.is_empty()));
-        let selection = Selection { data_type, filters, include, cursor, limit: Some(PAGE), ..Selection::default() };
-        let answer = self.ui.read(visitor, selection).await?;
-        let frame = self.ui.frame(visitor).await?;
-        let rows = answer.data.as_ref().and_then(Value::as_array);
-        let here = format!("{CUSTOMERS}?search={}", words::encoded(search));
-        let values = context! {
-            search, entries => rows.into_iter().flatten().map(entry).collect::<Vec<_>>(), here => CUSTOMERS,
-            next => answer.meta.next_cursor.map(|cursor| format!("{here}&cursor={}", words::encoded(&cursor))),
-            first => here, is_first => asked.cursor.is_none(),
-        };
-        Ok(self.show(visitor, &frame, "customers", "customers.html", values))
-    }
+async fn customers(page: &mut Page<'_>, asked: &Typed) -> Shown {
+    let listed = page.list(&LIST, asked).await?;
+    let rows: Vec<Entry> = listed.rows.iter().map(entry).collect();
+    page.show("customers", "customers.html", context! { rows, list => listed.list, search => asked.get("search") })
+        .await
 }
 
 fn entry(row: &Value) -> Entry {

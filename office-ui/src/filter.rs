@@ -1,13 +1,10 @@
 //! Whose visits a page shows: one's own for those who work on site, everybody's or one technician's for the others.
 
-use authorization_queue_ui::{Visitor, text};
 use capabilities::Answer;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use ui_kit::{Detail, Page, text};
 use uuid::Uuid;
-
-use crate::Work;
-use crate::asking::Detail;
 
 /// What a list's address says besides.
 #[derive(Debug, Default, Deserialize)]
@@ -38,41 +35,34 @@ pub(crate) struct Whose {
     choices: Vec<Choice>,
 }
 
-impl Work {
-    /// Whose visits to show at `path`.
-    pub(crate) async fn whose(
-        &self,
-        visitor: &Visitor,
-        path: &str,
-        asked: &CalendarFilter,
-    ) -> Result<Whose, Box<Answer>> {
-        if let Some(own) = visitor.caller.only_own() {
-            return Ok(Whose {
-                technician: Some(own),
-                words: "for you".into(),
-                query: String::new(),
-                is_one: true,
-                choices: vec![],
-            });
-        }
-        let people = self.all(visitor, "users", json!({"active": true}), Detail::PLAIN).await?.rows;
-        let on_site = |person: &&Value| person["role"] == "technician" || is(person, asked.who);
-        let crew: Vec<&Value> = people.iter().filter(on_site).collect();
-        let chosen = crew.iter().find(|person| is(person, asked.who));
-        let everybody = Choice { path: path.into(), words: "Everybody".into(), chosen: chosen.is_none() };
-        let choice = |person: &&Value| Choice {
-            path: format!("{path}?who={}", text(&person["id"])),
-            words: text(&person["name"]),
-            chosen: is(person, asked.who),
-        };
-        Ok(Whose {
-            technician: asked.who.filter(|_| chosen.is_some()),
-            is_one: chosen.is_some(),
-            words: chosen.map(|person| format!("for {}", text(&person["name"]))).unwrap_or_default(),
-            query: chosen.map(|person| format!("?who={}", text(&person["id"]))).unwrap_or_default(),
-            choices: [everybody].into_iter().chain(crew.iter().map(choice)).collect(),
-        })
+/// Whose visits to show at `path`.
+pub(crate) async fn whose(page: &mut Page<'_>, path: &str, asked: &CalendarFilter) -> Result<Whose, Box<Answer>> {
+    if let Some(own) = page.visitor().caller.only_own() {
+        return Ok(Whose {
+            technician: Some(own),
+            words: "for you".into(),
+            query: String::new(),
+            is_one: true,
+            choices: vec![],
+        });
     }
+    let people = page.all("users", json!({"active": true}), Detail::PLAIN).await?.rows;
+    let on_site = |person: &&Value| person["role"] == "technician" || is(person, asked.who);
+    let crew: Vec<&Value> = people.iter().filter(on_site).collect();
+    let chosen = crew.iter().find(|person| is(person, asked.who));
+    let everybody = Choice { path: path.into(), words: "Everybody".into(), chosen: chosen.is_none() };
+    let choice = |person: &&Value| Choice {
+        path: format!("{path}?who={}", text(&person["id"])),
+        words: text(&person["name"]),
+        chosen: is(person, asked.who),
+    };
+    Ok(Whose {
+        technician: asked.who.filter(|_| chosen.is_some()),
+        is_one: chosen.is_some(),
+        words: chosen.map(|person| format!("for {}", text(&person["name"]))).unwrap_or_default(),
+        query: chosen.map(|person| format!("?who={}", text(&person["id"]))).unwrap_or_default(),
+        choices: [everybody].into_iter().chain(crew.iter().map(choice)).collect(),
+    })
 }
 
 fn is(person: &Value, id: Option<Uuid>) -> bool {

@@ -1,13 +1,12 @@
 //! The times that are free, to choose one of: for a visit that is booked, or moved.
 
-use authorization_queue_ui::{Visitor, text, time};
 use capabilities::Answer;
 use chrono::{Days, NaiveDate};
 use serde::Serialize;
 use serde_json::Value;
+use ui_kit::{Detail, Page, text, time};
 
-use crate::asking::Detail;
-use crate::{Work, words};
+use crate::words;
 
 /// So many days are shown at once.
 const DAYS: u64 = 7;
@@ -84,40 +83,38 @@ impl<'t> Chosen<'t> {
     }
 }
 
-impl Work {
-    /// The days from one on, or from today if it is none or past.
-    pub(crate) fn week_from(&self, visitor: &Visitor, day: &str) -> Week {
-        let today = self.today(visitor);
-        Week { first: day.parse().unwrap_or(today).max(today), today }
-    }
+/// The days from one on, or from today if it is none or past.
+pub(crate) fn week_from(page: &Page<'_>, day: &str) -> Week {
+    let today = page.today();
+    Week { first: day.parse().unwrap_or(today).max(today), today }
+}
 
-    /// What is free in these days, by the filters of `availability` besides them.
-    pub(crate) async fn free(&self, visitor: &Visitor, week: Week, mut filters: Value) -> Result<Free, Box<Answer>> {
-        filters["from"] = week.first.to_string().into();
-        filters["to"] = week.first.checked_add_days(Days::new(DAYS - 1)).unwrap_or(week.first).to_string().into();
-        let mut found = self.all(visitor, "availability", filters, Detail::PLAIN).await?;
-        found.rows.sort_by_key(|slot| time(&slot["starts_at"]));
-        let zone = visitor.caller.org().timezone;
-        let mut days: Vec<(NaiveDate, Day)> = Vec::new();
-        for slot in &found.rows {
-            let (Some(start), Some(end)) = (time(&slot["starts_at"]), time(&slot["ends_at"])) else { continue };
-            let day = start.with_timezone(&zone).date_naive();
-            if days.last().is_none_or(|(last, _)| *last != day) {
-                days.push((day, Day { words: words::day(day, week.today), nearby: Vec::new(), slots: Vec::new() }));
-            }
-            let (who, is_near) = (&slot["technicians"][0], slot["near"].is_string());
-            let slot = Slot {
-                value: format!("{} {} {}", text(&slot["starts_at"]), text(&slot["ends_at"]), text(&who["id"])),
-                from_to: words::from_to(start, end, zone),
-                who: text(&who["name"]),
-            };
-            if let Some((_, day)) = days.last_mut() {
-                if is_near && !day.nearby.contains(&slot.who) {
-                    day.nearby.push(slot.who.clone());
-                }
-                day.slots.push(slot);
-            }
+/// What is free in these days, by the filters of `availability` besides them.
+pub(crate) async fn free(page: &mut Page<'_>, week: Week, mut filters: Value) -> Result<Free, Box<Answer>> {
+    filters["from"] = week.first.to_string().into();
+    filters["to"] = week.first.checked_add_days(Days::new(DAYS - 1)).unwrap_or(week.first).to_string().into();
+    let mut found = page.all("availability", filters, Detail::PLAIN).await?;
+    found.rows.sort_by_key(|slot| time(&slot["starts_at"]));
+    let zone = page.org().timezone;
+    let mut days: Vec<(NaiveDate, Day)> = Vec::new();
+    for slot in &found.rows {
+        let (Some(start), Some(end)) = (time(&slot["starts_at"]), time(&slot["ends_at"])) else { continue };
+        let day = start.with_timezone(&zone).date_naive();
+        if days.last().is_none_or(|(last, _)| *last != day) {
+            days.push((day, Day { words: words::day(day, week.today), nearby: Vec::new(), slots: Vec::new() }));
         }
-        Ok(Free { days: days.into_iter().map(|(_, day)| day).collect(), why_none: found.warning })
+        let (who, is_near) = (&slot["technicians"][0], slot["near"].is_string());
+        let slot = Slot {
+            value: format!("{} {} {}", text(&slot["starts_at"]), text(&slot["ends_at"]), text(&who["id"])),
+            from_to: words::from_to(start, end, zone),
+            who: text(&who["name"]),
+        };
+        if let Some((_, day)) = days.last_mut() {
+            if is_near && !day.nearby.contains(&slot.who) {
+                day.nearby.push(slot.who.clone());
+            }
+            day.slots.push(slot);
+        }
     }
+    Ok(Free { days: days.into_iter().map(|(_, day)| day).collect(), why_none: found.warning })
 }

@@ -1,10 +1,12 @@
 //! What each form of a visit asks the office for: its action, and the input from what was typed.
 
-use authorization_queue_ui::minor_units;
+use std::collections::BTreeMap;
+
 use axum::response::Response;
 use capabilities::OrgFacts;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use ui_kit::{Filled, Typed, decimal, minor_units};
 use uuid::Uuid;
 
 use crate::again;
@@ -29,16 +31,12 @@ struct Business<'o> {
     org: &'o OrgFacts,
 }
 
-const FORMS: [Form; 14] = [
+const FORMS: [Form; 10] = [
     Form { word: "clock_in", action: "ticket.clock_in", told: "in", input: stroke },
     Form { word: "clock_out", action: "ticket.clock_out", told: "out", input: stroke },
     Form { word: "correct_clock", action: "ticket.update_clock_span", told: "corrected", input: corrected },
     Form { word: "remove_clock", action: "ticket.remove_clock_span", told: "unclocked", input: no_stretch },
     Form { word: "reschedule", action: "ticket.reschedule", told: "moved", input: other_time },
-    Form { word: "cancel", action: "ticket.cancel", told: "cancelled", input: called_off },
-    Form { word: "no_show", action: "ticket.mark_no_show", told: "missed", input: missed },
-    Form { word: "answer", action: "ticket.record_confirmation", told: "answered", input: answered },
-    Form { word: "note", action: "note.add", told: "noted", input: noted },
     Form { word: "assign", action: "ticket.assign", told: "on", input: assigned },
     Form { word: "unassign", action: "ticket.unassign", told: "off", input: unassigned },
     Form { word: "add_line", action: "ticket.add_line_item", told: "added", input: new_line },
@@ -68,20 +66,22 @@ pub(crate) struct VisitForm {
     was_ended_at: String,
     span: String,
     anyway: String,
-    reason: String,
-    content: String,
     /// A user.
     technician: String,
     /// When a clock was started or stopped, if not now.
     pub at: String,
-    answer: String,
-    words: String,
     /// A line of the ticket, and what it says.
     line: String,
     service: String,
     quantity: String,
     /// None where the form does not ask for it.
     price: Option<String>,
+    /// What a form asks for as its action declares it.
+    #[serde(flatten, skip_serializing)]
+    more: BTreeMap<String, String>,
+    /// Such a form as it was filled in, and what is wrong with it.
+    #[serde(skip)]
+    pub filled: Option<Box<Filled>>,
     /// What was done on the page before.
     #[serde(skip_deserializing)]
     pub told: String,
@@ -104,6 +104,19 @@ impl VisitForm {
     /// What it was refused for.
     pub fn refuse(&mut self, problem: String, status: u16) {
         (self.problem, self.status) = (problem, Some(status));
+    }
+
+    /// What was typed into a form that is as its action declares it.
+    pub fn typed(&self) -> Typed {
+        let own = [("version", &self.version), ("once", &self.once)];
+        let more = self.more.iter().map(|(name, value)| (name.as_str(), value));
+        more.chain(own).map(|(name, value)| (name, value.clone())).collect()
+    }
+
+    /// Such a form was refused.
+    pub fn refuse_filled(&mut self, filled: Box<Filled>) {
+        self.refuse(filled.problem(), filled.status);
+        self.filled = Some(filled);
     }
 
     /// A page on which it stands, with the status of what was refused.
@@ -175,28 +188,6 @@ fn other_time(typed: &VisitForm, of: &Business) -> Made {
     Ok(typed.as_seen(json!({"ticket_id": of.ticket, "starts_at": starts_at, "allow_overlap": anyway})))
 }
 
-fn called_off(typed: &VisitForm, of: &Business) -> Made {
-    let reason = VisitForm::or(&typed.reason, "Write in a few words why it is cancelled.")?;
-    Ok(typed.as_seen(json!({"ticket_id": of.ticket, "reason": reason})))
-}
-
-fn missed(typed: &VisitForm, of: &Business) -> Made {
-    Ok(typed.as_seen(json!({"ticket_id": of.ticket})))
-}
-
-fn answered(typed: &VisitForm, of: &Business) -> Made {
-    let answer = VisitForm::or(&typed.answer, "Choose what the customer says.")?;
-    let mut input = json!({"ticket_id": of.ticket, "answer": answer});
-    if !typed.words.trim().is_empty() {
-        input["words"] = typed.words.trim().into();
-    }
-    Ok(typed.as_seen(input))
-}
-
-fn noted(typed: &VisitForm, of: &Business) -> Made {
-    Ok(json!({"ticket_id": of.ticket, "content": VisitForm::or(&typed.content, "Write the note first.")?}))
-}
-
 fn assigned(typed: &VisitForm, of: &Business) -> Made {
     let mut input = unassigned(typed, of)?;
     input["allow_overlap"] = (typed.anyway == "yes").into();
@@ -230,11 +221,6 @@ fn removed_line(typed: &VisitForm, _: &Business) -> Made {
 
 fn quantity(typed: &VisitForm) -> Made {
     VisitForm::or(&decimal(&typed.quantity), "Write how many, such as 1 or 2.5.")
-}
-
-/// Thumbs type a comma where the country does.
-pub(crate) fn decimal(typed: &str) -> String {
-    typed.trim().replace(',', ".")
 }
 
 /// Nothing where none was typed.

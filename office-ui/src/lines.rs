@@ -1,16 +1,15 @@
 //! What is to be done on a visit, changed line by line.
 
-use authorization_queue_ui::{Visitor, amount, money, text};
 use capabilities::OrgFacts;
 use minijinja::context;
 use serde::Serialize;
 use serde_json::{Value, json};
+use ui_kit::{Detail, Page, Shown, amount, money, text};
 use uuid::Uuid;
 
-use crate::asking::Detail;
+use crate::card::card;
 use crate::inputs::VisitForm;
-use crate::ticket::{Line, price};
-use crate::{Shown, Work};
+use crate::ticket::{self, Line, may_change, price, visit};
 
 /// A line that can be changed.
 #[derive(Serialize)]
@@ -35,36 +34,34 @@ pub(crate) struct Offer {
     price: String,
 }
 
-impl Work {
-    /// The page of a visit's lines.
-    pub(crate) async fn lines(&self, visitor: &Visitor, id: Uuid, typed: VisitForm) -> Shown {
-        let org = visitor.caller.org();
-        let (row, once) = self.visit(visitor, id, &["line_items", "technicians"]).await?;
-        if !self.may_change(visitor, &row, "ticket.add_line_item") {
-            return self.ticket(visitor, id, typed).await;
-        }
-        let (offers, frame) = (self.offers(visitor).await?, self.ui.frame(visitor).await?);
-        let lines = row["line_items"].as_array().into_iter().flatten();
-        let values = context! {
-            once, typed => &typed, offers, total => price(org, &row["total"]),
-            unpriced => row["lines_without_price"].as_i64().unwrap_or_default(),
-            lines => lines.map(|line| Changeable::of(line, org)).collect::<Vec<_>>(), ..self.heading(visitor, &row)
-        };
-        let page = self.show(visitor, &frame, "visit", "lines.html", values);
-        Ok(typed.on(page))
+/// The page of a visit's lines.
+pub(crate) async fn show(page: &mut Page<'_>, id: Uuid, typed: VisitForm) -> Shown {
+    let org = page.org();
+    let row = visit(page, id, &["line_items", "technicians"]).await?;
+    if !may_change(page, &row, "ticket.add_line_item") {
+        return ticket::show(page, id, typed).await;
     }
+    let offers = offers(page).await?;
+    let lines = row["line_items"].as_array().into_iter().flatten();
+    let values = context! {
+        typed => &typed, offers, total => price(org, &row["total"]),
+        unpriced => row["lines_without_price"].as_i64().unwrap_or_default(),
+        lines => lines.map(|line| Changeable::of(line, org)).collect::<Vec<_>>(), ..heading(page, &row)
+    };
+    let page = page.show("visit", "lines.html", values).await?;
+    Ok(typed.on(page))
+}
 
-    /// What a page of a part of a visit begins with.
-    pub(crate) fn heading(&self, visitor: &Visitor, row: &Value) -> minijinja::Value {
-        let card = self.card(visitor, row);
-        context! { id => card.id, visit => card }
-    }
+/// What a page of a part of a visit begins with.
+pub(crate) fn heading(page: &Page<'_>, row: &Value) -> minijinja::Value {
+    let card = card(page, row);
+    context! { id => card.id, visit => card }
+}
 
-    /// What the business offers.
-    pub(crate) async fn offers(&self, visitor: &Visitor) -> Result<Vec<Offer>, Box<capabilities::Answer>> {
-        let services = self.all(visitor, "services", json!({"active": true}), Detail::PLAIN).await?.rows;
-        Ok(services.iter().map(|service| Offer::of(service, visitor.caller.org())).collect())
-    }
+/// What the business offers.
+pub(crate) async fn offers(page: &mut Page<'_>) -> Result<Vec<Offer>, Box<capabilities::Answer>> {
+    let services = page.all("services", json!({"active": true}), Detail::PLAIN).await?.rows;
+    Ok(services.iter().map(|service| Offer::of(service, page.org())).collect())
 }
 
 impl Changeable {

@@ -1,13 +1,14 @@
 //! The pages of one visit: the whole of it, and its parts, each with the forms for it.
 
-use authorization_queue_ui::Visitor;
 use axum::extract::{Extension, Path, Query, State};
 use axum::response::Response;
 use serde::Deserialize;
+use ui_kit::{Named, Page, Queried, Shown, Ui, Visitor, Who};
 use uuid::Uuid;
 
 use crate::inputs::VisitForm;
-use crate::{Named, Queried, Shared, Shown, Who, Work};
+use crate::ticket::no_such_visit;
+use crate::{Shared, answered, clock, crew, lines, moving, ticket};
 
 /// What the address of such a page says besides.
 #[derive(Default, Deserialize)]
@@ -20,42 +21,40 @@ pub(crate) struct Coming {
 }
 
 pub(crate) async fn show(
-    State(work): Shared,
+    State(ui): Shared,
     Extension(visitor): Who,
     id: Named<Uuid>,
     asked: Queried<Coming>,
 ) -> Response {
-    work.show_visit(&visitor, id.ok().map(|Path(id)| (id, String::new())), asked).await
+    show_visit(&ui, &visitor, id.ok().map(|Path(id)| (id, String::new())), asked).await
 }
 
 pub(crate) async fn show_part(
-    State(work): Shared,
+    State(ui): Shared,
     Extension(visitor): Who,
-    part: Named<(Uuid, String)>,
+    named: Named<(Uuid, String)>,
     asked: Queried<Coming>,
 ) -> Response {
-    work.show_visit(&visitor, part.ok().map(|Path(part)| part), asked).await
+    show_visit(&ui, &visitor, named.ok().map(|Path(named)| named), asked).await
 }
 
-impl Work {
-    async fn show_visit(&self, visitor: &Visitor, part: Option<(Uuid, String)>, asked: Queried<Coming>) -> Response {
-        let Query(Coming { told, day }) = asked.unwrap_or_default();
-        let shown = match part {
-            Some((id, part)) => self.part(visitor, id, &part, VisitForm::coming(told, day)).await,
-            None => Err(self.no_such_visit()),
-        };
-        self.answered(visitor, shown).await
-    }
+async fn show_visit(ui: &Ui, visitor: &Visitor, named: Option<(Uuid, String)>, asked: Queried<Coming>) -> Response {
+    let Query(Coming { told, day }) = asked.unwrap_or_default();
+    let shown = match named {
+        Some((id, name)) => part(&mut ui.page(visitor), id, &name, VisitForm::coming(told, day)).await,
+        None => Err(no_such_visit(ui)),
+    };
+    answered(ui, visitor, shown).await
+}
 
-    /// A page of a visit, with a form as it was filled in. One that changes nothing of this visit shows the whole instead.
-    pub(crate) async fn part(&self, visitor: &Visitor, id: Uuid, part: &str, typed: VisitForm) -> Shown {
-        match part {
-            "" => self.ticket(visitor, id, typed).await,
-            "clock" => self.clock(visitor, id, typed).await,
-            "crew" => self.crew(visitor, id, typed).await,
-            "lines" => self.lines(visitor, id, typed).await,
-            "move" => self.moving(visitor, id, typed).await,
-            _ => Err(self.no_such_visit()),
-        }
+/// A page of a visit, with a form as it was filled in. One that changes nothing of this visit shows the whole instead.
+pub(crate) async fn part(page: &mut Page<'_>, id: Uuid, name: &str, typed: VisitForm) -> Shown {
+    match name {
+        "" => ticket::show(page, id, typed).await,
+        "clock" => clock::show(page, id, typed).await,
+        "crew" => crew::show(page, id, typed).await,
+        "lines" => lines::show(page, id, typed).await,
+        "move" => moving::show(page, id, typed).await,
+        _ => Err(no_such_visit(page.ui())),
     }
 }

@@ -1,9 +1,9 @@
 //! The day's work in plain words: times and days as people say them, how far a visit is.
 
-use authorization_queue_ui::text;
 use capabilities::Tz;
 use chrono::{DateTime, Datelike as _, NaiveDate, Timelike as _, Utc};
 use serde_json::Value;
+use ui_kit::{encoded, text};
 
 /// "9:00 AM".
 pub(crate) fn clock(at: DateTime<Utc>, zone: Tz) -> String {
@@ -100,12 +100,6 @@ pub(crate) fn map(row: &Value) -> String {
         "" => String::new(),
         words => format!("geo:{place}?q={}", encoded(words)),
     }
-}
-
-/// For an address, with nothing that means something in one.
-pub(crate) fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 /// What was done, as one tells it.

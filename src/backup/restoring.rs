@@ -13,7 +13,8 @@ use sqlx::{AssertSqlSafe, Connection as _};
 use super::format::{self, Header, Reader, Size};
 use super::tables::{self, Table};
 use super::{Done, settle};
-use crate::storage::{MIGRATIONS, Reached};
+use crate::schema::{self, MIGRATIONS};
+use crate::storage::Reached;
 
 /// A backup that is whole and of a version that this program knows.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ pub(crate) async fn restore(reached: &Reached, backup: &Checked) -> anyhow::Resu
     refuse_used(&mut whole, &backup.schema).await?;
     only(&backup.schema).run(&mut *whole).await.context("the backup's schema cannot be made")?;
     load(&mut whole, &backup.file).await?;
-    MIGRATIONS.run(&mut *whole).await.context("the rows cannot be brought to this version of the program")?;
+    schema::bring_up(&mut whole).await.context("the rows cannot be brought to this version of the program")?;
     whole.commit().await?;
     if let Err(error) = analyze(&mut connection).await {
         tracing::warn!(%error, "the restored tables could not be analyzed; the database does it by itself in a while");

@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Connection as _};
 use super::format::{self, Applied, Header, Writer};
 use super::{Done, settle, tables};
 use crate::datadir::{DataDirError, sync_parent};
-use crate::storage::STARTING;
+use crate::schema::STARTING;
 
 const SNAPSHOT: &str = "begin isolation level repeatable read, read only";
 

@@ -4,8 +4,6 @@
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use capabilities::Answer;
-use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 /// Each caller has its own copy, and asks every time whether it still holds.
@@ -18,18 +16,10 @@ pub(crate) struct Tag(HeaderValue);
 
 impl Tag {
     /// The tag of these bytes.
-    pub fn of(bytes: &[u8]) -> Self {
-        let digits: String = Sha256::digest(bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    pub fn of(parts: &[&[u8]]) -> Self {
+        let digest = parts.iter().fold(Sha256::new(), Sha256::chain_update).finalize();
+        let digits: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         Self(HeaderValue::from_str(&format!("W/\"{digits}\"")).unwrap_or(HeaderValue::from_static("W/\"\"")))
-    }
-
-    /// The tag of an answer: of its data, and of all that stands beside them but when it was asked for.
-    pub fn of_answer(answer: &Answer) -> Self {
-        let mut meta = json!(answer.meta);
-        if let Value::Object(members) = &mut meta {
-            members.retain(|name, _| name != "request_id" && name != "timestamp");
-        }
-        Self::of(json!([answer.data, meta]).to_string().as_bytes())
     }
 
     /// Adds the tag, or leaves away what the asker has already.
@@ -50,13 +40,10 @@ impl Tag {
     }
 }
 
-/// An answer that its caller may keep.
-pub(crate) fn keepable(answer: &Answer, mut response: Response, asked: &HeaderMap) -> Response {
-    if !answer.success() {
-        return response;
-    }
+/// An answer that its caller may keep, by its tag.
+pub(crate) fn keepable(tag: Tag, mut response: Response, asked: &HeaderMap) -> Response {
     response.headers_mut().insert(header::CACHE_CONTROL, OWN);
-    let mut response = Tag::of_answer(answer).put_on(response, asked);
+    let mut response = tag.put_on(response, asked);
     response.headers_mut().insert(header::VARY, BY_CALLER);
     response
 }

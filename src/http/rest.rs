@@ -8,7 +8,7 @@ use axum::extract::{DefaultBodyLimit, FromRequest as _, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use capabilities::{ActionRequest, Actor, Answer, Door, Error, Form, Office, Read, Result, Selection, Source};
+use capabilities::{ActionRequest, Actor, Answer, Door, Error, Form, Office, Read, Result, Selection, Source, Written};
 use serde_json::{Map, Value, json};
 
 use crate::assemble::VERSION;
@@ -35,7 +35,7 @@ type Shared = State<Arc<Rest>>;
 pub(crate) fn routes(office: &Arc<Office>, authenticator: &Arc<Authenticator>) -> anyhow::Result<Router> {
     let openapi = Bytes::from(office.registry().openapi(VERSION).to_string());
     let action = Form::new().map_err(|error| anyhow::anyhow!(error))?;
-    let openapi = (openapi.clone(), Tag::of(&openapi));
+    let openapi = (openapi.clone(), Tag::of(&[&openapi]));
     let rest = Arc::new(Rest { office: office.clone(), authenticator: authenticator.clone(), action, openapi });
     Ok(Router::new()
         .route("/api/capabilities", get(capabilities))
@@ -53,9 +53,13 @@ pub(crate) fn routes(office: &Arc<Office>, authenticator: &Arc<Authenticator>) -
 
 /// An answer as HTTP: the only place that turns one into the other.
 pub(crate) fn respond(answer: &Answer) -> Response {
+    sent(answer, answer.write())
+}
+
+fn sent(answer: &Answer, written: Written) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let json = [(header::CONTENT_TYPE, "application/json")];
-    let mut response = (status, json, answer.envelope().to_string()).into_response();
+    let mut response = (status, json, written.into_bytes()).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     match status {
@@ -96,7 +100,15 @@ fn answered(office: &Office, answer: Result<Answer>) -> Response {
 /// The same for what is read, which its caller may keep.
 fn shown(office: &Office, headers: &HeaderMap, answer: Result<Answer>) -> Response {
     match answer {
-        Ok(answer) => keepable(&answer, respond(&answer), headers),
+        Ok(answer) => {
+            let written = answer.write();
+            let tag = answer.success().then(|| Tag::of(&written.essence()));
+            let response = sent(&answer, written);
+            match tag {
+                Some(tag) => keepable(tag, response, headers),
+                None => response,
+            }
+        }
         Err(error) => refuse(office, &error),
     }
 }
@@ -117,7 +129,7 @@ async fn data(State(rest): Shared, headers: HeaderMap, uri: Uri) -> Response {
     let asked = async {
         let caller = rest.authenticator.caller(&headers).await?;
         let selection = selection(&rest.office, parameters(&uri)?)?;
-        Ok(rest.office.read(&caller, Read { selection, door: Door::Rest, room: None }).await)
+        Ok(rest.office.read(&caller, Read { selection, door: Door::Rest, room: None, counted: true }).await)
     };
     shown(&rest.office, &headers, asked.await)
 }

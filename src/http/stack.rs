@@ -9,9 +9,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::{Next, from_fn_with_state, map_response_with_state};
 use axum::response::{IntoResponse as _, Response};
 use capabilities::{Error, Office, Result};
+use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 use crate::http::limits::Limits;
 use crate::http::peer::Peer;
@@ -43,18 +44,22 @@ pub(crate) struct Stack {
     pub https: bool,
 }
 
+/// What is compressed: no stream, and nothing that is small already.
+pub(crate) fn worth_it() -> impl Predicate {
+    SizeAbove::new(COMPRESSED_ABOVE).and(NotForContentType::SSE)
+}
+
 /// Puts the layers around the routes, the innermost first.
 pub(crate) fn around(routes: Router, stack: Stack) -> Router {
     let stack = Arc::new(stack);
     let office = stack.office.clone();
     let last_resort =
         CatchPanicLayer::custom(move |_| rest::refuse(&office, &Error::Internal("a handler panicked".into())));
-    let worth_it = SizeAbove::new(COMPRESSED_ABOVE).and(NotForContentType::SSE);
     routes
         .layer(last_resort)
         .layer(from_fn_with_state(stack.clone(), in_time))
         .layer(from_fn_with_state(stack.clone(), within_limits))
-        .layer(CompressionLayer::new().compress_when(worth_it))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it()))
         .layer(map_response_with_state(stack, with_headers))
 }
 

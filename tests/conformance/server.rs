@@ -49,9 +49,9 @@ async fn main() -> anyhow::Result<()> {
 
 async fn office(database: &PgConnectOptions) -> anyhow::Result<Arc<Office>> {
     let mut owner = database.connect().await?;
-    frontdesk::MIGRATIONS.run(&mut owner).await?;
+    frontdesk::schema::bring_up(&mut owner).await?;
     owner.close().await?;
-    let service = Database::open(database.clone().username(frontdesk::APP_ROLE), CONNECTIONS).await?;
+    let service = Database::open(database.clone().username(frontdesk::APP_ROLE), 1..=CONNECTIONS).await?;
     // Nothing is delivered here: no worker is started.
     let mail = Mail::directory(&std::env::temp_dir(), "office@example.com").map_err(anyhow::Error::msg)?;
     frontdesk::assemble::office(service, Clock::System, mail, "http://127.0.0.1")

@@ -259,7 +259,7 @@ async fn a_backup_of_an_older_schema_is_restored_and_brought_to_this_version_wit
     let file = folder.at("old.fdb");
     let (from, to) = (Elsewhere::new(&folder).await, Elsewhere::new(&folder).await);
     let mut old = from.sql().await;
-    let early = frontdesk::MIGRATIONS.iter().filter(|step| step.version <= 4).cloned().collect();
+    let early = frontdesk::schema::MIGRATIONS.iter().filter(|step| step.version <= 4).cloned().collect();
     Migrator::with_migrations(early).run(&mut old).await.unwrap();
     run(
         &mut old,
@@ -289,12 +289,14 @@ async fn a_backup_of_an_older_schema_is_restored_and_brought_to_this_version_wit
     used.remove().await;
     to.does(&["restore", word(&file)]);
     let mut new = to.sql().await;
-    assert_eq!(count(&mut new, "_sqlx_migrations").await, frontdesk::MIGRATIONS.iter().count() as i64);
+    assert_eq!(count(&mut new, "_sqlx_migrations").await, frontdesk::schema::MIGRATIONS.iter().count() as i64);
     let org = "orgs where name = E'Tab\\t\\\\. \\n\\\\N \"Ünïcode\"' and frozen_at is null";
     assert_eq!(count(&mut new, org).await, 1);
     assert_eq!(count(&mut new, "users where email_key = 'ann@example.com' and name = ''").await, 1);
     assert_eq!(count(&mut new, "sessions").await, 0, "people sign in again");
     assert_eq!(count(&mut new, "row_log").await, 2, "restoring is no change of anybody's");
+    let functions = frontdesk::schema::FUNCTIONS.len() as i64;
+    assert_eq!(count(&mut new, "frontdesk.applied_functions").await, functions, "the functions are this version's too");
 
     new.close().await.unwrap();
     old.close().await.unwrap();

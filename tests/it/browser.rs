@@ -51,7 +51,11 @@ impl Premises {
     }
 
     pub async fn of(desk: Desk) -> Self {
-        let web = Web::of(desk, &[]).await;
+        Self::serving(Web::of(desk, &[]).await).await
+    }
+
+    /// Doors that are there already.
+    pub async fn serving(web: Web) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let doors = web.doors.clone().into_make_service_with_connect_info::<std::net::SocketAddr>();

@@ -2,20 +2,22 @@
 //! What holds when they are carried out stands in `contract_calls`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use capabilities::{ActionEntry, ActionRequest, DataEntry, Door, Form, Input, Registry, Source};
-use rmcp::model::ListToolsResult;
+use rmcp::model::{ListToolsResult, Tool};
 use serde_json::{Value, json};
 
-use crate::desk::Desk;
+use crate::desk::{Desk, PRODUCT};
 use crate::layers::{files, none, product, read};
+use crate::samples::for_each_domain;
 
 const FORMATS: &[&str] = &["uuid", "date-time", "date", "email"];
 /// What all tools may cost a model, at four bytes a token.
 const TOOLS_TOKENS: usize = 6_000;
 
-pub fn registry() -> Registry {
-    Registry::new(handlers::domains()).unwrap()
+pub fn registry() -> Arc<Registry> {
+    PRODUCT.clone()
 }
 
 /// The four places where a schema stands.
@@ -126,17 +128,97 @@ fn every_member_and_every_variant_says_what_it_is() {
     }));
 }
 
+macro_rules! surface_of_each {
+    ($($domain:ident)+) => {
+        mod no_change_of_the_surface_goes_unnoticed {
+            $(
+                #[tokio::test]
+                async fn $domain() {
+                    super::the_surface_is_as_written_down(stringify!($domain)).await;
+                }
+            )+
+        }
+    };
+}
+for_each_domain!(surface_of_each);
+
+async fn the_surface_is_as_written_down(domain: &str) {
+    let registry = registry();
+    let domain = registry.domains().iter().find(|known| known.name == domain).unwrap();
+    let mut actions: BTreeMap<&str, Value> =
+        domain.actions.iter().map(|action| (action.name, described(action))).collect();
+    let data: BTreeMap<&str, Value> = domain.data.iter().map(|entry| (entry.name, described_data(entry))).collect();
+    name_known_outputs(&mut actions, &registry);
+    let own = domain.data.iter().filter_map(|entry| entry.tool);
+    let own: Vec<&str> =
+        own.chain(domain.actions.iter().filter_map(|action| action.tool)).map(|tool| tool.name).collect();
+    let tools = if own.is_empty() { Vec::new() } else { tools().await };
+    let tools: Vec<&Tool> = tools.iter().filter(|tool| own.contains(&tool.name.as_ref())).collect();
+    assert_eq!(tools.len(), own.len());
+    let surface = json!({"about": domain.about, "actions": actions, "data_types": data, "tools": tools});
+    as_written_down(&format!("surface__{}", domain.name), &surface);
+}
+
+/// What belongs to no domain.
 #[tokio::test]
-async fn no_change_of_the_surface_goes_unnoticed() {
+async fn no_change_of_the_tools_for_everything_goes_unnoticed() {
+    let (registry, tools) = (registry(), tools().await);
+    let of_actions = registry.actions().filter_map(|action| action.tool);
+    let of_domains: Vec<&str> =
+        of_actions.chain(registry.data_types().filter_map(|entry| entry.tool)).map(|tool| tool.name).collect();
+    let names: Vec<&str> = tools.iter().map(|tool| tool.name.as_ref()).collect();
+    let generic: Vec<&Tool> = tools.iter().filter(|tool| !of_domains.contains(&tool.name.as_ref())).collect();
+    let domains: Vec<&str> = registry.domains().iter().map(|domain| domain.name).collect();
+    as_written_down("surface", &json!({"domains": domains, "tools": names, "tools_for_everything": generic}));
+}
+
+async fn tools() -> Vec<Tool> {
     let desk = Desk::open().await;
-    let registry = desk.office.registry();
-    let actions: BTreeMap<&str, Value> = registry.actions().map(|action| (action.name, described(action))).collect();
-    let data: BTreeMap<&str, Value> = registry.data_types().map(|entry| (entry.name, described_data(entry))).collect();
-    let tools = frontdesk::assemble::mcp_server(&desk.office).unwrap().tools().to_vec();
-    let surface = json!({"actions": actions, "data_types": data, "tools": tools});
-    insta::with_settings!({sort_maps => true, prepend_module_to_snapshot => false}, {
-        insta::assert_json_snapshot!("surface", surface);
+    frontdesk::assemble::mcp_server(&desk.office).unwrap().tools().to_vec()
+}
+
+/// What an action answers with is mostly a row of a data type, or what the one before it answers with: that is said instead of
+/// written down again.
+fn name_known_outputs(actions: &mut BTreeMap<&str, Value>, registry: &Registry) {
+    let mut known: Vec<(Value, String)> =
+        registry.data_types().map(|entry| (entry.row_schema(), format!("a row of {}", entry.name))).collect();
+    for (name, action) in actions {
+        match known.iter().find(|(schema, _)| *schema == action["output"]) {
+            Some((_, told)) => action["output"] = told.as_str().into(),
+            None => known.push((action["output"].clone(), format!("what {name} answers with"))),
+        }
+    }
+}
+
+fn as_written_down(name: &str, surface: &Value) {
+    insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
+        insta::assert_snapshot!(name, in_lines(surface, 0));
     });
+}
+
+/// JSON with a line for each member, where a member with no objects inside it is one line however long it is: a schema says of
+/// each member of an object what it is, in a line.
+fn in_lines(value: &Value, depth: usize) -> String {
+    let plain = |value: &Value| match value {
+        Value::Object(members) => members.values().all(|member| !member.is_object() && !holds_objects(member)),
+        other => !holds_objects(other),
+    };
+    let (open, close, lines): (_, _, Vec<String>) = match value {
+        value if plain(value) => return value.to_string(),
+        Value::Array(items) => ('[', ']', items.iter().map(|item| in_lines(item, depth + 1)).collect()),
+        Value::Object(members) => {
+            let sorted: BTreeMap<&String, &Value> = members.iter().collect();
+            let line = |(name, member): (_, &Value)| format!("{}: {}", json!(name), in_lines(member, depth + 1));
+            ('{', '}', sorted.into_iter().map(line).collect())
+        }
+        other => return other.to_string(),
+    };
+    let indent = " ".repeat(depth + 1);
+    format!("{open}\n{indent}{}\n{}{close}", lines.join(&format!(",\n{indent}")), " ".repeat(depth))
+}
+
+fn holds_objects(value: &Value) -> bool {
+    value.as_array().is_some_and(|items| items.iter().any(|item| item.is_object() || holds_objects(item)))
 }
 
 fn described(action: &ActionEntry) -> Value {

@@ -4,7 +4,7 @@
 //! tests run side by side, and each is also a test of isolation. Time stands at Monday 2030-01-07 09:00 UTC.
 
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use capabilities::world::{Clock, Database, Http, Mail, Patience, World};
 use capabilities::{
@@ -12,19 +12,28 @@ use capabilities::{
     SessionToken, Source,
 };
 use chrono::TimeDelta;
+use frontdesk::schema;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use tokio::sync::OnceCell;
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, OnceCell};
 use uuid::Uuid;
+
+use crate::wire::Wire;
+
+/// The product's own domains, checked once.
+pub static PRODUCT: LazyLock<Arc<Registry>> = LazyLock::new(|| Arc::new(Registry::new(handlers::domains()).unwrap()));
 
 /// An organization and its office.
 pub struct Desk {
     pub office: Arc<Office>,
     pub org: Uuid,
+    registry: Arc<Registry>,
     database: PgConnectOptions,
     people: OnceCell<Vec<Actor>>,
+    /// The owner's connection that counts and compares, once something was.
+    looking: Mutex<Option<PgConnection>>,
 }
 
 /// Someone who acts at a desk.
@@ -43,35 +52,58 @@ pub struct Reply(pub Answer);
 impl Desk {
     /// A desk with the product's own domains.
     pub async fn open() -> Self {
-        Self::with(handlers::domains()).await
+        Self::at(shared_database().await, PRODUCT.clone(), None).await
     }
 
     /// A desk with other domains: for what the kernel does that no domain shows yet.
     pub async fn with(domains: Vec<capabilities::Domain>) -> Self {
-        Self::at(shared_database().await, domains).await
+        Self::at(shared_database().await, Registry::new(domains).unwrap(), None).await
     }
 
     /// A desk that sends its mail.
     pub async fn mailing(domains: Vec<capabilities::Domain>, mail: Mail) -> Self {
-        Self::made(shared_database().await, domains, Some(mail)).await
+        Self::at(shared_database().await, Registry::new(domains).unwrap(), Some(mail)).await
     }
 
     /// A desk that sends its mail, in a database of its own: for workers, which look at every organization.
     pub async fn alone(domains: Vec<capabilities::Domain>, mail: Mail) -> Self {
-        Self::made(own_database().await, domains, Some(mail)).await
+        Self::at(own_database().await, Registry::new(domains).unwrap(), Some(mail)).await
     }
 
-    async fn at(database: PgConnectOptions, domains: Vec<capabilities::Domain>) -> Self {
-        Self::made(database, domains, None).await
+    /// A desk with one connection, and the wire that it goes through.
+    pub async fn wired() -> (Self, Wire) {
+        Self::wired_to(shared_database().await).await
     }
 
-    async fn made(database: PgConnectOptions, domains: Vec<capabilities::Domain>, mail: Option<Mail>) -> Self {
-        let app = database.clone().username(frontdesk::APP_ROLE);
-        let connections = Database::open(app, 8).await.unwrap();
-        let clock = Clock::hand("2030-01-07T09:00:00Z".parse().unwrap());
-        let http = Http::new(Patience::default()).unwrap();
-        let world = World::new(connections, clock, http, mail);
-        let office = Arc::new(Office::new(world, Registry::new(domains).unwrap(), "http://127.0.0.1:8480"));
+    /// The same in a database of its own.
+    pub async fn wired_alone() -> (Self, Wire) {
+        Self::wired_to(own_database().await).await
+    }
+
+    async fn wired_to(database: PgConnectOptions) -> (Self, Wire) {
+        let wire = Wire::to(&database);
+        let connection = Database::open(wire.through(app(&database)), 1..=1).await.unwrap();
+        (Self::made(database, connection, PRODUCT.clone(), None).await, wire)
+    }
+
+    /// Another organization with the same domains, on the same connections: they are warm by now.
+    pub async fn neighbour(&self) -> Self {
+        let connections = self.office.database().clone();
+        Self::made(self.database.clone(), connections, self.registry.clone(), None).await
+    }
+
+    async fn at(database: PgConnectOptions, registry: impl Into<Arc<Registry>>, mail: Option<Mail>) -> Self {
+        let connections = Database::open(app(&database), 1..=8).await.unwrap();
+        Self::made(database, connections, registry.into(), mail).await
+    }
+
+    async fn made(
+        database: PgConnectOptions,
+        connections: Database,
+        registry: Arc<Registry>,
+        mail: Option<Mail>,
+    ) -> Self {
+        let office = office(connections, registry.clone(), mail);
         let new = NewOrg {
             name: "Test Windows".into(),
             timezone: "America/Chicago".into(),
@@ -79,7 +111,15 @@ impl Desk {
             country: "US".into(),
         };
         let org = office.create_org(&new, &Source::of(Door::Program)).await.unwrap();
-        Self { office, org, database, people: OnceCell::new() }
+        Self { office, org, registry, database, people: OnceCell::new(), looking: Mutex::new(None) }
+    }
+
+    /// The same organization at another server.
+    pub async fn elsewhere(&self) -> Self {
+        let connections = Database::open(app(&self.database), 1..=8).await.unwrap();
+        let office = office(connections, self.registry.clone(), None);
+        let (registry, database) = (self.registry.clone(), self.database.clone());
+        Self { office, org: self.org, registry, database, people: OnceCell::new(), looking: Mutex::new(None) }
     }
 
     /// A token of a new agent.
@@ -183,10 +223,19 @@ impl Desk {
         PgConnection::connect_with(&self.database).await.unwrap()
     }
 
+    /// The owner's connection that is kept, because tests look often.
+    async fn looking(&self) -> MappedMutexGuard<'_, PgConnection> {
+        let mut kept = self.looking.lock().await;
+        if kept.is_none() {
+            *kept = Some(self.sql().await);
+        }
+        MutexGuard::map(kept, |kept| kept.as_mut().unwrap())
+    }
+
     /// How many rows of this organization a table has.
     pub async fn count(&self, table: &str) -> i64 {
         let count = format!("select count(*) from {table} where org_id = $1");
-        sqlx::query_scalar(AssertSqlSafe(count)).bind(self.org).fetch_one(&mut self.sql().await).await.unwrap()
+        sqlx::query_scalar(AssertSqlSafe(count)).bind(self.org).fetch_one(&mut *self.looking().await).await.unwrap()
     }
 
     /// What this organization has in its tables, as a hash per table: equal before and after means nothing was changed. The
@@ -203,13 +252,13 @@ impl Desk {
     /// The same without these tables.
     pub async fn state_without(&self, left_out: &[&str]) -> Vec<String> {
         self.people().await;
-        let mut owner = self.sql().await;
+        let mut owner = self.looking().await;
         let tables: Vec<String> = sqlx::query_scalar(
             "select c.relname::text from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' \
              and c.relname <> '_sqlx_migrations' and c.relname <> all($1) order by 1",
         )
         .bind(left_out)
-        .fetch_all(&mut owner)
+        .fetch_all(&mut *owner)
         .await
         .unwrap();
         let hashes = tables.iter().map(|table| {
@@ -219,7 +268,7 @@ impl Desk {
             )
         });
         let all = format!("{} order by 1", hashes.collect::<Vec<_>>().join(" union all "));
-        sqlx::query_scalar(AssertSqlSafe(all)).bind(self.org).fetch_all(&mut owner).await.unwrap()
+        sqlx::query_scalar(AssertSqlSafe(all)).bind(self.org).fetch_all(&mut *owner).await.unwrap()
     }
 }
 
@@ -291,7 +340,7 @@ impl Actor {
     }
 
     pub async fn select(&self, selection: Selection) -> Reply {
-        Reply(self.office.read(&self.caller, Read { selection, door: Door::Rest, room: None }).await)
+        Reply(self.office.read(&self.caller, Read { selection, door: Door::Rest, room: None, counted: true }).await)
     }
 
     /// A person's contact with these members besides, and its id.
@@ -366,6 +415,18 @@ pub fn fresh() -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+fn office(connections: Database, registry: Arc<Registry>, mail: Option<Mail>) -> Arc<Office> {
+    let clock = Clock::hand("2030-01-07T09:00:00Z".parse().unwrap());
+    let http = Http::new(Patience::default()).unwrap();
+    let world = World::new(connections, clock, http, mail);
+    Arc::new(Office::new(world, registry, "http://127.0.0.1:8480"))
+}
+
+/// The program's login to a database.
+fn app(database: &PgConnectOptions) -> PgConnectOptions {
+    database.clone().username(frontdesk::APP_ROLE)
+}
+
 /// The owner's login to the test server, which `script/postgres` starts if none runs.
 pub fn server() -> PgConnectOptions {
     #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the program")]
@@ -379,48 +440,57 @@ pub fn server() -> PgConnectOptions {
     url.parse().expect("FRONTDESK_TEST_DATABASE is a postgres:// URL")
 }
 
-/// The name of a database with the present schema, made once; nobody connects to it, so that it can be cloned.
-async fn migrated() -> String {
-    let checksums = frontdesk::MIGRATIONS.iter().map(|step| step.checksum.as_ref());
-    let fingerprint: [u8; 32] = Sha256::digest(checksums.collect::<Vec<_>>().concat()).into();
+/// The name of a database with the present schema, made once; nobody connects to it, so that it can be cloned. `owner` is
+/// alone in making databases.
+async fn migrated(owner: &mut PgConnection) -> String {
+    let steps = schema::MIGRATIONS.iter().map(|step| step.checksum.as_ref());
+    let functions = schema::FUNCTIONS.iter().map(|function| function.text.as_bytes());
+    let fingerprint: [u8; 32] = Sha256::digest(steps.chain(functions).collect::<Vec<_>>().concat()).into();
     let template = format!("tpl_{}", fingerprint[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-    let mut owner = PgConnection::connect_with(&server().database("postgres")).await.unwrap();
-    sqlx::query("select pg_advisory_lock(1)").execute(&mut owner).await.unwrap();
-    if !exists(&mut owner, &template).await {
+    if !exists(owner, &template).await {
         let draft = format!("draft_{}", fresh());
-        sqlx::query(AssertSqlSafe(format!("create database {draft}"))).execute(&mut owner).await.unwrap();
+        sqlx::query(AssertSqlSafe(format!("create database {draft}"))).execute(&mut *owner).await.unwrap();
         let mut connection = PgConnection::connect_with(&server().database(&draft)).await.unwrap();
-        frontdesk::MIGRATIONS.run(&mut connection).await.unwrap();
+        schema::bring_up(&mut connection).await.unwrap();
         connection.close().await.unwrap();
         let rename = format!("alter database {draft} rename to {template}");
-        sqlx::query(AssertSqlSafe(rename)).execute(&mut owner).await.unwrap();
+        sqlx::query(AssertSqlSafe(rename)).execute(owner).await.unwrap();
+    }
+    template
+}
+
+/// A clone of the present schema by the name that `named` gives it, made unless it is there.
+async fn cloned(named: impl FnOnce(&str) -> String) -> PgConnectOptions {
+    let server = server();
+    let mut owner = PgConnection::connect_with(&server.clone().database("postgres")).await.unwrap();
+    sqlx::query("select pg_advisory_lock(1)").execute(&mut owner).await.unwrap();
+    let template = migrated(&mut owner).await;
+    let clone = named(&template);
+    if !exists(&mut owner, &clone).await {
+        let create = format!("create database {clone} template {template} strategy file_copy");
+        sqlx::query(AssertSqlSafe(create)).execute(&mut owner).await.unwrap();
     }
     owner.close().await.unwrap();
-    template
+    server.database(&clone)
 }
 
 /// The database all desks share.
 async fn shared_database() -> PgConnectOptions {
-    let template = migrated().await;
-    let shared = template.replace("tpl_", "it_");
-    let mut owner = PgConnection::connect_with(&server().database("postgres")).await.unwrap();
-    sqlx::query("select pg_advisory_lock(1)").execute(&mut owner).await.unwrap();
-    if !exists(&mut owner, &shared).await {
-        let clone = format!("create database {shared} template {template} strategy file_copy");
-        sqlx::query(AssertSqlSafe(clone)).execute(&mut owner).await.unwrap();
-    }
-    owner.close().await.unwrap();
-    server().database(&shared)
+    cloned(|template| template.replace("tpl_", "it_")).await
 }
 
 /// A database that this desk has for itself: for what looks at all organizations. It stays until the server is stopped.
 async fn own_database() -> PgConnectOptions {
-    let (template, own) = (migrated().await, format!("own_{}", fresh()));
-    let mut owner = PgConnection::connect_with(&server().database("postgres")).await.unwrap();
-    let clone = format!("create database {own} template {template} strategy file_copy");
-    sqlx::query(AssertSqlSafe(clone)).execute(&mut owner).await.unwrap();
+    cloned(|_| format!("own_{}", fresh())).await
+}
+
+/// A database with nothing in it.
+pub async fn empty_database() -> PgConnectOptions {
+    let (server, empty) = (server(), format!("empty_{}", fresh()));
+    let mut owner = PgConnection::connect_with(&server.clone().database("postgres")).await.unwrap();
+    sqlx::query(AssertSqlSafe(format!("create database {empty}"))).execute(&mut owner).await.unwrap();
     owner.close().await.unwrap();
-    server().database(&own)
+    server.database(&empty)
 }
 
 async fn exists(owner: &mut PgConnection, database: &str) -> bool {

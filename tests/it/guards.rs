@@ -13,7 +13,6 @@ use uuid::Uuid;
 
 use crate::desk::Desk;
 use crate::layers::none;
-use crate::standing::Standing;
 use crate::undo::{done, undo};
 
 /// Who is called that is needed.
@@ -183,7 +182,7 @@ fn watched() -> Vec<Domain> {
 async fn nothing_that_is_guarded_leaves_unasked_by_itself_or_with_what_it_is_part_of() {
     let desk = Desk::with(watched()).await;
     for action in desk.office.registry().actions() {
-        let (standing, input) = Standing::sample(&desk, action).await;
+        let (standing, input) = desk.sample_for(action).await;
         standing.doer(&desk, action).await.call_because(action.name, input).await.ok();
     }
     let removed = LEAVES_BY.map(|column| format!("new_values ->> '{column}' is not null")).join(" or ");

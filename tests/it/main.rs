@@ -34,17 +34,27 @@ mod calls;
 #[cfg(test)]
 mod contacts;
 #[cfg(test)]
+mod contacts_finding;
+#[cfg(test)]
 mod contacts_merging;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod contract_calls;
 #[cfg(test)]
+mod contract_reads;
+#[cfg(test)]
 mod departments;
+#[cfg(test)]
+mod functions;
 #[cfg(test)]
 mod guards;
 #[cfg(test)]
 mod isolation;
+#[cfg(test)]
+mod kit;
+#[cfg(test)]
+mod known_callers;
 #[cfg(test)]
 mod lanes;
 #[cfg(test)]
@@ -53,6 +63,8 @@ mod layers;
 mod layers_kernel;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod log_retention;
 #[cfg(test)]
 mod mcp;
 #[cfg(test)]
@@ -70,6 +82,10 @@ mod office_pages;
 #[cfg(test)]
 mod office_settings;
 #[cfg(test)]
+mod page_forms;
+#[cfg(test)]
+mod page_lists;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod preview_pages;
@@ -86,6 +102,8 @@ mod reading_again;
 #[cfg(test)]
 mod redaction;
 #[cfg(test)]
+mod references;
+#[cfg(test)]
 mod rehearsal;
 #[cfg(test)]
 mod rest;
@@ -96,6 +114,8 @@ mod rule_coverage;
 #[cfg(test)]
 mod rules_pages;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod sent_mail;
@@ -104,7 +124,7 @@ mod services;
 #[cfg(test)]
 mod smtp;
 #[cfg(test)]
-mod standing;
+mod statements;
 #[cfg(test)]
 mod stopping;
 #[cfg(test)]
@@ -125,6 +145,8 @@ mod undo_leftovers;
 mod undo_pages;
 #[cfg(test)]
 mod undo_sequences;
+#[cfg(test)]
+mod wire;
 #[cfg(test)]
 mod work;
 #[cfg(test)]

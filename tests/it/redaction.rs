@@ -239,7 +239,7 @@ async fn what_a_client_says_of_itself_is_cleaned_before_it_is_logged() {
 
 /// The inputs of the vectors that the program, the database and the page share, with their outputs.
 fn vectors() -> Vec<(String, String)> {
-    let vectors: Vec<Value> = serde_json::from_str(&read("capabilities/src/redact_vectors.json")).unwrap();
+    let vectors: Vec<Value> = serde_json::from_str(&read("capabilities/src/values/redact_vectors.json")).unwrap();
     let text = |vector: &Value, member: &str| vector[member].as_str().unwrap().to_string();
     vectors.iter().map(|vector| (text(vector, "input"), text(vector, "output"))).collect()
 }

@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::contract_calls::{comparable, done_by};
+use crate::contract_calls::{comparable, done_by, ids_of};
 use crate::desk::{Actor, Desk, Reply};
-use crate::standing::Standing;
+use crate::samples::{self, Standing};
 
 /// Another seed tries other inputs; a failure names its own.
 const SEED: u64 = 20_300_107;
@@ -285,10 +285,13 @@ impl<'a> Attempt<'a> {
 }
 
 /// Tries one action on a desk of its own.
-async fn attempts(action: &ActionEntry, count: usize) -> Tally {
-    let mut tally = Tally::default();
-    let desk = Desk::open().await;
-    let mut standing = Standing::at(&desk).await;
+async fn attempts(first: &Desk, action: &ActionEntry, count: usize) -> Tally {
+    let (desk, mut tally) = (first.neighbour().await, Tally::default());
+    // What it can name, whatever else its domain has, and something that it has nothing to do with.
+    let mut standing = desk.sample(samples::domain_of(action)).await;
+    for name in ids_of(action).iter().map(String::as_str).chain(["contact_id", "service_id", "user_id"]) {
+        standing.need(&desk, name).await;
+    }
     for nth in 0..count {
         let attempt = Attempt::new(&desk, &standing, action, nth).await;
         match attempt.rehearse(&desk).await {
@@ -317,10 +320,10 @@ async fn rehearsed_and_made(wanted: impl Fn(&str) -> bool) -> Tally {
     let each = INPUTS.div_ceil(registry.actions().count());
     let of = |action: &&ActionEntry| wanted(action.name.split('.').next().unwrap_or_default());
     let actions: Vec<&ActionEntry> = registry.actions().filter(of).collect();
-    let mut tally = Tally::default();
+    let (first, mut tally) = (Desk::open().await, Tally::default());
     // Some desks at a time: one is looked at while the database works for the others.
     for some in actions.chunks(AT_ONCE) {
-        let tallies = join_all(some.iter().map(|action| attempts(action, each))).await;
+        let tallies = join_all(some.iter().map(|action| attempts(&first, action, each))).await;
         tally = tallies.iter().fold(tally, |tally, more| tally.and(more));
     }
     tally

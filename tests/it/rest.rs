@@ -54,6 +54,14 @@ impl Web {
         Self { token: desk.token("Client").await, desk, stop, doors }
     }
 
+    /// The doors of another server of the same organization.
+    pub async fn elsewhere(&self) -> Self {
+        let config = Config::read(&Arguments::parse_from(["frontdesk", "serve"])).unwrap();
+        let (desk, stop) = (self.desk.elsewhere().await, CancellationToken::new());
+        let doors = frontdesk::assemble::doors(&desk.office, &config, stop.clone()).unwrap();
+        Self { token: self.token.clone(), desk, stop, doors }
+    }
+
     /// A request with the token.
     pub fn request(&self, method: Method, path: &str, body: impl Into<Body>) -> Request<Body> {
         let mut request = Request::new(body.into());

@@ -327,15 +327,16 @@ async fn a_visit_leaves_the_search_text_of_its_customer_alone_and_a_note_on_it_d
     let manager = desk.manager().await;
     let jane = manager.contact("Jane", json!({})).await;
     let mut sql = desk.sql().await;
-    let mut written = async || -> String {
-        let line = sqlx::query_scalar("select xmin::text from contact_search where id = $1::uuid").bind(&jane);
-        line.fetch_one(&mut sql).await.unwrap()
+    let mut written = async || -> (String, i64) {
+        let lines = "select xmin::text, (select count(*) from note_search where contact_id = $1::uuid) \
+             from contact_search where id = $1::uuid";
+        sqlx::query_as(lines).bind(&jane).fetch_one(&mut sql).await.unwrap()
     };
     let before = written().await;
     let ticket = manager.call("ticket.schedule", visit(&jane, "2030-01-08T09:00")).await.id();
     assert_eq!(written().await, before);
     manager.call("note.add", json!({"ticket_id": ticket, "content": "Beware of the goose."})).await.ok();
-    assert_ne!(written().await, before);
+    assert_eq!(written().await, (before.0, before.1 + 1), "the note has a line of its own");
     let found = manager.read("contacts", json!({"search": "goose"})).await.ok();
     assert_eq!(found[0]["id"], jane.as_str());
 }

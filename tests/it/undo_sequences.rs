@@ -110,15 +110,19 @@ impl Sequence {
     /// What is derived from contacts is as if it were derived anew: no undo leaves a search text or a tag behind.
     async fn derived_is_fresh(&mut self) {
         let org = self.desk.org;
-        let all = "select coalesce(jsonb_agg(to_jsonb(s) order by s.id), '[]') from contact_search s where org_id = $1";
+        let all = "select coalesce(jsonb_agg(s.line order by s.line), '[]') from ( \
+             select to_jsonb(c) as line from contact_search c where c.org_id = $1 \
+             union all select to_jsonb(n) from note_search n where n.org_id = $1) s";
         let kept: Value = sqlx::query_scalar(all).bind(org).fetch_one(&mut self.sql).await.unwrap();
         let mut trial = self.sql.begin().await.unwrap();
-        sqlx::query("delete from contact_search where org_id = $1").bind(org).execute(&mut *trial).await.unwrap();
-        sqlx::query("select frontdesk.index_contact(org_id, id) from contacts where org_id = $1")
-            .bind(org)
-            .execute(&mut *trial)
-            .await
-            .unwrap();
+        for step in [
+            "delete from contact_search where org_id = $1",
+            "delete from note_search where org_id = $1",
+            "select frontdesk.index_contacts($1, array(select id from contacts where org_id = $1))",
+            "select frontdesk.index_notes($1, array(select id from notes where org_id = $1))",
+        ] {
+            sqlx::query(step).bind(org).execute(&mut *trial).await.unwrap();
+        }
         let fresh: Value = sqlx::query_scalar(all).bind(org).fetch_one(&mut *trial).await.unwrap();
         trial.rollback().await.unwrap();
         assert_eq!(kept, fresh, "{}", self.told);
@@ -126,7 +130,11 @@ impl Sequence {
              select id, unnest(tags) from contacts where org_id = $1) s";
         let missing = "select count(*) from (select id, unnest(tags) from contacts where org_id = $1 except \
              select contact_id, tag from contact_tags where org_id = $1) s";
-        for question in [stray, missing] {
+        let unknown = "select count(*) from ( \
+               select unnest(tsvector_to_array(terms)) from contact_search where org_id = $1 \
+               union select unnest(tsvector_to_array(terms)) from note_search where org_id = $1) said (word) \
+             where word !~ '[0-9=<@]' and not exists (select from search_words w where w.org_id = $1 and w.word = said.word)";
+        for question in [stray, missing, unknown] {
             let count: i64 = sqlx::query_scalar(question).bind(org).fetch_one(&mut self.sql).await.unwrap();
             assert_eq!(count, 0, "{}", self.told);
         }

@@ -1,5 +1,6 @@
 //! A Call and who makes it: the one shape in which MCP tools, REST requests, webhooks, jobs and people arrive.
 
+pub(crate) mod kept;
 pub(crate) mod tokens;
 
 use std::collections::BTreeMap;
@@ -79,6 +80,15 @@ impl Reach {
     }
 }
 
+/// What somebody was let in by. Whoever writes is looked at again, and this with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Credential {
+    /// The hash of an agent's token.
+    Token([u8; 32]),
+    /// A person's session.
+    Session(Uuid),
+}
+
 /// A known caller: only [`crate::Office`] makes one, from a token or as the system.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -88,12 +98,15 @@ pub struct Caller {
     pub(crate) overrides: BTreeMap<String, PermissionClass>,
     /// Of an agent: whether people decided something it has not been told yet.
     pub(crate) has_news: bool,
+    /// None of those whom the machine itself vouches for.
+    pub(crate) credential: Option<Credential>,
     reach: Reach,
 }
 
 impl Caller {
     pub(crate) fn new(org: OrgFacts, actor: Actor) -> Self {
-        Self { org, actor, overrides: BTreeMap::new(), has_news: false, reach: Reach::All }
+        let (overrides, has_news) = (BTreeMap::new(), false);
+        Self { org, actor, overrides, has_news, credential: None, reach: Reach::All }
     }
 
     /// An agent, with what is known of it beside its name.
@@ -105,6 +118,11 @@ impl Caller {
         has_news: bool,
     ) -> Self {
         Self { overrides, has_news, ..Self::new(org, Actor::Agent { id, name }) }
+    }
+
+    /// The same, let in by this.
+    pub(crate) fn by(self, credential: Credential) -> Self {
+        Self { credential: Some(credential), ..self }
     }
 
     /// The organization it acts in.

@@ -86,7 +86,8 @@ impl<K: TokenKind> Token<K> {
     /// Reads a token; only its form is judged.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let body = text.strip_prefix(K::START)?;
+        // It is cut by its bytes further down.
+        let body = text.strip_prefix(K::START).filter(|body| body.is_ascii())?;
         let formed = body.len() == ORG_LENGTH + SECRET_LENGTH && BASE64.decode(body.get(..ORG_LENGTH)?).is_ok();
         formed.then(|| Self::of(text.into()))
     }
@@ -164,6 +165,22 @@ mod tests {
         ] {
             assert!(AgentToken::parse(wrong).is_none(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_token_that_is_not_ascii_is_refused_before_it_is_cut() {
+        let token = AgentToken::mint(ORG);
+        let org = &token.reveal()[..3 + ORG_LENGTH];
+        // As long as a token, with a character across the place where the part that people recognise ends.
+        let wrong = format!(
+            "{org}{}{}",
+            "a".repeat(PREFIX_LENGTH - 1),
+            "é".repeat((SECRET_LENGTH - PREFIX_LENGTH).div_ceil(2))
+        );
+        assert_eq!(wrong.len(), token.reveal().len());
+        assert!(AgentToken::parse(&wrong).is_none());
+        let right = wrong.replace("é", "ee");
+        assert_eq!(AgentToken::parse(&right).unwrap().prefix(), "aaaaaaae");
     }
 
     #[test]

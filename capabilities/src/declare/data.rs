@@ -32,6 +32,14 @@ pub struct Parent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct Key(pub String, pub Uuid);
 
+impl Key {
+    /// The place of a row in the order of ids, up or down; an id carries the time at which it was made.
+    #[must_use]
+    pub fn of(id: Uuid) -> Self {
+        Self(String::new(), id)
+    }
+}
+
 /// A row with its place.
 #[derive(Debug)]
 pub struct Keyed<R> {
@@ -42,7 +50,7 @@ pub struct Keyed<R> {
 }
 
 /// What of a list is wanted, beside the filters.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Query {
     /// Only these.
     pub ids: Option<Vec<Uuid>>,
@@ -50,16 +58,34 @@ pub struct Query {
     pub after: Option<Key>,
     /// At most so many.
     pub limit: i64,
+    /// Whether to tell how many match in all, though it takes counting.
+    pub counted: bool,
 }
 
 impl Query {
-    /// The sort value and the id to start after, for `(sort, id) > ($n, $m)`.
+    /// Matches are counted so far and no further.
+    pub const COUNTED: i64 = 1_001;
+
+    /// The first rows, uncounted.
+    #[must_use]
+    pub fn first(limit: i64) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    /// The sort value and the id to start after, for `(sort, id) > ($3, $4)`.
     #[must_use]
     pub fn after(&self) -> (Option<&str>, Option<Uuid>) {
         match &self.after {
             Some(Key(sort, id)) => (Some(sort), Some(*id)),
             None => (None, None),
         }
+    }
+
+    /// How many match in all, where a page of `found` rows tells it.
+    #[must_use]
+    pub fn total_of(&self, found: usize) -> Option<i64> {
+        let found = found as i64;
+        (self.after.is_none() && found < self.limit).then_some(found)
     }
 }
 
@@ -68,40 +94,52 @@ impl Query {
 pub struct Listing<R> {
     /// In order.
     pub rows: Vec<Keyed<R>>,
-    /// How many match in all, counted to 1,001.
-    pub total: i64,
+    /// How many match in all, counted to 1,001: where that is known, or was asked for.
+    pub total: Option<i64>,
 }
 
 impl<R> Listing<R> {
-    /// Rows in the order of their ids, up or down; an id carries the time at which it was made.
-    pub fn by_id(rows: impl IntoIterator<Item = R>, total: i64, id: impl Fn(&R) -> Uuid) -> Self {
-        let rows = rows.into_iter().map(|row| Keyed { key: Key(String::new(), id(&row)), row });
-        Self { rows: rows.collect(), total }
+    /// A page of rows that are all at hand, given from the page's place on.
+    pub fn all(total: usize, rows: impl IntoIterator<Item = Keyed<R>>, query: &Query) -> Self {
+        let limit = usize::try_from(query.limit).unwrap_or_default();
+        Self { rows: rows.into_iter().take(limit).collect(), total: Some(total as i64) }
+    }
+
+    /// The rows without their places.
+    pub fn into_rows(self) -> impl Iterator<Item = R> {
+        self.rows.into_iter().map(|keyed| keyed.row)
     }
 }
 
 impl Tx<'_> {
     /// One row of a data type by its id, as a question for it would show it to this caller.
-    pub async fn one<D: Data, T: Entity>(&mut self, question: D, id: Id<T>) -> Result<D::Row> {
-        let query = Query { ids: Some(vec![id.uuid()]), after: None, limit: 1 };
-        let found = question.list(query, self).await?.rows.pop();
-        found.map(|keyed| keyed.row).ok_or_else(|| Error::not_found::<T>(id))
+    pub async fn one<D: Data>(&mut self, id: Id<impl Entity>) -> Result<D::Row> {
+        D::by_ids(&[id.uuid()], self).await?.pop().ok_or_else(|| missing(id))
     }
 
     /// The rows of a data type with these ids, in the order of their list; those that are not there are left out.
-    pub async fn these<D: Data>(&mut self, question: D, ids: Vec<Uuid>) -> Result<Vec<D::Row>> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
+    pub async fn these<D: Data>(&mut self, ids: &[Uuid]) -> Result<Vec<D::Row>> {
+        match ids {
+            [] => Ok(Vec::new()),
+            ids => D::by_ids(ids, self).await,
         }
-        let query = Query { limit: ids.len() as i64, ids: Some(ids), after: None };
-        Ok(question.list(query, self).await?.rows.into_iter().map(|keyed| keyed.row).collect())
     }
 
     /// The first rows of a question, so many at most.
     pub async fn first_of<D: Data>(&mut self, question: D, limit: i64) -> Result<Vec<D::Row>> {
-        let query = Query { ids: None, after: None, limit };
-        Ok(question.list(query, self).await?.rows.into_iter().map(|keyed| keyed.row).collect())
+        Ok(self.list(question, Query::first(limit)).await?.into_rows().collect())
     }
+
+    /// A page of a data type. What is absent among the filters is known only with their values: from here on each statement
+    /// of the transaction is planned for its own.
+    pub async fn list<D: Data>(&mut self, question: D, query: Query) -> Result<Listing<D::Row>> {
+        self.plan_each_time().await?;
+        question.list(query, self).await
+    }
+}
+
+fn missing<T: Entity>(id: Id<T>) -> Error {
+    Error::not_found::<T>(id)
 }
 
 /// Something readable, declared by the type of its filters.
@@ -125,6 +163,24 @@ pub trait Data: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// A row.
     type Row: Serialize + JsonSchema + Send;
 
-    /// The rows that pass the filters, from a place on.
+    /// The filters of its parents beside which rows are asked by a plan that is kept; beside others the list is asked.
+    const BESIDE: &'static [&'static str] = &[];
+
+    /// The rows that pass the filters, from a place on. Asked by [`Tx::list`]; mostly made by [`listing!`](crate::listing).
     fn list(self, query: Query, tx: &mut Tx<'_>) -> impl Future<Output = Result<Listing<Self::Row>>> + Send;
+
+    /// The rows with these ids in the order of the list, those too that it leaves out. Nothing in the statement may be absent:
+    /// its plan is kept.
+    fn by_ids(ids: &[Uuid], tx: &mut Tx<'_>) -> impl Future<Output = Result<Vec<Self::Row>>> + Send;
+
+    /// The rows that belong to these parents, by one of the filters in `BESIDE`: what the list answers with it alone.
+    fn beside(
+        filter: &str,
+        _parents: &[Uuid],
+        _limit: i64,
+        _tx: &mut Tx<'_>,
+    ) -> impl Future<Output = Result<Vec<Self::Row>>> + Send {
+        let wrong = Error::Internal(format!("{} keep no plan beside {filter}", Self::NAME));
+        async { Err(wrong) }
+    }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::declare::domain::ActionEntry;
+use crate::declare::domain::{ActionEntry, Parsed};
 use crate::declare::registry::Registry;
 use crate::declare::validation::place;
 use crate::error::Result;
@@ -11,17 +11,30 @@ use crate::schema;
 use crate::tx::facts::{ActionFacts, ErrandFacts, Inputs};
 use crate::tx::{Boxed, Dispatch, Tx};
 
-/// Carries out an action on each input, in order.
-pub(crate) async fn run(tx: &mut Tx<'_>, action: &ActionEntry, inputs: Inputs<'_>) -> Result<Value> {
+/// Carries out what was parsed, in order.
+pub(crate) async fn run(tx: &mut Tx<'_>, each: Vec<Parsed>, batch: bool) -> Result<Value> {
+    let mut results = Vec::with_capacity(each.len());
+    for (index, parsed) in each.into_iter().enumerate() {
+        results.push(parsed(tx).await.map_err(|error| error.under(&place(batch, index)))?);
+    }
+    Ok(together(results, batch))
+}
+
+/// The same of inputs that were stored.
+async fn run_stored(tx: &mut Tx<'_>, action: &ActionEntry, inputs: Inputs<'_>) -> Result<Value> {
     let mut results = Vec::with_capacity(inputs.each.len());
     for (index, input) in inputs.each.iter().enumerate() {
         let done = (action.run)(input.clone(), tx).await;
         results.push(done.map_err(|error| error.under(&place(inputs.batch, index)))?);
     }
-    Ok(match (inputs.batch, results.pop()) {
+    Ok(together(results, inputs.batch))
+}
+
+fn together(mut results: Vec<Value>, batch: bool) -> Value {
+    match (batch, results.pop()) {
         (false, Some(only)) => only,
         (_, last) => results.into_iter().chain(last).collect(),
-    })
+    }
 }
 
 impl Dispatch for Registry {
@@ -41,7 +54,7 @@ impl Dispatch for Registry {
     }
 
     fn run<'t>(&'t self, action: &'t str, inputs: Inputs<'t>, tx: &'t mut Tx<'_>) -> Boxed<'t, Result<Value>> {
-        Box::pin(async move { run(tx, self.action(action)?, inputs).await })
+        Box::pin(async move { run_stored(tx, self.action(action)?, inputs).await })
     }
 
     fn without_secrets(&self, action: &str, output: Value) -> Value {

@@ -1,6 +1,8 @@
 //! A domain's plain list, and what is kept of each thing in it: its facts, its schemas, and how it is run, without its type.
 
+use serde::Serialize;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::callers::{Caller, permit};
 use crate::declare::action::{Action, Effect};
@@ -10,7 +12,7 @@ use crate::declare::guards::{Guard, GuardEntry};
 use crate::declare::jobs::Standing;
 use crate::error::{Error, Result};
 use crate::policy::{Escalation, PermissionClass, Who};
-use crate::schema::{self, Checker, examples};
+use crate::schema::{self, Checker, Marked, examples};
 use crate::tx::{Boxed, Tx};
 use crate::values::ids::Entity;
 use crate::values::marks::SECRET;
@@ -19,7 +21,11 @@ use crate::world::Undelivered;
 type Deliver = for<'t> fn(Value, &'t Delivery<'_>) -> Boxed<'t, Attempt>;
 type Attempt = std::result::Result<(), Undelivered>;
 type Run = for<'t> fn(Value, &'t mut Tx<'_>) -> Boxed<'t, Result<Value>>;
+/// An input that fits its schema, as the action that it asks for.
+pub(crate) type Parsed = Box<dyn for<'t> FnOnce(&'t mut Tx<'_>) -> Boxed<'t, Result<Value>> + Send + Sync>;
 type List = for<'t> fn(Value, Query, &'t mut Tx<'_>) -> Boxed<'t, Result<Listing<Value>>>;
+type ByIds = for<'t> fn(Vec<Uuid>, &'t mut Tx<'_>) -> Boxed<'t, Result<Vec<Value>>>;
+type Beside = for<'t> fn(&'static str, Vec<Uuid>, i64, &'t mut Tx<'_>) -> Boxed<'t, Result<Vec<Value>>>;
 
 /// What agents call a capability that has a tool of its own, besides the generic ones.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +66,9 @@ pub struct ActionEntry {
     pub tool: Option<ToolNames>,
     pub(crate) input: std::result::Result<Checker, String>,
     pub(crate) output: Value,
-    pub(crate) parse: fn(&Checker, Value) -> Result<()>,
+    pub(crate) secrets: Marked,
+    pub(crate) parse: fn(&Checker, &Value) -> Result<Parsed>,
+    /// Of an input that was parsed before, and stored.
     pub(crate) run: Run,
 }
 
@@ -77,7 +85,7 @@ impl ActionEntry {
 
     /// What it answered with, without what is shown once.
     pub(crate) fn without_secrets(&self, mut output: Value) -> Value {
-        schema::each_marked(SECRET, &self.output, &mut output, "", &mut |_, value| *value = "shown_once".into());
+        self.secrets.each(&mut output, "", &mut |_, value| *value = "shown_once".into());
         output
     }
 
@@ -85,6 +93,12 @@ impl ActionEntry {
     #[must_use]
     pub fn input_schema(&self) -> Value {
         self.input.as_ref().map(|input| schema::advertised(input.schema())).unwrap_or_default()
+    }
+
+    /// The same with our marks: what is free text, a time, a reference.
+    #[must_use]
+    pub fn marked_input(&self) -> Option<&Value> {
+        self.input.as_ref().ok().map(Checker::schema)
     }
 
     /// The schema of what it answers with.
@@ -114,8 +128,12 @@ pub struct DataEntry {
     pub tool: Option<ToolNames>,
     pub(crate) filters: std::result::Result<Checker, String>,
     pub(crate) row: Value,
-    pub(crate) parse: fn(&Checker, Value) -> Result<()>,
+    pub(crate) parse: fn(&Checker, &Value) -> Result<()>,
     pub(crate) list: List,
+    pub(crate) by_ids: ByIds,
+    pub(crate) beside: Beside,
+    /// The filters of parents for which `beside` is there.
+    pub(crate) kept_beside: &'static [&'static str],
 }
 
 impl DataEntry {
@@ -142,6 +160,18 @@ impl DataEntry {
     #[must_use]
     pub fn filters_schema(&self) -> Value {
         self.filters.as_ref().map(|filters| schema::advertised(filters.schema())).unwrap_or_default()
+    }
+
+    /// The same with our marks.
+    #[must_use]
+    pub fn marked_filters(&self) -> Option<&Value> {
+        self.filters.as_ref().ok().map(Checker::schema)
+    }
+
+    /// The schema of a row, with our marks.
+    #[must_use]
+    pub fn marked_row(&self) -> &Value {
+        &self.row
     }
 
     /// The schema of a row.
@@ -193,7 +223,7 @@ impl Domain {
     /// Adds an action.
     #[must_use]
     pub fn action<A: Action>(mut self) -> Self {
-        let schema = schema::of_input::<A>();
+        let (schema, output) = (schema::of_input::<A>(), schema::of_output::<A::Output>());
         self.actions.push(ActionEntry {
             name: A::NAME,
             formerly: A::FORMERLY,
@@ -208,9 +238,13 @@ impl Domain {
             escalations: A::ESCALATIONS.iter().map(Escalation::fact).collect(),
             example: examples::with_ids(&schema, A::example()),
             tool: None,
-            output: schema::of_output::<A::Output>(),
+            secrets: Marked::by(SECRET, &output),
+            output,
             input: Checker::new(schema),
-            parse: |checker, value| checker.parse::<A>(value).map(drop),
+            parse: |checker, value| {
+                let action: A = checker.parse(value)?;
+                Ok(Box::new(move |tx| Box::pin(carry_out(action, tx))))
+            },
             run: |value, tx| Box::pin(run::<A>(value, tx)),
         });
         self
@@ -243,6 +277,11 @@ impl Domain {
             filters: Checker::new(schema),
             parse: |checker, value| checker.parse::<D>(value).map(drop),
             list: |filters, query, tx| Box::pin(list::<D>(filters, query, tx)),
+            by_ids: |ids, tx| Box::pin(async move { as_json(tx.these::<D>(&ids).await?) }),
+            beside: |filter, parents, limit, tx| {
+                Box::pin(async move { as_json(D::beside(filter, &parents, limit, tx).await?) })
+            },
+            kept_beside: D::BESIDE,
         });
         self
     }
@@ -294,17 +333,25 @@ async fn deliver<E: Errand>(payload: Value, delivery: &Delivery<'_>) -> Attempt 
 }
 
 async fn run<A: Action>(input: Value, tx: &mut Tx<'_>) -> Result<Value> {
-    let action: A = serde_json::from_value(input).map_err(|error| Error::Internal(error.to_string()))?;
+    carry_out(serde_json::from_value::<A>(input).map_err(|error| Error::Internal(error.to_string()))?, tx).await
+}
+
+async fn carry_out<A: Action>(action: A, tx: &mut Tx<'_>) -> Result<Value> {
     let output = tx.call(action).await?;
     serde_json::to_value(output).map_err(|error| Error::Internal(error.to_string()))
 }
 
 async fn list<D: Data>(filters: Value, query: Query, tx: &mut Tx<'_>) -> Result<Listing<Value>> {
     let question: D = serde_json::from_value(filters).map_err(|error| Error::Internal(error.to_string()))?;
-    let page = question.list(query, tx).await?;
-    let rows = page.rows.into_iter().map(|Keyed { key, row }| {
-        let row = serde_json::to_value(row).map_err(|error| Error::Internal(error.to_string()))?;
-        Ok(Keyed { key, row })
-    });
+    let page = tx.list(question, query).await?;
+    let rows = page.rows.into_iter().map(|Keyed { key, row }| Ok(Keyed { key, row: json_of(row)? }));
     Ok(Listing { rows: rows.collect::<Result<_>>()?, total: page.total })
+}
+
+fn as_json<R: Serialize>(rows: Vec<R>) -> Result<Vec<Value>> {
+    rows.into_iter().map(json_of).collect()
+}
+
+fn json_of<R: Serialize>(row: R) -> Result<Value> {
+    serde_json::to_value(row).map_err(|error| Error::Internal(error.to_string()))
 }

@@ -8,6 +8,7 @@ pub(crate) mod domain;
 pub(crate) mod errands;
 pub(crate) mod guards;
 pub(crate) mod jobs;
+mod listing;
 pub(crate) mod registry;
 pub(crate) mod request;
 pub(crate) mod validation;

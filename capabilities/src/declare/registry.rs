@@ -166,6 +166,14 @@ impl Include<'_> {
         }
     }
 
+    /// Whether it is asked by ids alone, so that its plan is kept.
+    pub fn keeps_its_plan(&self) -> bool {
+        match self {
+            Self::Children { child, link, .. } => child.kept_beside.contains(&link.filter),
+            Self::Parent { .. } => true,
+        }
+    }
+
     /// The type of what is brought along.
     pub fn other(&self) -> &DataEntry {
         match self {
@@ -185,7 +193,7 @@ fn check_action(domain: &str, action: &ActionEntry, wrong: &mut Vec<String>) {
     match &action.input {
         Err(error) => wrong.push(format!("{name}: {error}")),
         Ok(checker) => {
-            if let Err(error) = (action.parse)(checker, action.example.clone()) {
+            if let Err(error) = (action.parse)(checker, &action.example) {
                 wrong.push(format!("the example of {name} is refused: {}", error.message()));
             }
         }
@@ -203,7 +211,7 @@ fn check_standing(
     };
     let action = &domains[*domain].actions[*action];
     if let Ok(checker) = &action.input
-        && let Err(error) = (action.parse)(checker, standing.input.clone())
+        && let Err(error) = (action.parse)(checker, &standing.input)
     {
         wrong.push(format!("the input of {} is refused: {}", standing.name, error.message()));
     }

@@ -34,8 +34,9 @@ impl<T: DeserializeOwned + JsonSchema> Form<T> {
     }
 
     /// Checks and parses, all problems at once.
-    pub fn parse(&self, value: Value) -> Result<T> {
-        self.checker.parse(value)
+    pub fn parse(&self, mut value: Value) -> Result<T> {
+        schema::whole_numbers(&mut value);
+        self.checker.parse(&value)
     }
 }
 

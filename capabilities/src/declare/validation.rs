@@ -2,12 +2,10 @@
 
 use serde_json::Value;
 
-use crate::callers::{Call, Input};
-use crate::declare::domain::ActionEntry;
+use crate::callers::{Input, Options};
+use crate::declare::domain::{ActionEntry, Parsed};
 use crate::error::{Error, Result};
 use crate::schema;
-use crate::tx::facts::Inputs;
-use crate::values::marks::FREE_TEXT;
 use crate::values::problem::Problem;
 use crate::values::redact::{self, redact};
 
@@ -16,6 +14,7 @@ const REASONING_LENGTH: usize = 2_000;
 const KEY_LENGTH: usize = 200;
 
 pub(crate) struct Prepared {
+    /// As they are logged and stored: redacted, canonical.
     pub inputs: Vec<Value>,
     pub batch: bool,
     pub reasoning: Option<String>,
@@ -33,11 +32,6 @@ impl Prepared {
         }
     }
 
-    /// What is carried out.
-    pub fn each(&self) -> Inputs<'_> {
-        Inputs { each: &self.inputs, batch: self.batch }
-    }
-
     /// How often the action is carried out, for limits.
     pub fn items(&self) -> i32 {
         self.inputs.len().try_into().unwrap_or(i32::MAX)
@@ -49,51 +43,52 @@ pub(crate) fn place(batch: bool, index: usize) -> String {
     if batch { format!("/items/{index}") } else { "/data".into() }
 }
 
-/// Checks everything about a call that needs no database, all problems at once, and takes out what must not be kept.
-pub(crate) fn validate(action: &ActionEntry, call: &Call) -> Result<Prepared> {
-    let (mut inputs, batch) = match &call.input {
-        Input::One(input) => (vec![input.clone()], false),
-        Input::Items(items) => (items.clone(), true),
+/// Checks everything about a call that needs no database, all problems at once, and takes out what must not be kept. Beside
+/// it comes what is to be carried out.
+pub(crate) fn validate(action: &ActionEntry, input: Input, options: &Options) -> Result<(Prepared, Vec<Parsed>)> {
+    let (mut inputs, batch) = match input {
+        Input::One(input) => (vec![input], false),
+        Input::Items(items) => (items, true),
     };
-    let mut problems = check_options(call);
+    let mut problems = check_options(options);
     if batch && !action.items {
         problems.push(Problem::at("/items", format!("`{}` takes one `data` at a time", action.name)));
     } else if batch && !(1..=ITEMS_AT_MOST).contains(&inputs.len()) {
         problems.push(Problem::at("/items", format!("must have 1 to {ITEMS_AT_MOST} items")));
     }
-    let mut redactions = Vec::new();
+    let (mut redactions, mut parsed) = (Vec::new(), Vec::with_capacity(inputs.len()));
+    let checker = action.input()?;
     for (index, input) in inputs.iter_mut().enumerate() {
         let prefix = place(batch, index);
-        let checker = action.input()?;
-        *input = schema::whole_numbers(std::mem::take(input));
-        schema::each_marked(FREE_TEXT, checker.schema(), input, &prefix, &mut |pointer, value| {
+        schema::whole_numbers(input);
+        checker.free_text().each(input, &prefix, &mut |pointer, value| {
             if let Value::String(text) = value {
                 let clean = redact(text);
                 redactions.extend(clean.found.iter().map(|kind| (pointer.to_string(), *kind)));
                 *value = clean.text.into_owned().into();
             }
         });
-        match (action.parse)(checker, input.clone()) {
-            Ok(()) => {}
+        match (action.parse)(checker, input) {
+            Ok(fitting) => parsed.push(fitting),
             Err(error) => problems.extend_from_slice(error.under(&prefix).problems()),
         }
     }
     if !problems.is_empty() {
         return Err(Error::InvalidInput(problems));
     }
-    let reasoning = call.options.reasoning.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(|text| {
+    let reasoning = options.reasoning.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(|text| {
         let clean = redact(text);
         redactions.extend(clean.found.iter().map(|kind| ("/reasoning".to_string(), *kind)));
         clean.text.into_owned()
     });
-    let key = call.options.idempotency_key.clone().filter(|_| !call.options.dry_run);
-    Ok(Prepared { inputs, batch, reasoning, key, dry_run: call.options.dry_run, redactions })
+    let key = options.idempotency_key.clone().filter(|_| !options.dry_run);
+    Ok((Prepared { inputs, batch, reasoning, key, dry_run: options.dry_run, redactions }, parsed))
 }
 
-fn check_options(call: &Call) -> Vec<Problem> {
+fn check_options(options: &Options) -> Vec<Problem> {
     let texts = [
-        ("/reasoning", &call.options.reasoning, REASONING_LENGTH),
-        ("/idempotency_key", &call.options.idempotency_key, KEY_LENGTH),
+        ("/reasoning", &options.reasoning, REASONING_LENGTH),
+        ("/idempotency_key", &options.idempotency_key, KEY_LENGTH),
     ];
     let mut problems = Vec::new();
     for (pointer, text, most) in texts {
@@ -105,10 +100,10 @@ fn check_options(call: &Call) -> Vec<Problem> {
             problems.push(Problem::at(pointer, "contains a NUL character, which cannot be stored"));
         }
     }
-    if call.options.idempotency_key.as_deref().is_some_and(|key| key.trim().is_empty()) {
+    if options.idempotency_key.as_deref().is_some_and(|key| key.trim().is_empty()) {
         problems.push(Problem::at("/idempotency_key", "must not be empty"));
     }
-    if call.options.idempotency_key.as_deref().is_some_and(|key| !redact(key).found.is_empty()) {
+    if options.idempotency_key.as_deref().is_some_and(|key| !redact(key).found.is_empty()) {
         problems.push(Problem::at("/idempotency_key", "must not contain a card or social security number"));
     }
     problems

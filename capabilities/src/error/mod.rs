@@ -220,9 +220,10 @@ impl Error {
     pub fn message(&self) -> String {
         match self {
             Self::InvalidJson(why) => format!("The body is not valid JSON: {why}."),
-            Self::InvalidInput(problems) => match problems.len() {
-                1 => format!("The input has a problem: {}", in_words(&problems[0])),
-                n => format!("The input has {n} problems; the first: {}", in_words(&problems[0])),
+            Self::InvalidInput(problems) => match problems.as_slice() {
+                [] => "The input does not fit what is asked for.".into(),
+                [only] => format!("The input has a problem: {}", in_words(only)),
+                [first, ..] => format!("The input has {} problems; the first: {}", problems.len(), in_words(first)),
             },
             Self::Unauthenticated(why) | Self::Forbidden(why) | Self::Unproven(why) | Self::LinkGone(why) => {
                 why.clone()
@@ -415,12 +416,12 @@ fn in_words(problem: &Problem) -> String {
 
 /// The newest of them; the others stand in `later_changes`.
 fn later_in_words(later: &[Later]) -> String {
-    let newest = later.first().map(Later::in_words).unwrap_or_default();
-    let more = match later.len() {
-        0 | 1 => String::new(),
-        count => format!(", and {} more", count - 1),
-    };
-    format!("Later changes depend on it, so nothing was undone: {newest}{more}.")
+    let first = "Later changes depend on it, so nothing was undone";
+    match later {
+        [] => format!("{first}."),
+        [only] => format!("{first}: {}.", only.in_words()),
+        [newest, more @ ..] => format!("{first}: {}, and {} more.", newest.in_words(), more.len()),
+    }
 }
 
 fn or_list(names: &[String]) -> String {
@@ -430,5 +431,33 @@ fn or_list(names: &[String]) -> String {
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
         Self::InvalidInput(vec![problem])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_without_particulars_is_a_sentence_all_the_same() {
+        let bare = [
+            (Error::InvalidInput(Vec::new()), "The input does not fit what is asked for."),
+            (Error::ChangedSince(Vec::new()), "Later changes depend on it, so nothing was undone."),
+        ];
+        for (error, message) in bare {
+            assert_eq!(error.message(), message);
+            assert!(error.hint().ends_with('.'), "{}", error.hint());
+        }
+    }
+
+    #[test]
+    fn of_several_problems_the_first_is_told() {
+        let problem = |pointer: &str| Problem::at(pointer, "must not be empty.");
+        assert_eq!(
+            Error::InvalidInput(vec![problem("/name")]).message(),
+            "The input has a problem: /name: must not be empty."
+        );
+        let both = Error::InvalidInput(vec![problem("/name"), problem("/kind")]).message();
+        assert_eq!(both, "The input has 2 problems; the first: /name: must not be empty.");
     }
 }

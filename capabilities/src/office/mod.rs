@@ -1,10 +1,12 @@
 //! The one path of a Call, and who may walk it.
 
 pub(crate) mod idempotency;
+pub(crate) mod moment;
 pub(crate) mod reading;
 pub(crate) mod system;
 pub(crate) mod telemetry;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -13,7 +15,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::answer::{Answer, Meta, Outcome, Recorded, Warning, presentable};
-use crate::callers::{Call, Caller, Source};
+use crate::callers::kept::Kept;
+use crate::callers::{Call, Caller, Input, Source};
 use crate::declare::dispatching::run;
 use crate::declare::domain::ActionEntry;
 use crate::declare::registry::Registry;
@@ -65,9 +68,10 @@ impl Order<'_> {
 impl Office {
     /// An office in this world, whose pages people find at `address`, without a slash at its end.
     #[must_use]
-    pub fn new(world: World, registry: Registry, address: impl Into<String>) -> Self {
-        let registry = Arc::new(registry);
-        let ground = Ground { world, address: address.into(), dispatch: registry.clone() };
+    pub fn new(world: World, registry: impl Into<Arc<Registry>>, address: impl Into<String>) -> Self {
+        let registry = registry.into();
+        let (address, kept) = (address.into(), Arc::default());
+        let ground = Ground { world, address, dispatch: registry.clone(), kept };
         Self { ground, registry, wakeups: Wakeups::default(), more_work: watch::Sender::new(()) }
     }
 
@@ -131,18 +135,20 @@ impl Office {
     }
 
     /// Carries out a call. Whatever comes of it is an answer; what was refused to a known caller is on record.
-    pub async fn call(&self, caller: &Caller, call: Call) -> Answer {
+    pub async fn call(&self, caller: &Caller, mut call: Call) -> Answer {
         let meta = self.fresh_meta();
         let (call_id, now) = (meta.request_id, meta.timestamp);
         let known = self.registry.action(&call.action).ok().map(|action| action.name);
         let watch = Watch::begin(call_id, caller, known, call.source.door);
-        let answer = match self.carry_out(caller, &call, meta.clone(), &watch).await {
+        // It is parsed where it stands; of a refusal nothing of it is put on record.
+        let input = std::mem::replace(&mut call.input, Input::Items(Vec::new()));
+        let answer = match self.carry_out(caller, &call, input, meta.clone(), &watch).await {
             Ok(outcome) => {
-                watch.called(&call, outcome.error.as_ref());
+                watch.called(&call.options, outcome.error.as_ref());
                 Answer::of(outcome)
             }
             Err(error) => {
-                watch.called(&call, Some(&error));
+                watch.called(&call.options, Some(&error));
                 self.record_refusal(caller, &call, call_id, now, &error).await;
                 Answer::refused(&error, meta)
             }
@@ -150,16 +156,24 @@ impl Office {
         self.with_news(caller, answer).await
     }
 
-    async fn carry_out(&self, caller: &Caller, call: &Call, meta: Meta, watch: &Watch) -> Result<Outcome> {
+    async fn carry_out(
+        &self,
+        caller: &Caller,
+        call: &Call,
+        input: Input,
+        meta: Meta,
+        watch: &Watch,
+    ) -> Result<Outcome> {
         let action = self.registry.action_for(caller, &call.action)?;
         action.permit(caller)?;
-        let asked = Order { action, prepared: validate(action, call)?, source: &call.source, meta, watch };
+        let (prepared, parsed) = validate(action, input, &call.options)?;
+        let asked = Order { action, prepared, source: &call.source, meta, watch };
         let prepared = &asked.prepared;
         let mut tx = Tx::open(&self.ground, caller, Access::Write, asked.meta.request_id, asked.meta.timestamp).await?;
         if let Some(earlier) = earlier_outcome(&mut tx, action, prepared).await? {
             return repeat(earlier, tx, asked.meta).await;
         }
-        let data = match run(&mut tx, action, prepared.each()).await {
+        let data = match run(&mut tx, parsed, prepared.batch).await {
             Err(error @ Error::PlanChanged(_)) if !prepared.dry_run => {
                 return self.keep_refusal(tx, asked, error).await;
             }
@@ -174,8 +188,7 @@ impl Office {
         }
         if verdict.class >= PermissionClass::RequiresAuthorization {
             let plan = Plan::of(&mut tx, &prepared.inputs).await?;
-            tx.roll_back().await?;
-            return self.enqueue(caller, asked, &verdict, &plan).await;
+            return self.enqueue(tx, asked, &verdict, &plan).await;
         }
         self.record(tx, &asked, &verdict, data).await
     }
@@ -200,10 +213,10 @@ impl Office {
         Ok(outcome)
     }
 
-    /// Puts the call into the queue, in a transaction of its own: what its run had done is undone by then.
-    async fn enqueue(&self, caller: &Caller, asked: Order<'_>, verdict: &Verdict, plan: &Plan) -> Result<Outcome> {
+    /// Undoes what the run of the call has done, and puts the call into the queue.
+    async fn enqueue(&self, mut tx: Tx<'_>, asked: Order<'_>, verdict: &Verdict, plan: &Plan) -> Result<Outcome> {
         let (prepared, action) = (&asked.prepared, asked.action);
-        let mut tx = Tx::open(&self.ground, caller, Access::Write, asked.meta.request_id, asked.meta.timestamp).await?;
+        tx.begin_anew().await?;
         // Another call with the same key may have come first meanwhile.
         if let Some(earlier) = earlier_outcome(&mut tx, action, prepared).await? {
             return repeat(earlier, tx, asked.meta).await;
@@ -260,23 +273,23 @@ impl Office {
 
     /// What waits for people by now, for one of those who decide.
     pub async fn waiting(&self, caller: &Caller) -> Result<Waiting> {
-        self.only_deciders(caller)?;
-        let mut tx = self.begin(caller, Access::Read).await?;
-        let waiting = queue::waiting(&mut tx).await?;
-        tx.roll_back().await.map(|()| waiting)
+        self.reading(caller).waiting().await
     }
 
     /// The preview of a request that one of those who decide looked at before it was renewed, known by its plan: `preview`,
     /// and `rehearsed_at`.
     pub async fn earlier_preview(&self, caller: &Caller, id: Uuid, plan: &str) -> Result<Option<Value>> {
-        self.only_deciders(caller)?;
-        let mut tx = self.begin(caller, Access::Read).await?;
-        let preview = queue::earlier_preview(id, plan, &mut tx).await?;
-        tx.roll_back().await.map(|()| preview)
+        self.reading(caller).earlier_preview(id, plan).await
+    }
+
+    /// What records are called, by data type: for pages that show a change of many. Those without a name, that are not
+    /// there any more or that the caller may not read are left out.
+    pub async fn names(&self, caller: &Caller, wanted: &BTreeMap<&str, Vec<Uuid>>) -> Result<BTreeMap<Uuid, String>> {
+        self.reading(caller).names(wanted).await
     }
 
     /// Agents read the queue as far as it is theirs; all of it is for people.
-    fn only_deciders(&self, caller: &Caller) -> Result<()> {
+    pub(super) fn only_deciders(&self, caller: &Caller) -> Result<()> {
         let entry = self.registry.data_type("authorizations")?;
         match caller.is_agent() || !caller.is_among(entry.who) {
             true => Err(Error::Forbidden(format!("What waits is for {} to decide.", entry.who.in_words()))),
@@ -286,7 +299,13 @@ impl Office {
 
     /// What is decided from now on, here or in another server.
     pub async fn listen(&self) -> Result<Listening> {
-        self.wakeups.listen(self.database()).await
+        self.wakeups.listen(self.database(), &self.ground.kept).await
+    }
+
+    /// Who called a moment ago. From now on it is heard when that is true no more.
+    pub(crate) fn kept(&self) -> &Kept {
+        self.wakeups.start(self.database(), &self.ground.kept);
+        &self.ground.kept
     }
 
     /// Adds what people decided about the caller's requests since it last heard.
@@ -296,7 +315,7 @@ impl Office {
         }
         let taken = async {
             let mut tx =
-                Tx::open(&self.ground, caller, Access::Write, answer.meta.request_id, answer.meta.timestamp).await?;
+                Tx::open(&self.ground, caller, Access::Note, answer.meta.request_id, answer.meta.timestamp).await?;
             let news = queue::take_news(&mut tx).await?;
             tx.commit().await.map(|()| news)
         };
@@ -327,7 +346,7 @@ impl Office {
         now: DateTime<Utc>,
         error: &Error,
     ) -> Result<()> {
-        let mut tx = Tx::open(&self.ground, caller, Access::Write, call_id, now).await?;
+        let mut tx = Tx::open(&self.ground, caller, Access::Note, call_id, now).await?;
         let known = self.registry.action(&call.action).map_or("unknown", |action| action.name);
         let failed = matches!(error, Error::Internal(_));
         let outcome = if failed { "failed" } else { "refused" };
@@ -347,7 +366,6 @@ async fn repeat(earlier: Earlier, mut tx: Tx<'_>, meta: Meta) -> Result<Outcome>
             Outcome { data, error, meta: Meta { repeated: true, ..meta } }
         }
     };
-    tx.roll_back().await?;
     Ok(outcome)
 }
 
@@ -369,7 +387,6 @@ async fn preview(mut tx: Tx<'_>, asked: &Order<'_>, data: &Value) -> Result<Outc
     });
     let mut outcome = outcome(&tx, shown, Meta { dry_run: true, ..asked.meta.clone() }, prepared);
     outcome.meta.errands.clear();
-    tx.roll_back().await?;
     Ok(outcome)
 }
 

@@ -1,15 +1,15 @@
 //! The one path of a question: filters validated like an action's input, includes resolved through the registry, pages by
 //! key, and never more than the caller can use.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::answer::{Answer, Meta, Warning, presentable};
+use crate::answer::{Answer, Meta, Warning, json_length, presentable};
 use crate::callers::{Caller, Door};
 use crate::declare::data::{Key, Keyed, Listing, Query};
 use crate::declare::domain::DataEntry;
@@ -18,7 +18,6 @@ use crate::declare::request::Selection;
 use crate::error::{Error, Result};
 use crate::office::Office;
 use crate::office::telemetry::Watch;
-use crate::queue::summary;
 use crate::schema;
 use crate::tx::{Access, Tx};
 use crate::values::problem::Problem;
@@ -29,8 +28,8 @@ const PAGE_AT_MOST: i64 = 200;
 const NAMES_AT_MOST: usize = 5;
 /// Rows that one include may bring along for a whole page.
 const INCLUDED_AT_MOST: i64 = 1_000;
-/// Matches are counted so far and no further.
-const COUNTED: i64 = 1_000;
+/// The most that the answer tells as a number.
+const TOLD_AT_MOST: i64 = Query::COUNTED - 1;
 
 /// A question and the room for its answer.
 #[derive(Debug, Clone, Default)]
@@ -41,16 +40,26 @@ pub struct Read {
     pub room: Option<usize>,
     /// By which door it came.
     pub door: Door,
+    /// Whether to tell how many match in all, though there is more than a page of them.
+    pub counted: bool,
 }
 
 /// A question after validation.
-struct Question<'r> {
+pub(super) struct Question<'r> {
+    id: Option<Uuid>,
     entry: &'r DataEntry,
     filters: Value,
     query: Query,
     include: Vec<Include<'r>>,
     fields: Vec<String>,
     fingerprint: String,
+}
+
+/// What was found: the rows of a page, how many match in all, and whether there are more behind these.
+pub(super) struct Found {
+    rows: Vec<Keyed<Value>>,
+    total: Option<i64>,
+    more: bool,
 }
 
 impl Office {
@@ -67,64 +76,30 @@ impl Office {
 
     async fn answer(&self, caller: &Caller, read: &Read, mut meta: Meta) -> Result<Answer> {
         let asked = self.understand(caller, &read.selection)?;
-        let mut tx = Tx::open(&self.ground, caller, Access::Read, meta.request_id, meta.timestamp).await?;
-        let limit = asked.query.limit;
-        let query = Query { limit: limit + 1, ..asked.query.clone() };
-        let Listing { mut rows, total } = (asked.entry.list)(asked.filters.clone(), query, &mut tx).await?;
-        let more = rows.len() as i64 > limit;
-        rows.truncate(usize::try_from(limit).unwrap_or_default());
-        for include in &asked.include {
-            bring_along(include, &mut rows, &mut tx, &mut meta).await?;
-        }
-        let timezone = tx.org().timezone;
-        meta.warnings.append(&mut tx.running.warnings);
-        tx.roll_back().await?;
-        for keyed in &mut rows {
-            let row = only_fields(std::mem::take(&mut keyed.row), &asked.fields, &asked.include);
-            keyed.row = only_shown(presentable(row, timezone), &asked.fields);
-        }
-        if let Some(id) = &read.selection.id {
-            let row = rows.pop().ok_or_else(|| Error::NotFound { what: format!("{} {id}", asked.entry.one) })?.row;
-            return Ok(Answer::done(row, meta));
-        }
-        let cut = read.room.is_some_and(|room| fit(&mut rows, room, &mut meta));
-        meta.total = Some(if total > COUNTED { json!(format!("{COUNTED}+")) } else { json!(total) });
-        meta.next_cursor = rows.last().filter(|_| more || cut).map(|last| encode(&asked.fingerprint, &last.key));
-        Ok(Answer::done(rows.into_iter().map(|keyed| keyed.row).collect(), meta))
+        let access = if asked.keeps_plans() { Access::Read } else { Access::List };
+        let mut tx = Tx::open(&self.ground, caller, access, meta.request_id, meta.timestamp).await?;
+        let found = find(&asked, read.counted, &mut tx, &mut meta).await?;
+        drop(tx);
+        asked.answer(caller, found, read, meta)
     }
 
-    /// What records are called, by data type: for pages that show a change of many. Those without a name, that are not
-    /// there any more or that the caller may not read are left out.
-    pub async fn names(&self, caller: &Caller, wanted: &BTreeMap<&str, Vec<Uuid>>) -> Result<BTreeMap<Uuid, String>> {
-        let mut tx = self.begin(caller, Access::Read).await?;
-        let mut names = BTreeMap::new();
-        for (data_type, ids) in wanted {
-            let entry = self.registry.data_type(data_type)?;
-            if entry.permit(caller).is_ok() {
-                names.extend(summary::named(&mut tx, entry, ids.clone()).await?);
-            }
-        }
-        tx.roll_back().await?;
-        Ok(names)
-    }
-
-    fn understand(&self, caller: &Caller, selection: &Selection) -> Result<Question<'_>> {
+    pub(super) fn understand(&self, caller: &Caller, selection: &Selection) -> Result<Question<'_>> {
         let entry = self.registry.data_type_for(caller, &selection.data_type)?;
         entry.permit(caller)?;
         let mut problems = Vec::new();
-        let filters = schema::whole_numbers(Value::Object(selection.filters.clone()));
-        if let Err(error) = (entry.parse)(entry.filters()?, filters.clone()) {
+        let mut filters = Value::Object(selection.filters.clone());
+        schema::whole_numbers(&mut filters);
+        if let Err(error) = (entry.parse)(entry.filters()?, &filters) {
             problems.extend_from_slice(error.under(selection.filters_at).problems());
         }
         let limit = selection.limit.unwrap_or(PAGE);
         if !(1..=PAGE_AT_MOST).contains(&limit) {
             problems.push(Problem::at("/limit", format!("must be 1 to {PAGE_AT_MOST}")));
         }
-        let ids =
-            selection.id.as_deref().map(|id| id.parse::<Uuid>().map(|id| vec![id])).transpose().unwrap_or_else(|_| {
-                problems.push(Problem::at("/id", "is not a UUID"));
-                None
-            });
+        let id = selection.id.as_deref().map(str::parse::<Uuid>).transpose().unwrap_or_else(|_| {
+            problems.push(Problem::at("/id", "is not a UUID"));
+            None
+        });
         let fingerprint = fingerprint(entry.name, &filters);
         let after = selection.cursor.as_deref().and_then(|cursor| {
             let place = decode(&fingerprint, cursor);
@@ -144,9 +119,10 @@ impl Office {
         match problems.is_empty() {
             false => Err(Error::InvalidInput(problems)),
             true => Ok(Question {
+                id,
                 entry,
                 filters,
-                query: Query { ids, after, limit },
+                query: Query { ids: id.map(|id| vec![id]), after, limit, counted: false },
                 include,
                 fields: selection.fields.clone(),
                 fingerprint,
@@ -178,6 +154,64 @@ impl Office {
     }
 }
 
+/// Looks for what a question asks for.
+pub(super) async fn find(asked: &Question<'_>, counted: bool, tx: &mut Tx<'_>, meta: &mut Meta) -> Result<Found> {
+    let limit = asked.query.limit;
+    let Listing { mut rows, total } = asked.first(counted, tx).await?;
+    let more = rows.len() as i64 > limit;
+    rows.truncate(usize::try_from(limit).unwrap_or_default());
+    for include in &asked.include {
+        bring_along(include, &mut rows, tx, meta).await?;
+    }
+    meta.warnings.append(&mut tx.running.warnings);
+    Ok(Found { rows, total, more })
+}
+
+impl Question<'_> {
+    /// Whether it is for one record by its id and nothing else.
+    fn only_id(&self) -> Option<Uuid> {
+        self.id.filter(|_| self.query.after.is_none() && self.filters.as_object().is_some_and(Map::is_empty))
+    }
+
+    /// Whether all of it is asked by ids and keys.
+    fn keeps_plans(&self) -> bool {
+        self.only_id().is_some() && self.include.iter().all(Include::keeps_its_plan)
+    }
+
+    /// The rows that it asks for, and one more if there is one.
+    async fn first(&self, counted: bool, tx: &mut Tx<'_>) -> Result<Listing<Value>> {
+        match self.only_id() {
+            Some(id) => {
+                let found = (self.entry.by_ids)(vec![id], tx).await?;
+                Ok(Listing::all(found.len(), found.into_iter().map(|row| Keyed { key: Key::of(id), row }), &self.query))
+            }
+            None => {
+                let counted = counted && self.id.is_none();
+                let query = Query { limit: self.query.limit + 1, counted, ..self.query.clone() };
+                (self.entry.list)(self.filters.clone(), query, tx).await
+            }
+        }
+    }
+
+    /// The answer with what was found, when the database is not needed any more.
+    pub(super) fn answer(&self, caller: &Caller, found: Found, read: &Read, mut meta: Meta) -> Result<Answer> {
+        let Found { mut rows, total, more } = found;
+        for keyed in &mut rows {
+            let row = only_fields(std::mem::take(&mut keyed.row), &self.fields, &self.include);
+            keyed.row = only_shown(presentable(row, caller.org().timezone), &self.fields);
+        }
+        if let Some(id) = &read.selection.id {
+            let row = rows.pop().ok_or_else(|| Error::NotFound { what: format!("{} {id}", self.entry.one) })?.row;
+            return Ok(Answer::done(row, meta));
+        }
+        let cut = read.room.is_some_and(|room| fit(&mut rows, room, &mut meta));
+        let in_words = |total| if total > TOLD_AT_MOST { json!(format!("{TOLD_AT_MOST}+")) } else { json!(total) };
+        meta.total = total.map(in_words);
+        meta.next_cursor = rows.last().filter(|_| more || cut).map(|last| encode(&self.fingerprint, &last.key));
+        Ok(Answer::done(rows.into_iter().map(|keyed| keyed.row).collect(), meta))
+    }
+}
+
 /// Puts rows of another type beside the rows they belong to: one question for the whole page.
 async fn bring_along(include: &Include<'_>, rows: &mut [Keyed<Value>], tx: &mut Tx<'_>, meta: &mut Meta) -> Result<()> {
     if rows.is_empty() {
@@ -185,9 +219,15 @@ async fn bring_along(include: &Include<'_>, rows: &mut [Keyed<Value>], tx: &mut 
     }
     match include {
         Include::Children { name, child, link } => {
-            let parents: Vec<String> = rows.iter().filter_map(|keyed| text(&keyed.row["id"])).collect();
-            let query = Query { ids: None, after: None, limit: INCLUDED_AT_MOST + 1 };
-            let mut found = (child.list)(json!({ link.filter: parents }), query, tx).await?.rows;
+            let parents: Vec<Uuid> = rows.iter().filter_map(|keyed| id_in(&keyed.row["id"])).collect();
+            let limit = INCLUDED_AT_MOST + 1;
+            let mut found = match include.keeps_its_plan() {
+                true => (child.beside)(link.filter, parents, limit, tx).await?,
+                false => {
+                    let listed = (child.list)(json!({ link.filter: parents }), Query::first(limit), tx).await?;
+                    listed.into_rows().collect()
+                }
+            };
             if found.len() as i64 > INCLUDED_AT_MOST {
                 found.pop();
                 meta.warnings.push(Warning {
@@ -206,11 +246,10 @@ async fn bring_along(include: &Include<'_>, rows: &mut [Keyed<Value>], tx: &mut 
             }
         }
         Include::Parent { name, parent, member } => {
-            let ids: Vec<Uuid> = rows.iter().filter_map(|keyed| text(&keyed.row[*member])?.parse().ok()).collect();
-            let query = Query { limit: ids.len() as i64, ids: Some(ids), after: None };
-            let found = (parent.list)(json!({}), query, tx).await?.rows;
+            let ids: Vec<Uuid> = rows.iter().filter_map(|keyed| id_in(&keyed.row[*member])).collect();
+            let found = (parent.by_ids)(ids, tx).await?;
             let parents: HashMap<String, Value> =
-                found.into_iter().filter_map(|parent| Some((text(&parent.row["id"])?, parent.row))).collect();
+                found.into_iter().filter_map(|parent| Some((text(&parent["id"])?, parent))).collect();
             for keyed in rows.iter_mut() {
                 let row = keyed.row[*member].as_str().and_then(|id| parents.get(id)).cloned();
                 if let Some(row) = row {
@@ -223,9 +262,9 @@ async fn bring_along(include: &Include<'_>, rows: &mut [Keyed<Value>], tx: &mut 
 }
 
 /// Rows by the row that they belong to, or by each of several, in their order. Beside it they need not say whose they are.
-fn by_parent(found: Vec<Keyed<Value>>, member: &str) -> HashMap<String, Vec<Value>> {
+fn by_parent(found: Vec<Value>, member: &str) -> HashMap<String, Vec<Value>> {
     let mut children: HashMap<String, Vec<Value>> = HashMap::new();
-    for Keyed { mut row, .. } in found {
+    for mut row in found {
         match row.as_object_mut().and_then(|members| members.remove(member)) {
             Some(Value::String(parent)) => children.entry(parent).or_default().push(row),
             Some(Value::Array(parents)) => {
@@ -237,6 +276,10 @@ fn by_parent(found: Vec<Keyed<Value>>, member: &str) -> HashMap<String, Vec<Valu
         }
     }
     children
+}
+
+fn id_in(value: &Value) -> Option<Uuid> {
+    value.as_str()?.parse().ok()
 }
 
 fn text(value: &Value) -> Option<String> {
@@ -280,7 +323,7 @@ fn fit(rows: &mut Vec<Keyed<Value>>, room: usize, meta: &mut Meta) -> bool {
     let count = rows
         .iter()
         .take_while(|keyed| {
-            used += keyed.row.to_string().len() + 1;
+            used += json_length(&keyed.row) + 1;
             used <= room
         })
         .count();
@@ -340,7 +383,6 @@ mod tests {
     #[test]
     fn rows_stand_beside_each_row_they_belong_to() {
         let found = [json!({"n": 1, "of": "a"}), json!({"n": 2, "of": ["b", "a"]}), json!({"n": 3, "of": null})];
-        let found = found.map(|row| Keyed { key: Key(String::new(), Uuid::nil()), row });
         let children = by_parent(found.into(), "of");
         assert_eq!(children["a"], [json!({"n": 1}), json!({"n": 2})]);
         assert_eq!((&children["b"], children.len()), (&vec![json!({"n": 2})], 2));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use metrics::{counter, histogram};
 use uuid::Uuid;
 
-use crate::callers::{Call, Caller, Door};
+use crate::callers::{Caller, Door, Options};
 use crate::error::Error;
 use crate::tx::InnerCall;
 use crate::values::redact::redact;
@@ -32,8 +32,8 @@ impl Watch {
     }
 
     /// The call has ended.
-    pub fn called(&self, call: &Call, error: Option<&Error>) {
-        let outcome = if call.options.dry_run && error.is_none() { "previewed" } else { outcome(error) };
+    pub fn called(&self, options: &Options, error: Option<&Error>) {
+        let outcome = if options.dry_run && error.is_none() { "previewed" } else { outcome(error) };
         self.tell_call(outcome, error, self.began.elapsed());
     }
 

@@ -4,6 +4,7 @@
 //! time.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -11,8 +12,9 @@ use sqlx::types::Json;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+use crate::callers::kept::Known;
 use crate::callers::tokens::AgentToken;
-use crate::callers::{Caller, Source};
+use crate::callers::{Caller, Credential, Source};
 use crate::error::{Error, Result};
 use crate::office::Office;
 use crate::office::system::{org_facts, system_of};
@@ -43,10 +45,12 @@ pub struct NewOrg {
     pub country: String,
 }
 
+fn unknown() -> Error {
+    Error::Unauthenticated("This token is not known.".into())
+}
+
 /// The agent behind `token`, in one round trip.
-async fn authenticate(database: &Database, token: &AgentToken, now: DateTime<Utc>) -> Result<Caller> {
-    let unknown = || Error::Unauthenticated("This token is not known.".into());
-    let org = token.org().ok_or_else(unknown)?;
+async fn look_up(database: &Database, org: Uuid, token: &AgentToken, now: DateTime<Utc>) -> Result<Known> {
     let agent = sqlx::query!(
         r#"
         select agent_id as "agent_id!", name as "name!", token_hash as "token_hash!", expires_at, disabled_at,
@@ -60,7 +64,8 @@ async fn authenticate(database: &Database, token: &AgentToken, now: DateTime<Utc
     .fetch_optional(database.pool())
     .await?
     .ok_or_else(unknown)?;
-    if !bool::from(agent.token_hash.ct_eq(&token.hash())) {
+    let hash = token.hash();
+    if !bool::from(agent.token_hash.ct_eq(&hash)) {
         return Err(unknown());
     }
     if agent.disabled_at.is_some() {
@@ -70,7 +75,9 @@ async fn authenticate(database: &Database, token: &AgentToken, now: DateTime<Utc
         return Err(Error::Unauthenticated(format!("The token of {} expired at {}.", agent.name, expiry.to_rfc3339())));
     }
     let org = org_facts(org, &agent.timezone, &agent.currency, &agent.country)?;
-    Ok(Caller::agent(org, agent.agent_id, agent.name, agent.overrides.0, agent.has_news))
+    let caller = Caller::agent(org, agent.agent_id, agent.name, agent.overrides.0, agent.has_news);
+    let (caller, expires_at) = (caller.by(Credential::Token(hash)), agent.expires_at);
+    Ok(Known { caller, expires_at, good_until: expires_at })
 }
 
 impl Office {
@@ -78,7 +85,17 @@ impl Office {
     pub async fn authenticate(&self, token: &str) -> Result<Caller> {
         let token = AgentToken::parse(token)
             .ok_or_else(|| Error::Unauthenticated("This is not an agent's token: those begin with `fd_`.".into()))?;
-        authenticate(self.database(), &token, self.clock().now()).await
+        let org = token.org().ok_or_else(unknown)?;
+        let (hash, began, now) = (token.hash(), Instant::now(), self.clock().now());
+        if let Some(known) = self.kept().find(org, &hash, now) {
+            return Ok(known.caller);
+        }
+        let known = look_up(self.database(), org, &token, now).await?;
+        // Who has news hears them once: that is looked up until they were told.
+        if !known.caller.has_news {
+            self.kept().keep(org, hash, began, known.clone());
+        }
+        Ok(known.caller)
     }
 
     /// Makes an organization, on behalf of whoever administers the program.

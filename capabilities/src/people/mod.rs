@@ -6,14 +6,18 @@
 pub(crate) mod agents;
 pub(crate) mod enrolment;
 
+use std::time::Instant;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::callers::kept::Known;
 use crate::callers::tokens::{LinkToken, SessionToken};
-use crate::callers::{Actor, Caller, Door, Source};
+use crate::callers::{Actor, Caller, Credential, Door, Source};
+use crate::declare::data::{Key, Keyed, Listing, Query};
 use crate::declare::errands::Delivery;
 use crate::error::{Error, Result};
 use crate::office::Office;
@@ -151,9 +155,9 @@ impl Office {
         let link = self.good_link(token).await?;
         let mut tx = self.begin(&link.caller, Access::Write).await?;
         use_up(&mut tx, link.id).await?;
-        let session = open_session(&mut tx, source).await?;
+        let (session, id) = open_session(&mut tx, source).await?;
         tx.commit().await?;
-        Ok((session, link.caller))
+        Ok((session, link.caller.by(Credential::Session(id))))
     }
 
     async fn good_link(&self, token: &str) -> Result<GoodLink> {
@@ -176,7 +180,7 @@ impl Office {
         .fetch_optional(tx.db())
         .await?
         .ok_or_else(unknown_link)?;
-        tx.roll_back().await?;
+        drop(tx);
         if link.used_at.is_some() {
             return Err(used_link());
         }
@@ -194,9 +198,19 @@ impl Office {
     /// The person behind a session's token, in one round trip. Use renews the session.
     pub async fn authenticate_session(&self, token: &str) -> Result<Session> {
         let token = SessionToken::parse(token).ok_or_else(unknown_session)?;
+        let org = token.org().ok_or_else(unknown_session)?;
+        let (hash, began, now) = (token.hash(), Instant::now(), self.clock().now());
+        if let Some(Known { caller, expires_at: Some(expires_at), .. }) = self.kept().find(org, &hash, now) {
+            return Ok(Session { caller, token, expires_at });
+        }
         let (mut session, seen) = self.session_of(&token).await?;
-        if self.clock().now() - seen.at >= SEEN_EVERY {
+        let renewed_at = seen.at + SEEN_EVERY;
+        if now >= renewed_at {
             self.renew(seen.session, &mut session).await?;
+        } else {
+            let (caller, expires_at) = (session.caller.clone(), session.expires_at);
+            let good_until = Some(expires_at.min(renewed_at));
+            self.kept().keep(org, hash, began, Known { caller, expires_at: Some(expires_at), good_until });
         }
         Ok(session)
     }
@@ -225,7 +239,8 @@ impl Office {
             return Err(Error::Unauthenticated(format!("This session expired at {when}: sign in again.")));
         }
         let org = org_facts(org, &found.timezone, &found.currency, &found.country)?;
-        let caller = Caller::new(org, user(found.user_id, found.name, &found.role)?);
+        let credential = Credential::Session(found.session_id);
+        let caller = Caller::new(org, user(found.user_id, found.name, &found.role)?).by(credential);
         let seen = Seen { session: found.session_id, at: found.last_seen_at };
         Ok((Session { caller, token: token.clone(), expires_at: found.expires_at }, seen))
     }
@@ -270,9 +285,7 @@ impl Office {
     /// The name of the caller's organization.
     pub async fn organization_name(&self, caller: &Caller) -> Result<String> {
         let mut tx = self.begin(caller, Access::Read).await?;
-        let name = tx.organization_name().await?;
-        tx.roll_back().await?;
-        Ok(name)
+        tx.organization_name().await
     }
 }
 
@@ -304,64 +317,57 @@ pub struct SessionRow {
     pub expires_at: DateTime<Utc>,
 }
 
+/// Which sessions to show, of those that hold. Owners see everybody's, others their own.
+#[derive(Debug, Default)]
+pub struct SessionQuery {
+    /// Those of this user.
+    pub user_id: Option<Uuid>,
+}
+
+impl SessionQuery {
+    crate::listing! {
+        |asked, tx| {
+            let (now, own) = (tx.now(), own_only(tx));
+        }
+        SessionRow from SessionRow by holding,
+        select "s.id, s.user_id, u.name, s.client, s.created_at, s.last_seen_at, s.expires_at"
+        from "sessions" as "s" with "join users u on u.org_id = $1 and u.id = s.user_id",
+        newest first,
+        where "
+            and expires_at > $6
+            and ($7::uuid is null or user_id = $7)
+            and ($8::uuid is null or user_id = $8)"
+            [now, own, asked.user_id]
+    }
+}
+
+fn own_only(tx: &Tx<'_>) -> Option<Uuid> {
+    let sees_all = tx.caller().role().is_none_or(|role| role == Role::Owner);
+    tx.caller().id().filter(|_| !sees_all)
+}
+
+async fn holding(mut rows: Vec<SessionRow>, tx: &mut Tx<'_>) -> Result<Vec<Keyed<SessionRow>>> {
+    let (now, own) = (tx.now(), own_only(tx));
+    rows.retain(|row| row.expires_at > now && own.is_none_or(|user| row.user_id == user));
+    Ok(rows.into_iter().map(|row| Keyed { key: Key::of(row.id), row }).collect())
+}
+
+/// The sessions that hold, newest first.
+pub async fn sessions(question: SessionQuery, query: Query, tx: &mut Tx<'_>) -> Result<Listing<SessionRow>> {
+    question.list(query, tx).await
+}
+
+/// Sessions by their ids, of those that hold.
+pub async fn sessions_by_ids(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<SessionRow>> {
+    SessionQuery::by_ids(ids, tx).await
+}
+
 impl Tx<'_> {
     /// What the business is called.
     pub async fn organization_name(&mut self) -> Result<String> {
         let org_id = self.org_id();
         let name = sqlx::query_scalar!("select name from orgs where org_id = $1 and id = $1", org_id);
         Ok(name.fetch_one(self.db()).await?)
-    }
-
-    /// The sessions that hold, newest first, and how many: of one user if `own` or `user_id` names one.
-    pub async fn sessions(
-        &mut self,
-        own: Option<Uuid>,
-        user_id: Option<Uuid>,
-        ids: Option<&[Uuid]>,
-        after: Option<Uuid>,
-        limit: i64,
-    ) -> Result<(Vec<SessionRow>, i64)> {
-        let (org_id, now) = (self.org_id(), self.now());
-        let rows = sqlx::query!(
-            r#"
-            with matching as not materialized (
-              select s.id, s.user_id, u.name, s.client, s.created_at, s.last_seen_at, s.expires_at
-              from sessions s
-              join users u on u.org_id = $1 and u.id = s.user_id
-              where s.org_id = $1 and s.expires_at > $2
-                and ($3::uuid is null or s.user_id = $3)
-                and ($4::uuid is null or s.user_id = $4)
-                and ($5::uuid[] is null or s.id = any($5))
-            )
-            select m.id as "id!", m.user_id as "user_id!", m.name as "name!", m.client, m.created_at as "created_at!",
-                   m.last_seen_at as "last_seen_at!", m.expires_at as "expires_at!",
-                   (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
-            from matching m
-            where $6::uuid is null or m.id < $6
-            order by m.id desc
-            limit $7
-            "#,
-            org_id,
-            now,
-            own,
-            user_id,
-            ids,
-            after,
-            limit
-        )
-        .fetch_all(self.db())
-        .await?;
-        let total = rows.first().map_or(0, |row| row.total);
-        let rows = rows.into_iter().map(|row| SessionRow {
-            id: row.id,
-            user_id: row.user_id,
-            name: row.name,
-            client: row.client,
-            created_at: row.created_at,
-            last_seen_at: row.last_seen_at,
-            expires_at: row.expires_at,
-        });
-        Ok((rows.collect(), total))
     }
 
     /// Ends the sessions of a user, or only one of them.
@@ -440,7 +446,7 @@ async fn use_up(tx: &mut Tx<'_>, link: Uuid) -> Result<()> {
     used.fetch_optional(tx.db()).await?.map(|_| ()).ok_or_else(used_link)
 }
 
-async fn open_session(tx: &mut Tx<'_>, source: &Source) -> Result<SessionToken> {
+async fn open_session(tx: &mut Tx<'_>, source: &Source) -> Result<(SessionToken, Uuid)> {
     let (org_id, now, user_id, id) = (tx.org_id(), tx.now(), tx.caller().id(), tx.next_id());
     sqlx::query!(
         "delete from sessions where org_id = $1 and user_id = $2 and expires_at < $3",
@@ -468,7 +474,7 @@ async fn open_session(tx: &mut Tx<'_>, source: &Source) -> Result<SessionToken> 
     .execute(tx.db())
     .await?;
     write_log(tx, source, LogEntry::done("session.sign_in", json!({"session_id": id}))).await?;
-    Ok(token)
+    Ok((token, id))
 }
 
 fn user(id: Uuid, name: String, role: &str) -> Result<Actor> {

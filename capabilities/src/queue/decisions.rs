@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::answer::presentable;
@@ -196,26 +195,25 @@ impl Tx<'_> {
     async fn execute(&mut self, action: ActionFacts, held: &Held) -> Result<Execution> {
         let agent = self.enabled(held).await?;
         let (decision, began) = (self.call_id(), Instant::now());
-        self.command("savepoint execution").await?;
         let call_id = self.next_id();
         let outer = std::mem::replace(&mut self.running, Running::new(agent, call_id));
-        self.set_call(call_id).await?;
+        self.command(format!("savepoint execution; {}", set_call(call_id))).await?;
         let ran = self.run_as_shown(action, held, decision, outer.caller.clone()).await;
         let errands = std::mem::take(&mut self.running.errands);
         let warnings = std::mem::take(&mut self.running.warnings);
         self.running = outer;
         match ran {
             Ok(Execution::Done { result, call_id }) => {
-                self.set_call(decision).await?;
+                self.command(set_call(decision)).await?;
                 self.running.errands.extend(errands);
                 self.running.warnings.extend(warnings);
                 self.inner_calls.push(InnerCall { id: call_id, action: action.name, took: began.elapsed() });
                 Ok(Execution::Done { result, call_id })
             }
-            Ok(other) => self.command("rollback to savepoint execution").await.map(|()| other),
+            Ok(other) => self.go_back("rollback to savepoint execution").await.map(|()| other),
             Err(error) if error.is_ours() => Err(error),
             Err(error) => {
-                self.command("rollback to savepoint execution").await?;
+                self.go_back("rollback to savepoint execution").await?;
                 Ok(Execution::Failed(error))
             }
         }
@@ -367,13 +365,11 @@ impl Tx<'_> {
         .await?;
         Ok(id)
     }
+}
 
-    /// Rows written from now on belong to this call.
-    async fn set_call(&mut self, call_id: Uuid) -> Result<()> {
-        let statement = format!("set local frontdesk.call_id = '{call_id}'");
-        sqlx::query(AssertSqlSafe(statement)).execute(self.db()).await?;
-        Ok(())
-    }
+/// Rows written from now on belong to this call.
+fn set_call(call_id: Uuid) -> String {
+    format!("set local frontdesk.call_id = '{call_id}'")
 }
 
 /// What is written with a decision.

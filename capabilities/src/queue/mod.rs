@@ -4,6 +4,7 @@ pub(crate) mod backtest;
 pub(crate) mod decisions;
 pub(crate) mod notices;
 pub(crate) mod summary;
+pub(crate) mod surroundings;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
@@ -111,21 +112,21 @@ pub struct AuthorizationQuery {
     pub to: Option<DateTime<Utc>>,
 }
 
-/// A row as it is stored, and how many match.
+/// A row as it is stored; what belongs to one record only is absent in a list.
 struct Stored {
     id: Uuid,
     agent_id: Uuid,
     agent_name: String,
     client: Option<String>,
     action: String,
-    input: Value,
+    input: Option<Value>,
     is_batch: bool,
     summary: String,
     reasoning: String,
     reasons: Json<Vec<Reason>>,
     stake: Json<Stake>,
-    preview: Value,
-    plan_hash: Vec<u8>,
+    preview: Option<Value>,
+    plan_hash: Option<Vec<u8>>,
     status: String,
     expires_at: DateTime<Utc>,
     decision: Option<String>,
@@ -139,13 +140,11 @@ struct Stored {
     undone_by: Option<String>,
     undone_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
-    rehearsed_at: DateTime<Utc>,
-    total: i64,
+    rehearsed_at: Option<DateTime<Utc>>,
 }
 
 impl Stored {
-    fn shown(self, review_url: String, in_full: bool) -> Authorization {
-        let full = |value: Option<Value>| value.filter(|_| in_full);
+    fn shown(self, review_url: String) -> Authorization {
         Authorization {
             id: self.id,
             status: self.status,
@@ -168,12 +167,12 @@ impl Stored {
             executed_call_id: self.executed_call_id,
             undone_by: self.undone_by,
             undone_at: self.undone_at,
-            input: full(Some(self.input)).map(|input| entries(input, self.is_batch)),
-            preview: full(Some(self.preview)).and_then(members),
-            plan: Some(plan_in_words(&self.plan_hash)).filter(|_| in_full),
-            rehearsed_at: Some(self.rehearsed_at).filter(|_| in_full),
-            result: full(self.result).map(|result| entries(result, self.is_batch)),
-            error: full(self.error).and_then(members),
+            input: self.input.map(|input| entries(input, self.is_batch)),
+            preview: self.preview.and_then(members),
+            plan: self.plan_hash.as_deref().map(plan_in_words),
+            rehearsed_at: self.rehearsed_at,
+            result: self.result.map(|result| entries(result, self.is_batch)),
+            error: self.error.and_then(members),
         }
     }
 }
@@ -192,47 +191,72 @@ fn entries(value: Value, is_batch: bool) -> Vec<Map<String, Value>> {
     }
 }
 
-/// The authorizations that match, newest first. An agent gets its own and nobody else's.
+impl AuthorizationQuery {
+    crate::listing! {
+        |asked, tx| {
+            let (now, agent_id) = (tx.now(), whose(tx).or(asked.agent_id));
+        }
+        Authorization from Stored by shown,
+        select r#"
+            a.id, a.agent_id, a.agent_name, a.client, a.action, a.is_batch, a.summary, a.reasoning,
+            a.reasons as "reasons: Json<Vec<Reason>>", a.stake as "stake: Json<Stake>",
+            case when a.status = 'pending' and a.expires_at <= frontdesk.call_time() then 'expired' else a.status end
+              as "status!",
+            a.expires_at, a.decision, a.note, a.decided_by_name, a.decided_at, a.rule_id, a.executed_call_id,
+            u.caller_name as "undone_by?", u.at as "undone_at?", a.created_at,
+            case when $2 is not null then a.input end as input, case when $2 is not null then a.preview end as preview,
+            case when $2 is not null then a.plan_hash end as plan_hash,
+            case when $2 is not null then coalesce(a.rehearsed_at, a.created_at) end as rehearsed_at,
+            case when $2 is not null then a.result end as result, case when $2 is not null then a.error end as error"#
+        from "authorizations" as "a" with "left join call_log u on u.org_id = $1 and u.id = frontdesk.undone_by(a.executed_call_id)",
+        newest first,
+        where r#"
+            and ($7::text is null
+                 or $7 = 'expired' and (status = 'expired' or status = 'pending' and expires_at <= $6)
+                 or status = $7 and (status <> 'pending' or expires_at > $6))
+            and ($8::uuid is null or agent_id = $8)
+            and ($9::text is null or action = $9)
+            and ($10::timestamptz is null or created_at >= $10)
+            and ($11::timestamptz is null or created_at < $11)
+            and ($12::boolean is null or $12 = (status = 'pending' and expires_at > $6))
+            and ($13::text is null or decision = $13)"#
+            [now, asked.status, agent_id, asked.action, asked.from, asked.to, asked.waiting, asked.decision]
+    }
+}
+
+/// Whose requests are all that the caller sees: an agent its own, and nobody else's.
+fn whose(tx: &Tx<'_>) -> Option<Uuid> {
+    tx.caller().id().filter(|_| tx.caller().is_agent())
+}
+
+async fn shown(stored: Vec<Stored>, tx: &mut Tx<'_>) -> Result<Vec<Keyed<Authorization>>> {
+    let own = whose(tx);
+    let seen = stored.into_iter().filter(|row| own.is_none_or(|agent| row.agent_id == agent));
+    let keyed = seen.map(|row| {
+        let (key, url) = (Key::of(row.id), tx.ground().review_url(row.id));
+        Keyed { key, row: row.shown(url) }
+    });
+    Ok(keyed.collect())
+}
+
+/// The authorizations that match, newest first.
 pub async fn authorizations(
     question: AuthorizationQuery,
     query: Query,
     tx: &mut Tx<'_>,
 ) -> Result<Listing<Authorization>> {
-    let (org_id, now) = (tx.org_id(), tx.now());
-    let agent_id = if tx.caller().is_agent() { tx.caller().id() } else { question.agent_id };
-    let (_, after) = query.after();
-    let stored = sqlx::query_file_as!(
-        Stored,
-        "src/queue/queue.sql",
-        org_id,
-        query.ids.as_deref(),
-        now,
-        question.status,
-        agent_id,
-        question.action,
-        question.from,
-        question.to,
-        question.waiting,
-        question.decision,
-        after,
-        query.limit
-    )
-    .fetch_all(tx.db())
-    .await?;
-    let total = stored.first().map_or(0, |row| row.total);
-    let in_full = query.ids.is_some();
-    let rows = stored.into_iter().map(|row| {
-        let url = tx.ground().review_url(row.id);
-        Keyed { key: Key(String::new(), row.id), row: row.shown(url, in_full) }
-    });
-    Ok(Listing { rows: rows.collect(), total })
+    question.list(query, tx).await
+}
+
+/// Authorizations with everything about them.
+pub async fn authorizations_by_ids(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<Authorization>> {
+    AuthorizationQuery::by_ids(ids, tx).await
 }
 
 /// One authorization with everything about it.
 pub(crate) async fn authorization(id: Uuid, tx: &mut Tx<'_>) -> Result<Authorization> {
-    let query = Query { ids: Some(vec![id]), after: None, limit: 1 };
-    let found = authorizations(AuthorizationQuery::default(), query, tx).await?.rows.pop();
-    found.map(|keyed| keyed.row).ok_or_else(|| Error::NotFound { what: format!("authorization {id}") })
+    let found = authorizations_by_ids(&[id], tx).await?.pop();
+    found.ok_or_else(|| Error::NotFound { what: format!("authorization {id}") })
 }
 
 /// What waits in an organization, to tell whether pages that show it are out of date.
@@ -242,6 +266,13 @@ pub struct Waiting {
     pub count: i64,
     /// Changes whenever a request comes, changes or goes, and with the freeze.
     pub mark: String,
+}
+
+impl Waiting {
+    fn of(count: i64, requests: i64, frozen_at: Option<DateTime<Utc>>) -> Self {
+        let frozen = frozen_at.map_or(0, |at| at.timestamp_micros());
+        Self { count, mark: format!("{requests:x}-{frozen:x}") }
+    }
 }
 
 /// What waits by now.
@@ -260,8 +291,7 @@ pub(crate) async fn waiting(tx: &mut Tx<'_>) -> Result<Waiting> {
     )
     .fetch_one(tx.db())
     .await?;
-    let frozen = found.frozen_at.map_or(0, |at| at.timestamp_micros());
-    Ok(Waiting { count: found.count, mark: format!("{:x}-{frozen:x}", found.requests) })
+    Ok(Waiting::of(found.count, found.requests, found.frozen_at))
 }
 
 /// The preview of a request that somebody looked at before it was renewed, by its plan.

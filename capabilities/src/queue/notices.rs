@@ -43,7 +43,7 @@ impl Errand for QueueNotice {
         let decider = decider(&mut tx, self.user_id).await?.ok_or_else(|| needless("they decide nothing any more"))?;
         let waiting = waiting(&mut tx).await?;
         let told_until = told_until(&mut tx, self.user_id).await?;
-        tx.roll_back().await?;
+        drop(tx);
         let newest = waiting.first().ok_or_else(|| needless("nothing waits any more"))?;
         if told_until.is_some_and(|told| newest.created_at <= told) {
             return Err(needless("they were told of all that waits"));

@@ -4,10 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
-use crate::declare::data::Query;
 use crate::declare::domain::{ActionEntry, DataEntry};
 use crate::declare::registry::Registry;
 use crate::error::Result;
@@ -128,7 +127,7 @@ fn time_in(action: &ActionEntry, input: &Value, tx: &Tx<'_>) -> Option<String> {
 async fn names(tx: &mut Tx<'_>, registry: &Registry, data_type: &str, ids: Vec<Uuid>) -> Result<Vec<String>> {
     let Ok(entry) = registry.data_type(data_type) else { return Ok(Vec::new()) };
     let mut names = Vec::new();
-    for row in rows(tx, entry, ids).await? {
+    for row in (entry.by_ids)(ids, tx).await? {
         let name = match name_of(&row) {
             None if data_type == CALLS => Box::pin(of_past_call(tx, registry, &row)).await?,
             None => name_of_part(tx, registry, entry, &row).await?,
@@ -164,11 +163,6 @@ async fn of_past_call(tx: &mut Tx<'_>, registry: &Registry, row: &Value) -> Resu
     Ok(Some(format!("“{}”", of_call(tx, registry, action, &inputs).await?)))
 }
 
-async fn rows(tx: &mut Tx<'_>, entry: &DataEntry, ids: Vec<Uuid>) -> Result<Vec<Value>> {
-    let query = Query { limit: ids.len() as i64, ids: Some(ids), after: None };
-    Ok((entry.list)(json!({}), query, tx).await?.rows.into_iter().map(|keyed| keyed.row).collect())
-}
-
 fn name_of(row: &Value) -> Option<String> {
     NAMES.iter().find_map(|member| row[*member].as_str().map(schema::shortened))
 }
@@ -176,7 +170,7 @@ fn name_of(row: &Value) -> Option<String> {
 /// The records of a data type that have a name, in the order of their list.
 pub(crate) async fn named(tx: &mut Tx<'_>, entry: &DataEntry, ids: Vec<Uuid>) -> Result<Vec<(Uuid, String)>> {
     let name = |row: &Value| Some((row["id"].as_str()?.parse().ok()?, name_of(row)?));
-    Ok(rows(tx, entry, ids).await?.iter().filter_map(name).collect())
+    Ok((entry.by_ids)(ids, tx).await?.iter().filter_map(name).collect())
 }
 
 fn capitalized(text: &str) -> String {

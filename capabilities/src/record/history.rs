@@ -2,6 +2,7 @@
 //! rehearsal and the history of a record come from the same lines.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -85,11 +86,14 @@ pub(crate) async fn changes_of_calls(calls: &[Uuid], tx: &mut Tx<'_>) -> Result<
 /// One change per row: what it was before the call and what it is after.
 fn net(changes: impl Iterator<Item = Change>) -> Vec<Change> {
     let mut rows: Vec<Change> = Vec::new();
+    let mut places: HashMap<(Uuid, String), usize> = HashMap::new();
     for change in changes {
-        let earlier = rows.iter_mut().find(|row| row.id == change.id && row.data_type == change.data_type);
-        match earlier {
-            None => rows.push(change),
-            Some(row) => follow(row, change),
+        match places.entry((change.id, change.data_type.clone())) {
+            Entry::Occupied(place) => follow(&mut rows[*place.get()], change),
+            Entry::Vacant(place) => {
+                place.insert(rows.len());
+                rows.push(change);
+            }
         }
     }
     rows.retain(|row| row.change != "nothing");
@@ -162,11 +166,12 @@ pub struct Trail {
     pub record_ids: Vec<Uuid>,
 }
 
-/// A line of the call log, and how many lines match.
+/// A line of the call log.
 struct LoggedCall {
     id: Uuid,
     at: DateTime<Utc>,
     caller_kind: String,
+    caller_id: Option<Uuid>,
     caller_name: String,
     door: String,
     client: Option<String>,
@@ -177,7 +182,6 @@ struct LoggedCall {
     authorization_id: Option<Uuid>,
     caused_by: Option<Uuid>,
     undone_by: Option<Uuid>,
-    total: i64,
 }
 
 impl Trail {
@@ -223,59 +227,54 @@ pub struct TrailQuery {
     pub to: Option<DateTime<Utc>>,
 }
 
+impl TrailQuery {
+    crate::listing! {
+        |asked, tx| LoggedCall,
+        select "id, at, caller_kind, caller_id, caller_name, door, client, action, outcome, error_code, reasoning,
+                authorization_id, caused_by, frontdesk.undone_by(id) as undone_by"
+        from "call_log",
+        newest first,
+        where "
+            and ($6::uuid[] is null or id in (
+              select r.call_id from row_log r where r.org_id = $1 and r.row_id = any($6)
+              union
+              select r.call_id from row_log r where r.org_id = $1 and r.subject_contact_id = any($6)
+              union
+              select r.call_id from row_log r where r.org_id = $1 and r.record_id = any($6)
+            ))
+            and ($7::uuid is null or caller_id = $7)
+            and ($8::text is null or action = $8)
+            and ($9::timestamptz is null or at >= $9)
+            and ($10::timestamptz is null or at < $10)"
+            [asked.record_ids.as_deref(), asked.actor_id, asked.action, asked.from, asked.to]
+    }
+}
+
 /// The calls that match, newest first.
 pub async fn trail(question: TrailQuery, query: Query, tx: &mut Tx<'_>) -> Result<Listing<Trail>> {
-    let org_id = tx.org_id();
-    let (_, after) = query.after();
-    let calls = sqlx::query_as!(
-        LoggedCall,
-        r#"
-        with matching as not materialized (
-          select c.*
-          from call_log c
-          where c.org_id = $1
-            and ($2::uuid[] is null or c.id = any($2))
-            and ($3::uuid[] is null or c.id in (
-              select r.call_id from row_log r where r.org_id = $1 and r.row_id = any($3)
-              union
-              select r.call_id from row_log r where r.org_id = $1 and r.subject_contact_id = any($3)
-              union
-              select r.call_id from row_log r where r.org_id = $1 and r.record_id = any($3)
-            ))
-            and ($4::uuid is null or c.caller_id = $4)
-            and ($5::text is null or c.action = $5)
-            and ($6::timestamptz is null or c.at >= $6)
-            and ($7::timestamptz is null or c.at < $7)
-        )
-        select m.id as "id!", m.at as "at!", m.caller_kind as "caller_kind!", m.caller_name as "caller_name!",
-               m.door as "door!", m.client, m.action as "action!", m.outcome as "outcome!", m.error_code, m.reasoning,
-               m.authorization_id, m.caused_by, frontdesk.undone_by(m.id) as undone_by,
-               (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
-        from matching m
-        where $8::uuid is null or m.id < $8
-        order by m.id desc
-        limit $9
-        "#,
-        org_id,
-        query.ids.as_deref(),
-        question.record_ids.as_deref(),
-        question.actor_id,
-        question.action,
-        question.from,
-        question.to,
-        after,
-        query.limit
-    )
-    .fetch_all(tx.db())
-    .await?;
-    let total = calls.first().map_or(0, |call| call.total);
+    let records = question.record_ids.clone();
+    let Listing { rows, total } = question.list(query, tx).await?;
+    let calls = rows.into_iter().map(|keyed| keyed.row).collect();
+    let rows = with_changes(calls, records.as_deref(), tx).await?;
+    Ok(Listing { rows: rows.into_iter().map(|row| Keyed { key: Key::of(row.id), row }).collect(), total })
+}
+
+/// Calls by their ids, newest first. An agent gets its own.
+pub async fn calls_by_ids(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<Trail>> {
+    let mut calls = TrailQuery::by_ids(ids, tx).await?;
+    let caller = tx.caller();
+    calls.retain(|call| !caller.is_agent() || call.caller_id == caller.id());
+    with_changes(calls, None, tx).await
+}
+
+async fn with_changes(calls: Vec<LoggedCall>, records: Option<&[Uuid]>, tx: &mut Tx<'_>) -> Result<Vec<Trail>> {
     let ids: Vec<Uuid> = calls.iter().map(|call| call.id).collect();
-    let mut changes = changes_by_call(&ids, question.record_ids.as_deref(), tx).await?;
-    let rows = calls.into_iter().map(|call| {
+    let mut changes = changes_by_call(&ids, records, tx).await?;
+    let row = |call: LoggedCall| {
         let logged = changes.remove(&call.id).unwrap_or_default();
-        Keyed { key: Key(String::new(), call.id), row: Trail::of(call, &logged) }
-    });
-    Ok(Listing { rows: rows.collect(), total })
+        Trail::of(call, &logged)
+    };
+    Ok(calls.into_iter().map(row).collect())
 }
 
 async fn changes_by_call(

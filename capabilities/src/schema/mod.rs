@@ -5,6 +5,7 @@
 //! formats JSON Schema does not know, optional is "may be absent" rather than a union with null.
 
 pub(crate) mod examples;
+mod marked;
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
@@ -15,8 +16,10 @@ use serde_json::{Map, Value, json};
 
 use crate::answer::escaped;
 use crate::error::{Error, Result};
-use crate::values::marks::{MARKS, NULLABLE};
+use crate::values::marks::{FREE_TEXT, MARKS, NULLABLE};
 use crate::values::problem::Problem;
+
+pub(crate) use marked::Marked;
 
 /// The formats that are checked and that clients know; the widths of numbers are none.
 const FORMATS: [&str; 4] = ["uuid", "date-time", "date", "email"];
@@ -167,6 +170,7 @@ const NAME_AT_MOST: usize = 60;
 pub(crate) struct Checker {
     schema: Value,
     validator: Validator,
+    free_text: Marked,
 }
 
 impl Checker {
@@ -176,12 +180,18 @@ impl Checker {
             .should_validate_formats(true)
             .build(&schema)
             .map_err(|error| error.to_string())?;
-        Ok(Self { schema, validator })
+        let free_text = Marked::by(FREE_TEXT, &schema);
+        Ok(Self { schema, validator, free_text })
     }
 
     /// The schema with its marks.
     pub fn schema(&self) -> &Value {
         &self.schema
+    }
+
+    /// Where free text stands in what it checks.
+    pub fn free_text(&self) -> &Marked {
+        &self.free_text
     }
 
     /// Everything wrong with `value`, at once.
@@ -202,10 +212,11 @@ impl Checker {
         }
     }
 
-    /// Checks and parses. What the schema cannot say (a time zone that does not exist) is found by parsing.
-    pub fn parse<T: DeserializeOwned>(&self, value: Value) -> Result<T> {
-        self.check(&value)?;
-        serde_path_to_error::deserialize(whole_numbers(value)).map_err(|error| {
+    /// Checks and parses what [`whole_numbers`] went over. What the schema cannot say (a time zone that does not exist) is
+    /// found by parsing.
+    pub fn parse<T: DeserializeOwned>(&self, value: &Value) -> Result<T> {
+        self.check(value)?;
+        serde_path_to_error::deserialize(value).map_err(|error| {
             let pointer: String = error
                 .path()
                 .iter()
@@ -222,17 +233,17 @@ impl Checker {
 }
 
 /// To JSON Schema 1.0 is a whole number; to the parser it is not.
-pub(crate) fn whole_numbers(value: Value) -> Value {
+pub(crate) fn whole_numbers(value: &mut Value) {
     match value {
-        Value::Number(number) => match number.as_f64() {
-            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9e15 => json!(float as i64),
-            _ => Value::Number(number),
-        },
-        Value::Array(items) => items.into_iter().map(whole_numbers).collect(),
-        Value::Object(members) => {
-            members.into_iter().map(|(key, member)| (key, whole_numbers(member))).collect::<Map<_, _>>().into()
+        Value::Number(number) if number.is_f64() => {
+            let whole = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 9e15);
+            if let Some(whole) = whole {
+                *value = json!(whole as i64);
+            }
         }
-        other => other,
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(members) => members.values_mut().for_each(whole_numbers),
+        _ => {}
     }
 }
 
@@ -354,32 +365,6 @@ pub(crate) fn at<'a>(schema: &'a Value, pointer: &str) -> &'a Value {
     })
 }
 
-/// Calls `each` with the pointer and the value of everything in `value` that `schema` marks with `mark`.
-pub(crate) fn each_marked(
-    mark: &str,
-    schema: &Value,
-    value: &mut Value,
-    pointer: &str,
-    each: &mut impl FnMut(&str, &mut Value),
-) {
-    if schema[mark] == Value::Bool(true) {
-        each(pointer, value);
-    }
-    match value {
-        Value::Object(members) => {
-            for (key, member) in members {
-                each_marked(mark, &schema["properties"][key], member, &format!("{pointer}/{key}"), each);
-            }
-        }
-        Value::Array(items) => {
-            for (index, item) in items.iter_mut().enumerate() {
-                each_marked(mark, &schema["items"], item, &format!("{pointer}/{index}"), each);
-            }
-        }
-        _ => {}
-    }
-}
-
 /// A caller's name as it is echoed.
 pub(crate) fn shortened(name: &str) -> String {
     match name.char_indices().nth(NAME_AT_MOST) {
@@ -423,7 +408,6 @@ pub(crate) fn from_text(schema: &Value, text: &str) -> Value {
 mod tests {
     use super::*;
     use crate::values::contact_points::EmailAddress;
-    use crate::values::marks::FREE_TEXT;
     use crate::values::patch::Patch;
     use crate::values::text::FreeText;
     use serde::Deserialize;
@@ -492,10 +476,9 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_found_wherever_they_stand() {
-        let mut value = json!({"to": "a@example.com", "remarks": ["one", "two"]});
-        let mut seen = Vec::new();
-        each_marked(FREE_TEXT, &of_input::<Order>(), &mut value, "", &mut |pointer, _| seen.push(pointer.to_string()));
-        assert_eq!(seen, ["/remarks/0", "/remarks/1"]);
+    fn a_number_without_a_fraction_is_whole() {
+        let mut value = json!({"a": 1.0, "b": [2.5, {"c": -3.0}], "d": 1e300, "e": "1.0"});
+        whole_numbers(&mut value);
+        assert_eq!(value.to_string(), r#"{"a":1,"b":[2.5,{"c":-3}],"d":1e+300,"e":"1.0"}"#);
     }
 }

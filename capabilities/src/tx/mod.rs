@@ -18,7 +18,8 @@ use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
 use crate::answer::{Recorded, Warning};
-use crate::callers::{Caller, OrgFacts};
+use crate::callers::kept::Kept;
+use crate::callers::{Actor, Caller, Credential, OrgFacts};
 use crate::error::{Error, Result};
 use crate::policy::Judgement;
 use crate::tx::facts::{ActionFacts, ErrandFacts, Inputs};
@@ -34,6 +35,8 @@ pub(crate) struct Ground {
     /// Where people find the pages, without a slash at the end.
     pub address: String,
     pub dispatch: Arc<dyn Dispatch>,
+    /// Who called a moment ago.
+    pub kept: Arc<Kept>,
 }
 
 impl Ground {
@@ -79,11 +82,21 @@ pub struct Referrer {
     pub closed: i64,
 }
 
+const PLAN_EACH_TIME: &str = "set local plan_cache_mode = force_custom_plan";
+
 /// What a transaction is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
+    /// Reading by ids and keys, by plans that are kept. It cannot write, whatever runs in it.
     Read,
+    /// Reading lists too, each of whose statements is planned for its own values.
+    List,
+    /// The same for several questions: it sees one moment.
+    Snapshot,
+    /// Changing; where it reads a list, it goes over to plans for its own values. Whoever writes must still be let in.
     Write,
+    /// Writes what was refused or decided, also of somebody who was shown out meanwhile.
+    Note,
 }
 
 /// A running transaction: knows its organization, call, caller and time.
@@ -91,7 +104,10 @@ pub struct Tx<'a> {
     transaction: Transaction<'static, Postgres>,
     ground: &'a Ground,
     now: DateTime<Utc>,
+    plans_each_time: bool,
     pub(crate) running: Running,
+    /// Whether it tells others of something.
+    has_news: bool,
     /// The calls that were carried out inside this one, as their own: an approved request inside the decision.
     pub(crate) inner_calls: Vec<InnerCall>,
 }
@@ -149,7 +165,7 @@ impl<'a> Tx<'a> {
         Self::open(ground, caller, access, ground.world.ids.next(now), now).await
     }
 
-    /// Opens a transaction for a call, in one round trip. One that only reads cannot write, whatever runs in it.
+    /// Opens a transaction for a call, in one message.
     pub(crate) async fn open(
         ground: &'a Ground,
         caller: &Caller,
@@ -157,19 +173,25 @@ impl<'a> Tx<'a> {
         call_id: Uuid,
         now: DateTime<Utc>,
     ) -> Result<Self> {
-        let begin = match access {
-            Access::Write => "begin",
-            Access::Read => "begin read only",
-        };
-        let (org, time) = (caller.org().id, now.to_rfc3339());
-        let statement = format!("{begin}; select frontdesk.begin_call('{org}', '{call_id}', '{time}')");
         Ok(Self {
-            transaction: ground.world.database.begin(statement).await?,
+            transaction: ground.world.database.begin(opening(access, caller, call_id, now)).await?,
             ground,
             now,
+            plans_each_time: matches!(access, Access::List | Access::Snapshot),
             running: Running::new(caller.clone(), call_id),
+            has_news: false,
             inner_calls: Vec::new(),
         })
+    }
+
+    /// Undoes all that was done and begins anew, in one message: as if the call had not run yet.
+    pub(crate) async fn begin_anew(&mut self) -> Result<()> {
+        let (caller, call_id) = (self.caller().clone(), self.call_id());
+        let statement = format!("rollback; {}", opening(Access::Write, &caller, call_id, self.now));
+        self.running = Running::new(caller, call_id);
+        self.has_news = false;
+        self.inner_calls.clear();
+        self.command(statement).await
     }
 
     /// The connection, for `query_as!(…).fetch_one(tx.db())`. Every statement names `org_id = $1`.
@@ -255,20 +277,79 @@ impl<'a> Tx<'a> {
         .await?)
     }
 
-    /// A statement that takes nothing and answers nothing, such as a savepoint.
-    pub(crate) async fn command(&mut self, statement: &'static str) -> Result<()> {
-        sqlx::query(statement).execute(self.db()).await?;
+    /// From here on each statement is planned for its own values. `($2 is null or …)` folds away only when the value is known:
+    /// a plan that is kept for all values would read the whole organization.
+    pub(crate) async fn plan_each_time(&mut self) -> Result<()> {
+        if !self.plans_each_time {
+            self.command(PLAN_EACH_TIME).await?;
+            self.plans_each_time = true;
+        }
         Ok(())
     }
 
+    /// Goes back to a savepoint; what was set since is as it was then.
+    pub(crate) async fn go_back(&mut self, rollback_to_savepoint: &'static str) -> Result<()> {
+        self.plans_each_time = false;
+        self.command(rollback_to_savepoint).await
+    }
+
+    /// Statements that take nothing and answer nothing, such as a savepoint, in one message. Nothing a stranger wrote may be
+    /// in them: they are sent as they are, because what is prepared is prepared for good.
+    pub(crate) async fn command(&mut self, statements: impl Into<String>) -> Result<()> {
+        sqlx::raw_sql(AssertSqlSafe(statements.into())).execute(self.db()).await?;
+        Ok(())
+    }
+
+    /// Something in it concerns those who wait or who call.
+    fn tells_others(&mut self) {
+        self.has_news = true;
+    }
+
+    /// Ends a call that was carried out. One that only looked is dropped: its rollback goes with the next message of the
+    /// connection, so nobody waits for it.
     pub(crate) async fn commit(self) -> Result<()> {
-        self.transaction.commit().await.map_err(|error| match Error::from(error) {
+        let org = self.org_id();
+        let committed = self.transaction.commit().await;
+        if self.has_news {
+            // Others hear of it. Whoever has the answer must not meet what was true before.
+            self.ground.kept.forget(org);
+        }
+        committed.map_err(|error| match Error::from(error) {
             Error::Unavailable { cause, .. } => Error::Unconfirmed { cause },
             other => other,
         })
     }
+}
 
-    pub(crate) async fn roll_back(self) -> Result<()> {
-        Ok(self.transaction.rollback().await?)
+/// The message that opens a transaction: ids and times that were parsed, and nothing that somebody wrote. The settings are
+/// utility statements, because a sharded database passes on nothing else. What stands before `begin` is in the transaction
+/// too; an error there leaves none open.
+fn opening(access: Access, caller: &Caller, call_id: Uuid, now: DateTime<Utc>) -> String {
+    let (org, time) = (caller.org().id, now.to_rfc3339());
+    let settings = format!(
+        "set local frontdesk.org_id = '{org}'; set local frontdesk.call_id = '{call_id}'; set local frontdesk.now = '{time}'"
+    );
+    match access {
+        Access::Read => format!("begin read only; {settings}"),
+        Access::List => format!("begin read only; {PLAN_EACH_TIME}; {settings}"),
+        Access::Snapshot => format!("begin isolation level repeatable read read only; {PLAN_EACH_TIME}; {settings}"),
+        Access::Write => format!("{settings}; {}begin", admission(caller)),
+        Access::Note => format!("begin; {settings}"),
+    }
+}
+
+/// A look at the rows of whoever writes, which is an error if they are not let in any more.
+fn admission(caller: &Caller) -> String {
+    match (&caller.actor, caller.credential) {
+        (Actor::System(_), _) => String::new(),
+        (Actor::Agent { id, .. }, Some(Credential::Token(hash))) => {
+            let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("select frontdesk.admit_agent('{id}', '\\x{digits}'); ")
+        }
+        (Actor::Agent { id, .. }, _) => format!("select frontdesk.admit_agent('{id}', null); "),
+        (Actor::User { id, role, .. }, Some(Credential::Session(session))) => {
+            format!("select frontdesk.admit_user('{id}', '{}', '{session}'); ", role.name())
+        }
+        (Actor::User { id, role, .. }, _) => format!("select frontdesk.admit_user('{id}', '{}', null); ", role.name()),
     }
 }

@@ -80,13 +80,19 @@ impl<T: Entity> JsonSchema for Id<T> {
 
 /// One id or several: in a query string separated by commas, in JSON a string or a list.
 #[derive(Debug, Clone)]
-pub struct Ids<T>(pub Vec<Id<T>>);
+pub struct Ids<T>(Vec<Uuid>, PhantomData<fn() -> T>);
 
 impl<T> Ids<T> {
     /// The plain UUIDs, for `= any($n)`.
     #[must_use]
-    pub fn uuids(&self) -> Vec<Uuid> {
-        self.0.iter().map(|id| id.uuid()).collect()
+    pub fn uuids(&self) -> &[Uuid] {
+        &self.0
+    }
+}
+
+impl<T> From<Vec<Uuid>> for Ids<T> {
+    fn from(ids: Vec<Uuid>) -> Self {
+        Self(ids, PhantomData)
     }
 }
 
@@ -106,7 +112,7 @@ impl<'de, T> Deserialize<'de> for Ids<T> {
                 .map(|id| Uuid::from_str(id.trim()).map_err(|_| D::Error::custom("is not a UUID or a list of them")))
                 .collect::<Result<_, _>>()?,
         };
-        Ok(Self(ids.into_iter().map(Id::from).collect()))
+        Ok(ids.into())
     }
 }
 impl<T: Entity> JsonSchema for Ids<T> {

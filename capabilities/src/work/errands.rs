@@ -178,7 +178,7 @@ impl Office {
         .await?;
         if settled.rows_affected() == 0 {
             tracing::info!(errand = %errand.id, state, "an errand that was claimed anew meanwhile is left to whoever has it");
-            return tx.roll_back().await;
+            return Ok(());
         }
         if let (Some(why), "failed") = (why, state) {
             let message = format!("{} could not be done: {why}.", errand.summary);

@@ -2,17 +2,25 @@
 //!
 //! The pool is private to the kernel: a [`crate::Tx`] is the only way to the tables of an organization.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions, Postgres};
 use sqlx::{AssertSqlSafe, Connection as _};
 use uuid::Uuid;
 
 use crate::world::database_errors::read_constraint_texts;
 
+/// As many statements as the program has stay prepared on each connection; one more than that is prepared anew each time.
+const STATEMENTS: usize = 512;
 /// How long a connection that was in order is taken to be so.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
+/// How long one waits for a connection.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A connection is kept long, used or not: a new one has every statement to prepare again.
+const UNUSED_FOR: Duration = Duration::from_secs(60 * 60);
+const LIFETIME: Duration = Duration::from_secs(4 * 60 * 60);
 
 /// Why a database cannot be served from.
 #[derive(Debug, thiserror::Error)]
@@ -37,15 +45,18 @@ pub enum DatabaseError {
 #[derive(Debug, Clone)]
 pub struct Database {
     pool: PgPool,
+    /// For the one that listens, who keeps it.
+    listening: PgPool,
 }
 
 impl Database {
-    /// Connects and checks that row security binds the login.
-    pub async fn open(options: PgConnectOptions, connections: u32) -> Result<Self, DatabaseError> {
-        // Custom plans: `($2 is null or …)` folds away only when the value is known. The word similarity
-        // threshold is what still counts as a misspelling.
-        let options = options.options([
-            ("plan_cache_mode", "force_custom_plan"),
+    /// Connects and checks that row security binds the login. There are never fewer connections than the range begins with,
+    /// and one more than it ends with once somebody listens.
+    pub async fn open(options: PgConnectOptions, connections: RangeInclusive<u32>) -> Result<Self, DatabaseError> {
+        // Plans are kept; a transaction that reads lists asks for new ones when it opens. The word similarity threshold is
+        // what still counts as a misspelling.
+        let options = options.statement_cache_capacity(STATEMENTS).options([
+            ("plan_cache_mode", "auto"),
             ("pg_trgm.word_similarity_threshold", "0.5"),
             ("timezone", "UTC"),
             // Questions here are small; compiling them or spreading them over workers costs more than it saves.
@@ -56,9 +67,11 @@ impl Database {
             ("idle_in_transaction_session_timeout", "60s"),
         ]);
         let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(5))
-            .idle_timeout(Duration::from_secs(300))
+            .min_connections(*connections.start())
+            .max_connections(*connections.end())
+            .acquire_timeout(PATIENCE)
+            .idle_timeout(UNUSED_FOR)
+            .max_lifetime(LIFETIME)
             // Each connection is asked whether it lives when it is given back; asking again before its next use would cost
             // a round trip, and tells something new only after a while.
             .test_before_acquire(false)
@@ -70,11 +83,12 @@ impl Database {
                     Ok(true)
                 })
             })
-            .connect_with(options)
+            .connect_with(options.clone())
             .await?;
         refuse_unbound(&pool).await?;
         read_constraint_texts(&pool).await?;
-        Ok(Self { pool })
+        let listening = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_lazy_with(options);
+        Ok(Self { pool, listening })
     }
 
     /// Whether it answers, within a second or so.
@@ -147,11 +161,21 @@ impl Database {
 
     /// Closes all connections, after the transactions in hand.
     pub async fn close(&self) {
+        self.listening.close().await;
         self.pool.close().await;
     }
 
     pub(crate) fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// A connection that listens.
+    pub(crate) async fn listener(&self) -> Result<PgListener, sqlx::Error> {
+        PgListener::connect_with(&self.listening).await
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.listening.is_closed()
     }
 
     /// Begins in a task of its own, which goes on when whoever asked has left meanwhile. sqlx rolls nothing back that is given

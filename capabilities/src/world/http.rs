@@ -10,7 +10,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Url};
 
-use crate::world::Undelivered;
+use crate::world::undelivered::Undelivered;
 
 /// The longest reply that is read.
 const REPLY_AT_MOST: usize = 1 << 20;
@@ -75,7 +75,6 @@ impl Http {
     }
 
     /// A request to a service that whoever runs the office configured, wherever that is.
-    #[must_use]
     pub fn to(&self, method: Method, url: Url) -> RequestBuilder {
         self.known.request(method, url)
     }

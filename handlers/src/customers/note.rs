@@ -1,8 +1,8 @@
 //! Free text on a contact or a ticket, with its author. What outsiders wrote comes back marked as untrusted.
 
 use capabilities::{
-    Action, Data, Domain, Effect, Error, FreeText, Id, Ids, Key, Keyed, Listing, Parent, PermissionClass, Query,
-    Result, Tx, Untrusted, Who,
+    Action, Data, Domain, Effect, Error, FreeText, Id, Ids, Key, Keyed, Parent, PermissionClass, Result, Tx, Untrusted,
+    Who,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -74,64 +74,57 @@ impl Data for Notes {
     ];
     type Row = NoteRow;
 
-    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<NoteRow>> {
-        let org_id = tx.org_id();
-        let contacts = self.contact_id.as_ref().map(Ids::uuids);
-        let tickets = self.ticket_id.as_ref().map(Ids::uuids);
-        let (_, after) = query.after();
-        let rows = sqlx::query!(
-            r#"
-            with matching as not materialized (
-              select *
-              from notes
-              where org_id = $1
-                and ($2::uuid[] is null or id = any($2))
-                and ($3::uuid[] is null or contact_id = any($3))
-                and ($6::uuid[] is null or ticket_id = any($6))
-            )
-            select id as "id!", contact_id as "contact_id!", ticket_id, content as "content!", author_kind as "author_kind!",
-                   author_name as "author_name!", source as "source!", version as "version!",
-                   created_at as "created_at!", updated_at as "updated_at!",
-                   (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
-            from matching
-            where $4::uuid is null or id < $4
-            order by id desc
-            limit $5
-            "#,
-            org_id,
-            query.ids.as_deref(),
-            contacts.as_deref(),
-            after,
-            query.limit,
-            tickets.as_deref()
-        )
-        .fetch_all(tx.db())
-        .await?;
-        let total = rows.first().map_or(0, |row| row.total);
-        let rows = rows.into_iter().map(|row| {
-            let outsider = matches!(row.author_kind.as_str(), "customer" | "import");
-            let untrusted = outsider.then(|| Untrusted::new(&row.content, &row.author_name, &row.source));
-            let row = NoteRow {
-                id: row.id,
-                contact_id: row.contact_id,
-                ticket_id: row.ticket_id,
-                content: (!outsider).then_some(row.content),
-                untrusted_text: untrusted,
-                author_kind: row.author_kind,
-                author: row.author_name,
-                source: row.source,
-                version: row.version,
-                created_at: row.created_at,
-                updated_at: row.updated_at,
-            };
-            Keyed { key: Key(String::new(), row.id), row }
-        });
-        Ok(Listing { rows: rows.collect(), total })
+    capabilities::listing! {
+        |notes, tx| NoteRow from StoredNote by shown,
+        select "id, contact_id, ticket_id, content, author_kind, author_name, source, version, created_at, updated_at"
+        from "notes",
+        newest first,
+        where "
+            and ($6::uuid[] is null or contact_id = any($6))
+            and ($7::uuid[] is null or ticket_id = any($7))"
+            [notes.contact_id.as_ref().map(Ids::uuids), notes.ticket_id.as_ref().map(Ids::uuids)],
+        beside "contact_id" "ticket_id"
     }
 }
 
+/// A note as it is stored.
+struct StoredNote {
+    id: Uuid,
+    contact_id: Uuid,
+    ticket_id: Option<Uuid>,
+    content: String,
+    author_kind: String,
+    author_name: String,
+    source: String,
+    version: i32,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+async fn shown(stored: Vec<StoredNote>, _: &mut Tx<'_>) -> Result<Vec<Keyed<NoteRow>>> {
+    let rows = stored.into_iter().map(|note| {
+        let outsider = matches!(note.author_kind.as_str(), "customer" | "import");
+        let untrusted = outsider.then(|| Untrusted::new(&note.content, &note.author_name, &note.source));
+        let row = NoteRow {
+            id: note.id,
+            contact_id: note.contact_id,
+            ticket_id: note.ticket_id,
+            content: (!outsider).then_some(note.content),
+            untrusted_text: untrusted,
+            author_kind: note.author_kind,
+            author: note.author_name,
+            source: note.source,
+            version: note.version,
+            created_at: note.created_at,
+            updated_at: note.updated_at,
+        };
+        Keyed { key: Key::of(row.id), row }
+    });
+    Ok(rows.collect())
+}
+
 async fn load(id: Id<Note>, tx: &mut Tx<'_>) -> Result<NoteRow> {
-    tx.one(Notes::default(), id).await
+    tx.one::<Notes>(id).await
 }
 
 /// Add a note to a contact or to a ticket.

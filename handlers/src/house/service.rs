@@ -2,8 +2,8 @@
 //! never changes what was agreed.
 
 use capabilities::{
-    Action, Data, Domain, Effect, Error, FreeText, Id, Key, Keyed, Listing, Money, Name, Patch, Percent,
-    PermissionClass, Query, Result, Text, Tx, Who,
+    Action, Data, Domain, Effect, Error, FreeText, Id, Key, Keyed, Money, Name, Patch, Percent, PermissionClass,
+    Result, Text, Tx, Who,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -207,70 +207,67 @@ impl Data for Services {
     const SORTED_BY: &str = "name, whatever its capitals";
     type Row = ServiceRow;
 
-    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<ServiceRow>> {
-        let org_id = tx.org_id();
-        let (after_name, after_id) = query.after();
-        let rows = sqlx::query!(
-            r#"
-            with matching as not materialized (
-              select *
-              from services
-              where org_id = $1
-                and ($2::uuid[] is null or id = any($2))
-                and ($2 is not null or (archived_at is null) = coalesce($3::bool, true))
-                and ($4::text is null or kind = $4)
-                and ($5::text is null or code_key = lower($5))
-            )
-            select id as "id!", name as "name!", sort_name as "sort_name!", code as "code!", kind as "kind!", description,
-                   trim_scale(tax_rate)::text as "tax_rate!", pricing as "pricing!", price_amount, unit_name,
-                   duration_minutes, archived_at, version as "version!", created_at as "created_at!",
-                   updated_at as "updated_at!",
-                   (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
-            from matching
-            where $6::text is null or (sort_name, id) > ($6, $7)
-            order by sort_name, id
-            limit $8
-            "#,
-            org_id,
-            query.ids.as_deref(),
-            self.active,
-            self.kind.map(ServiceKind::as_str),
-            self.code.as_ref().map(Text::as_str),
-            after_name,
-            after_id,
-            query.limit
-        )
-        .fetch_all(tx.db())
-        .await?;
-        let total = rows.first().map_or(0, |row| row.total);
-        let rows = rows.into_iter().map(|row| Keyed {
-            key: Key(row.sort_name, row.id),
-            row: ServiceRow {
-                id: row.id,
-                name: row.name,
-                code: row.code,
-                kind: row.kind,
-                description: row.description,
-                tax_rate: row.tax_rate,
-                pricing: Pricing {
-                    strategy: Strategy::named(&row.pricing),
-                    price: row.price_amount.map(|amount| tx.money(amount)),
-                    unit_name: row.unit_name,
-                },
-                duration_minutes: row.duration_minutes,
-                active: row.archived_at.is_none(),
-                archived_at: row.archived_at,
-                version: row.version,
-                created_at: row.created_at,
-                updated_at: row.updated_at,
-            },
-        });
-        Ok(Listing { rows: rows.collect(), total })
+    capabilities::listing! {
+        |services, tx| ServiceRow from StoredService by shown,
+        select r#"id, name, sort_name as "sort_name!", code, kind, description, trim_scale(tax_rate)::text as "tax_rate!",
+            pricing, price_amount, unit_name, duration_minutes, archived_at, version, created_at, updated_at"#
+        from "services",
+        order "sort_name, id" after "$3::text is null or (sort_name, id) > ($3, $4)",
+        where "
+            and ($2 is not null or (archived_at is null) = coalesce($6::bool, true))
+            and ($7::text is null or kind = $7)
+            and ($8::text is null or code_key = lower($8))"
+            [services.active, services.kind.map(ServiceKind::as_str), services.code.as_ref().map(Text::as_str)]
     }
 }
 
+/// A service as it is stored.
+struct StoredService {
+    id: Uuid,
+    name: String,
+    sort_name: String,
+    code: String,
+    kind: String,
+    description: Option<String>,
+    tax_rate: String,
+    pricing: String,
+    price_amount: Option<i64>,
+    unit_name: Option<String>,
+    duration_minutes: Option<i32>,
+    archived_at: Option<DateTime<Utc>>,
+    version: i32,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+async fn shown(stored: Vec<StoredService>, tx: &mut Tx<'_>) -> Result<Vec<Keyed<ServiceRow>>> {
+    let rows = stored.into_iter().map(|service| Keyed {
+        key: Key(service.sort_name, service.id),
+        row: ServiceRow {
+            id: service.id,
+            name: service.name,
+            code: service.code,
+            kind: service.kind,
+            description: service.description,
+            tax_rate: service.tax_rate,
+            pricing: Pricing {
+                strategy: Strategy::named(&service.pricing),
+                price: service.price_amount.map(|amount| tx.money(amount)),
+                unit_name: service.unit_name,
+            },
+            duration_minutes: service.duration_minutes,
+            active: service.archived_at.is_none(),
+            archived_at: service.archived_at,
+            version: service.version,
+            created_at: service.created_at,
+            updated_at: service.updated_at,
+        },
+    });
+    Ok(rows.collect())
+}
+
 async fn load(id: Id<Service>, tx: &mut Tx<'_>) -> Result<ServiceRow> {
-    tx.one(Services::default(), id).await
+    tx.one::<Services>(id).await
 }
 
 /// Add a service to the catalog: work or a product, with its price.

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use capabilities::{
-    Action, AgentToken, Budget, Data, Domain, Effect, Error, Id, Key, Keyed, Listing, Name, Patch, PermissionClass,
-    Problem, Query, Result, Secret, Spent, Tx, Who,
+    Action, AgentToken, Budget, Data, Domain, Effect, Error, Id, Key, Keyed, Name, Patch, PermissionClass, Problem,
+    Result, Secret, Spent, Tx, Who,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -80,61 +80,61 @@ impl Data for Agents {
     const SORTED_BY: &str = "name";
     type Row = AgentRow;
 
-    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<AgentRow>> {
-        let org_id = tx.org_id();
-        let (after_name, after_id) = query.after();
-        let rows = sqlx::query!(
-            r#"
-            select id, name, token_prefix, expires_at, disabled_at,
-                   overrides as "overrides: Json<BTreeMap<String, Stricter>>", actions_per_day, messages_per_day,
-                   money_per_day, version, created_at,
-                   (select count(*) from agents where org_id = $1 and ($2::uuid[] is null or id = any($2))) as "total!"
-            from agents
-            where org_id = $1
-              and ($2::uuid[] is null or id = any($2))
-              and ($3::text is null or (name, id) > ($3, $4))
-            order by name, id
-            limit $5
-            "#,
-            org_id,
-            query.ids.as_deref(),
-            after_name,
-            after_id,
-            query.limit
-        )
-        .fetch_all(tx.db())
-        .await?;
-        let total = rows.first().map_or(0, |row| row.total);
-        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-        let last_calls = tx.last_calls(&ids).await?;
-        let (spent, resets_at) = tx.spent_today(&ids).await?;
-        let rows = rows.into_iter().map(|row| {
-            let row = AgentRow {
-                id: row.id,
-                name: row.name,
-                token_prefix: row.token_prefix,
-                expires_at: row.expires_at,
-                disabled_at: row.disabled_at,
-                overrides: row.overrides,
-                budget: Budget {
-                    actions: row.actions_per_day.map(i64::from),
-                    messages: row.messages_per_day.map(i64::from),
-                    money: row.money_per_day,
-                },
-                used_today: spent.get(&row.id).copied().unwrap_or_default(),
-                resets_at,
-                last_call_at: last_calls.get(&row.id).copied(),
-                version: row.version,
-                created_at: row.created_at,
-            };
-            Keyed { key: Key(row.name.clone(), row.id), row }
-        });
-        Ok(Listing { rows: rows.collect(), total })
+    capabilities::listing! {
+        |agents, tx| AgentRow from StoredAgent by shown,
+        select r#"id, name, token_prefix, expires_at, disabled_at,
+            overrides as "overrides: Json<BTreeMap<String, Stricter>>", actions_per_day, messages_per_day, money_per_day,
+            version, created_at"#
+        from "agents",
+        order "name, id" after "$3::text is null or (name, id) > ($3, $4)"
     }
 }
 
+/// An agent as it is stored.
+struct StoredAgent {
+    id: Uuid,
+    name: String,
+    token_prefix: String,
+    expires_at: Option<DateTime<Utc>>,
+    disabled_at: Option<DateTime<Utc>>,
+    overrides: Json<BTreeMap<String, Stricter>>,
+    actions_per_day: Option<i32>,
+    messages_per_day: Option<i32>,
+    money_per_day: Option<i64>,
+    version: i32,
+    created_at: DateTime<Utc>,
+}
+
+async fn shown(stored: Vec<StoredAgent>, tx: &mut Tx<'_>) -> Result<Vec<Keyed<AgentRow>>> {
+    let ids: Vec<Uuid> = stored.iter().map(|agent| agent.id).collect();
+    let last_calls = tx.last_calls(&ids).await?;
+    let (spent, resets_at) = tx.spent_today(&ids).await?;
+    let rows = stored.into_iter().map(|agent| Keyed {
+        key: Key(agent.name.clone(), agent.id),
+        row: AgentRow {
+            id: agent.id,
+            name: agent.name,
+            token_prefix: agent.token_prefix,
+            expires_at: agent.expires_at,
+            disabled_at: agent.disabled_at,
+            overrides: agent.overrides,
+            budget: Budget {
+                actions: agent.actions_per_day.map(i64::from),
+                messages: agent.messages_per_day.map(i64::from),
+                money: agent.money_per_day,
+            },
+            used_today: spent.get(&agent.id).copied().unwrap_or_default(),
+            resets_at,
+            last_call_at: last_calls.get(&agent.id).copied(),
+            version: agent.version,
+            created_at: agent.created_at,
+        },
+    });
+    Ok(rows.collect())
+}
+
 async fn load(id: Id<Agent>, tx: &mut Tx<'_>) -> Result<AgentRow> {
-    tx.one(Agents {}, id).await
+    tx.one::<Agents>(id).await
 }
 
 /// An agent with its token, the only time it is seen.
@@ -229,6 +229,7 @@ impl Action for RotateToken {
         )
         .execute(tx.db())
         .await?;
+        tx.forget_callers().await?;
         WithToken::of(self.agent_id, &token, tx).await
     }
 }
@@ -276,6 +277,7 @@ impl Action for SetOverrides {
         )
         .execute(tx.db())
         .await?;
+        tx.forget_callers().await?;
         load(self.agent_id, tx).await
     }
 }

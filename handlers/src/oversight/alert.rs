@@ -1,7 +1,7 @@
 //! What a person must look at, because the office could not do it by itself. The kernel raises alerts; here they are read,
 //! acknowledged, and what they are about is tried again.
 
-use capabilities::{Action, Data, Domain, Effect, Id, Ids, Listing, Parent, PermissionClass, Query, Result, Tx, Who};
+use capabilities::{Action, Data, Domain, Effect, Id, Ids, Parent, PermissionClass, Result, Tx, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -59,57 +59,21 @@ impl Data for Alerts {
     ];
     type Row = AlertRow;
 
-    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<AlertRow>> {
-        let org_id = tx.org_id();
-        let (_, after) = query.after();
-        let (errands, jobs) = (self.errand_id.as_ref().map(Ids::uuids), self.job_id.as_ref().map(Ids::uuids));
-        let rows = sqlx::query!(
-            r#"
-            with matching as not materialized (
-              select a.*
-              from alerts a
-              where a.org_id = $1
-                and ($2::uuid[] is null or a.id = any($2))
-                and ($3::bool is null or (a.acknowledged_at is not null) = $3)
-                and ($4::uuid[] is null or a.errand_id = any($4))
-                and ($5::uuid[] is null or a.job_id = any($5))
-            )
-            select m.id as "id!", m.kind as "kind!", m.message as "message!", m.errand_id, m.job_id, m.acknowledged_at,
-                   m.acknowledged_by, m.version as "version!", m.created_at as "created_at!",
-                   (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
-            from matching m
-            where $6::uuid is null or m.id < $6
-            order by m.id desc
-            limit $7
-            "#,
-            org_id,
-            query.ids.as_deref(),
-            self.acknowledged,
-            errands.as_deref(),
-            jobs.as_deref(),
-            after,
-            query.limit
-        )
-        .fetch_all(tx.db())
-        .await?;
-        let total = rows.first().map_or(0, |row| row.total);
-        let rows = rows.into_iter().map(|row| AlertRow {
-            id: row.id,
-            kind: row.kind,
-            message: row.message,
-            errand_id: row.errand_id,
-            job_id: row.job_id,
-            acknowledged_at: row.acknowledged_at,
-            acknowledged_by: row.acknowledged_by,
-            version: row.version,
-            created_at: row.created_at,
-        });
-        Ok(Listing::by_id(rows, total, |row| row.id))
+    capabilities::listing! {
+        |alerts, tx| AlertRow,
+        select "id, kind, message, errand_id, job_id, acknowledged_at, acknowledged_by, version, created_at" from "alerts",
+        newest first,
+        where "
+            and ($6::bool is null or (acknowledged_at is not null) = $6)
+            and ($7::uuid[] is null or errand_id = any($7))
+            and ($8::uuid[] is null or job_id = any($8))"
+            [alerts.acknowledged, alerts.errand_id.as_ref().map(Ids::uuids), alerts.job_id.as_ref().map(Ids::uuids)],
+        beside "errand_id" "job_id"
     }
 }
 
 async fn load(id: Id<Alert>, tx: &mut Tx<'_>) -> Result<AlertRow> {
-    tx.one(Alerts { acknowledged: None, errand_id: None, job_id: None }, id).await
+    tx.one::<Alerts>(id).await
 }
 
 async fn take_note(id: Id<Alert>, tx: &mut Tx<'_>) -> Result<()> {

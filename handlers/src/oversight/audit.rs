@@ -2,7 +2,7 @@
 
 use capabilities::{
     Action, Data, Domain, Effect, Error, Id, Ids, Listing, Name, Parent, PermissionClass, Problem, Query, Result, Text,
-    Trail, TrailQuery, Tx, Undoing, Undone, Who, trail,
+    Trail, TrailQuery, Tx, Undoing, Undone, Who, calls_by_ids, trail,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -47,13 +47,17 @@ impl Data for Audit {
         let caller = tx.caller();
         let own_only = caller.is_agent() && self.record_id.is_none();
         let question = TrailQuery {
-            record_ids: self.record_id.as_ref().map(Ids::uuids),
+            record_ids: self.record_id.as_ref().map(|ids| ids.uuids().to_vec()),
             actor_id: if own_only { caller.id() } else { self.actor_id },
             action: self.action.map(|action| action.as_str().to_string()),
             from: self.from,
             to: self.to,
         };
         trail(question, query, tx).await
+    }
+
+    async fn by_ids(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<Trail>> {
+        calls_by_ids(ids, tx).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use capabilities::{
     Action, Allowance, Authorization, AuthorizationQuery, Data, Domain, Effect, FreeText, Id, Listing, Name, Patch,
-    PermissionClass, Query, QueueNotice, Result, RuleTerms, Text, Tx, Who, authorizations,
+    PermissionClass, Query, QueueNotice, Result, RuleTerms, Text, Tx, Who, authorizations, authorizations_by_ids,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -115,6 +115,10 @@ impl Data for Authorizations {
             to: self.to,
         };
         authorizations(question, query, tx).await
+    }
+
+    async fn by_ids(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<Authorization>> {
+        authorizations_by_ids(ids, tx).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is due later and what goes out: read here; worked off by the kernel.
 
-use capabilities::{Action, Data, Domain, Effect, Listing, PermissionClass, Query, Result, Standing, Tidied, Tx, Who};
+use capabilities::{Action, Data, Domain, Effect, PermissionClass, Result, Standing, Tidied, Tx, Who};
 use chrono::{DateTime, NaiveTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -70,52 +70,18 @@ impl Data for Jobs {
     const SORTED_BY: &str = "time of scheduling, newest first";
     type Row = JobRow;
 
-    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<JobRow>> {
-        let org_id = tx.org_id();
-        let (_, after) = query.after();
-        let rows = sqlx::query!(
-            r#"
-            with matching as not materialized (
-              select j.*
-              from frontdesk.jobs j
-              where j.org_id = $1
-                and ($2::uuid[] is null or j.id = any($2))
-                and ($3::text is null or j.state = $3)
-            )
-            select m.id as "id!", m.action as "action!", m.due_at as "due_at!", m.state as "state!", m.schedule,
-                   m.attempts as "attempts!", m.last_error, m.caused_by, m.created_at as "created_at!", m.ended_at,
-                   (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
-            from matching m
-            where $4::uuid is null or m.id < $4
-            order by m.id desc
-            limit $5
-            "#,
-            org_id,
-            query.ids.as_deref(),
-            self.progress.map(|progress| match progress {
+    capabilities::listing! {
+        |jobs, tx| JobRow,
+        select r#"j.id as "id!", j.action as "action!", j.due_at as "due_at!", j.state as "state!", j.schedule,
+            j.attempts as "attempts!", j.last_error, j.caused_by, j.created_at as "created_at!", j.ended_at"#
+        from "frontdesk.jobs" as "j",
+        newest first,
+        where "and ($6::text is null or state = $6)"
+            [jobs.progress.map(|progress| match progress {
                 Progress::Waiting => "scheduled",
                 Progress::Done => "done",
                 Progress::Failed => "failed",
-            }),
-            after,
-            query.limit
-        )
-        .fetch_all(tx.db())
-        .await?;
-        let total = rows.first().map_or(0, |row| row.total);
-        let rows = rows.into_iter().map(|row| JobRow {
-            id: row.id,
-            action: row.action,
-            due_at: row.due_at,
-            state: row.state,
-            schedule: row.schedule,
-            attempts: row.attempts,
-            last_error: row.last_error,
-            caused_by: row.caused_by,
-            created_at: row.created_at,
-            ended_at: row.ended_at,
-        });
-        Ok(Listing::by_id(rows, total, |row| row.id))
+            })]
     }
 }
 
@@ -166,57 +132,24 @@ impl Data for Errands {
     const SORTED_BY: &str = "time, newest first";
     type Row = ErrandRow;
 
-    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<ErrandRow>> {
-        let org_id = tx.org_id();
-        let (_, after) = query.after();
-        let states: Option<Vec<String>> = self.progress.map(|progress| match progress {
-            Progress::Waiting => vec!["recorded".into(), "held".into()],
-            Progress::Done => vec!["done".into()],
-            Progress::Failed => vec!["failed".into()],
-        });
-        let rows = sqlx::query!(
-            r#"
-            with matching as not materialized (
-              select e.*
-              from frontdesk.errands e
-              where e.org_id = $1
-                and ($2::uuid[] is null or e.id = any($2))
-                and ($3::text[] is null or e.state = any($3))
-                and ($4::uuid is null or e.call_id = $4)
-            )
-            select m.id as "id!", m.kind as "kind!", m.service as "service!", m.summary as "summary!", m.state as "state!", m.due_at as "due_at!",
-                   m.attempts as "attempts!", m.last_error, m.call_id as "call_id!", m.created_at as "created_at!",
-                   m.ended_at,
-                   (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
-            from matching m
-            where $5::uuid is null or m.id < $5
-            order by m.id desc
-            limit $6
-            "#,
-            org_id,
-            query.ids.as_deref(),
-            states.as_deref(),
-            self.call_id,
-            after,
-            query.limit
-        )
-        .fetch_all(tx.db())
-        .await?;
-        let total = rows.first().map_or(0, |row| row.total);
-        let rows = rows.into_iter().map(|row| ErrandRow {
-            id: row.id,
-            kind: row.kind,
-            service: row.service,
-            summary: row.summary,
-            state: row.state,
-            due_at: row.due_at,
-            attempts: row.attempts,
-            last_error: row.last_error,
-            call_id: row.call_id,
-            created_at: row.created_at,
-            ended_at: row.ended_at,
-        });
-        Ok(Listing::by_id(rows, total, |row| row.id))
+    capabilities::listing! {
+        |errands, tx| {
+            let states: Option<Vec<String>> = errands.progress.map(|progress| match progress {
+                Progress::Waiting => vec!["recorded".into(), "held".into()],
+                Progress::Done => vec!["done".into()],
+                Progress::Failed => vec!["failed".into()],
+            });
+        }
+        ErrandRow,
+        select r#"e.id as "id!", e.kind as "kind!", e.service as "service!", e.summary as "summary!", e.state as "state!",
+            e.due_at as "due_at!", e.attempts as "attempts!", e.last_error, e.call_id as "call_id!",
+            e.created_at as "created_at!", e.ended_at"#
+        from "frontdesk.errands" as "e",
+        newest first,
+        where "
+            and ($6::text[] is null or state = any($6))
+            and ($7::uuid is null or call_id = $7)"
+            [states.as_deref(), errands.call_id]
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) async fn find(
     tx: &mut Tx<'_>,
 ) -> Result<Option<Id<Service>>> {
     if let Some(id) = id {
-        tx.one(Services::default(), id).await?;
+        tx.one::<Services>(id).await?;
         return Ok(Some(id));
     }
     let Some(words) = words else { return Ok(None) };

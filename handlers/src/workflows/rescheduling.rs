@@ -91,14 +91,14 @@ impl HandleRescheduleRequest {
             let customer = customer.map_err(|nobody| nobody.refusal())?;
             return self.ticket_of(&customer, tx).await;
         };
-        tx.one(Tickets::default(), id).await
+        tx.one::<Tickets>(id).await
     }
 
     async fn ticket_of(&self, customer: &Customer, tx: &mut Tx<'_>) -> Result<Visit> {
         let Some(id) = self.ticket_id else {
             return the_only_one_to_come(customer.id, &customer.display_name, tx).await;
         };
-        let ticket = tx.one(Tickets::default(), id).await?;
+        let ticket = tx.one::<Tickets>(id).await?;
         match customer.id.uuid() == ticket.contact_id {
             true => Ok(ticket),
             false => Err(Error::invalid("/ticket_id", "is a visit of another customer")),

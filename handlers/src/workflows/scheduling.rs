@@ -174,7 +174,7 @@ impl Destination {
             (address, _) => address,
         };
         let Some(address) = address else { return Ok(Self { zone: tx.org().timezone, postal_code: None }) };
-        let row = tx.one(Addresses::default(), address).await?;
+        let row = tx.one::<Addresses>(address).await?;
         Ok(Self { zone: tx.org().zone_of(row.timezone.as_deref()), postal_code: row.postal_code })
     }
 }

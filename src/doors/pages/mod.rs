@@ -6,7 +6,7 @@ mod sign_in;
 
 use std::sync::Arc;
 
-use authorization_queue_ui::{EVENTS, Pages as Templates, Refusal, ShowsLetters, Visitor};
+use authorization_queue_ui::{EVENTS, ShowsLetters};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Form, FromRequest as _, Request, State};
@@ -17,19 +17,17 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use capabilities::{Door, Error, Office, Result, Session, Source};
 use tokio_util::sync::CancellationToken;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use ui_kit::{Link, Refusal, Ui, Visitor};
 
 use crate::http::identity::Authenticator;
 use crate::http::rest;
+use crate::http::stack::worth_it;
 use sign_in::Proof;
 
 /// A form has a few short fields, and a note of up to 10,000 characters in percent encoding.
 const FORM_LIMIT: usize = 128 << 10;
-const TEMPLATES: &[(&str, &str)] = &[
-    ("sent_letter.html", include_str!("templates/sent_letter.html")),
-    ("sent_mail.html", include_str!("templates/sent_mail.html")),
-    ("sign_in.html", include_str!("templates/sign_in.html")),
-    ("sign_in_link.html", include_str!("templates/sign_in_link.html")),
-];
 const HEADERS: [(&str, &str); 3] = [
     (
         "content-security-policy",
@@ -43,7 +41,7 @@ const HEADERS: [(&str, &str); 3] = [
 struct Pages {
     office: Arc<Office>,
     authenticator: Arc<Authenticator>,
-    templates: Arc<Templates>,
+    ui: Arc<Ui>,
 }
 
 type Shared = State<Arc<Pages>>;
@@ -56,11 +54,12 @@ pub(crate) fn routes(
     production: bool,
     streams: CancellationToken,
 ) -> anyhow::Result<Router> {
-    let templates = Arc::new(Templates::new(&[TEMPLATES, office_ui::TEMPLATES].concat())?);
-    let pages = Arc::new(Pages { office: office.clone(), authenticator: authenticator.clone(), templates });
-    let queue = authorization_queue_ui::routes(office, &pages.templates, streams.clone());
-    let queue = queue.layer(from_fn_with_state(pages.clone(), admit));
-    let work = office_ui::routes(office, &pages.templates, streams).layer(from_fn_with_state(pages.clone(), admit));
+    let own = ui_kit::Door { templates: Some(templates), ..ui_kit::Door::default() };
+    let ui = Ui::new(office, &[own, office_ui::DOOR, authorization_queue_ui::DOOR])?;
+    let pages = Arc::new(Pages { office: office.clone(), authenticator: authenticator.clone(), ui });
+    let doors = authorization_queue_ui::routes(&pages.ui, streams).merge(office_ui::routes(&pages.ui));
+    let doors = doors.merge(pages.ui.routes());
+    let doors = doors.layer(from_fn_with_state(pages.clone(), admit));
     let routes = Router::new()
         .route("/", get(sign_in::home))
         .route("/sign-in", get(sign_in::explain).post(sign_in::send_link))
@@ -69,12 +68,18 @@ pub(crate) fn routes(
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .with_state(pages.clone())
-        .merge(pages.templates.files())
-        .merge(office_ui::files())
-        .merge(queue)
-        .merge(work)
+        .merge(pages.ui.files())
+        .merge(doors)
+        // Smaller than what programs get: a phone has one bar, and the files are fetched once.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Default).compress_when(worth_it()))
         .layer(map_response(with_headers));
     Ok(if production { routes } else { routes.merge(sent_mail::routes(&pages)) })
+}
+
+/// The templates of the pages that are the program's own.
+#[expect(clippy::expect_used, reason = "they are a part of the program, and each test of a page parses all of them")]
+fn templates(environment: &mut minijinja::Environment<'static>) {
+    minijinja_embed::load_templates!(*environment);
 }
 
 /// Lets people in: whoever is not signed in goes and does that first, and a form must prove whose it is.
@@ -97,8 +102,8 @@ async fn admit(State(pages): Shared, request: Request, next: Next) -> Response {
             let (csrf, source) = (session.token.csrf(), source(&parts.headers));
             let mut request = Request::from_parts(parts, body);
             let Session { caller, token, .. } = session;
-            let nav = office_ui::nav(&pages.office, &caller).await;
-            request.extensions_mut().insert(Visitor { caller, session: token, csrf, source, nav });
+            let did = Visitor::did(request.uri().query());
+            request.extensions_mut().insert(Visitor { caller, session: token, csrf, source, did });
             next.run(request).await
         }
         // A stream is opened by a script, which takes no page for an answer.
@@ -152,7 +157,7 @@ impl Pages {
     }
 
     fn show(&self, template: &str, values: minijinja::Value) -> Result<Response> {
-        self.templates.show(template, values)
+        self.ui.show(template, values)
     }
 
     fn answered(&self, answer: Result<Response>) -> Response {
@@ -162,29 +167,20 @@ impl Pages {
     /// A refusal as a page: what is so, and the way on.
     fn refuse(&self, error: &Error) -> Response {
         let answer = self.office.refuse(error);
-        let (title, advice) = in_words(error);
-        let to_sign_in = matches!(error, Error::LinkGone(_) | Error::Unauthenticated(_));
-        let mut response = self.templates.refuse(
-            &self.office,
-            &answer,
-            &Refusal { title, message: None, advice, frame: None, to_sign_in },
-        );
+        let refusal = match error {
+            Error::LinkGone(_) | Error::Unauthenticated(_) => {
+                Refusal::of(&answer).onward(Link::to("/sign-in", "How to sign in"))
+            }
+            Error::Unproven(_) => Refusal {
+                title: "That did not come from this page".into(),
+                advice: "Go back, reload the page and try again.".into(),
+                ..Refusal::of(&answer)
+            },
+            _ => Refusal::of(&answer),
+        };
+        let mut response = self.ui.refuse_stranger(&answer, refusal);
         rest::add_headers(&mut response, error);
         response
-    }
-}
-
-/// A refusal's title and the way on, for somebody who reads it on a page.
-fn in_words(error: &Error) -> (&'static str, String) {
-    match error {
-        Error::LinkGone(_) => ("This link no longer works", "Ask for a new one: here is how.".into()),
-        Error::Unproven(_) => ("That did not come from this page", "Go back, reload the page and try again.".into()),
-        Error::RateLimited { .. } => ("That was too often", error.hint()),
-        Error::Unauthenticated(_) => ("Please sign in", "You get in by a link that is made for you.".into()),
-        Error::Internal(_) | Error::Unavailable { .. } | Error::Unconfirmed { .. } => {
-            ("That did not work", "Wait a moment and try again.".into())
-        }
-        _ => ("This cannot be done", error.hint()),
     }
 }
 

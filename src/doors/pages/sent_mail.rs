@@ -150,7 +150,8 @@ impl Pages {
             cursor,
             ..Selection::default()
         };
-        let answer = self.office.read(&looker.caller, Read { selection, room: None, door: Door::Page }).await;
+        let answer =
+            self.office.read(&looker.caller, Read { selection, room: None, door: Door::Page, counted: false }).await;
         match answer.success() {
             true => Ok(answer),
             false => Err(nothing()),
@@ -181,7 +182,7 @@ impl Pages {
 impl Looker {
     /// As the layout takes it.
     fn frame(&self) -> minijinja::Value {
-        authorization_queue_ui::plain_frame(&self.caller, &self.csrf)
+        ui_kit::Ui::plain_frame(&self.caller, &self.csrf)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use authorization_queue_ui::with_status;
 use axum::Extension;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
@@ -10,6 +9,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use capabilities::{Call, Caller, EmailAddress, Error, Input, Office, Options, Result, Source};
 use minijinja::context;
 use serde::Deserialize;
+use ui_kit::{unreadable, with_status};
 
 use super::{Shared, source};
 use crate::http::identity::cookies;
@@ -96,10 +96,9 @@ pub(super) async fn send_link(
         let email = sent.map(|Form(wanted)| wanted.email).unwrap_or_default();
         let Ok(address) = email.parse::<EmailAddress>() else {
             let problem = "Write an address like jo@example.com.";
-            let status = Error::InvalidInput(Vec::new()).code().status;
             return Ok(with_status(
                 pages.show("sign_in.html", context! { email, problem, undone => false, sent_to => "" })?,
-                status,
+                unreadable(),
             ));
         };
         pages.authenticator.wants_link(address.as_str(), peer.network)?;

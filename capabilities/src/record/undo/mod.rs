@@ -74,6 +74,8 @@ impl Tx<'_> {
         }
         let stays = tell_what_stays(&calls, self).await?;
         self.note_undone(&calls).await?;
+        // What every caller carries may be among it: the organization's time zone, for one.
+        self.forget_callers().await?;
         let plan = Plan::of(self, &[]).await?;
         refuse_another(seen, &plan)?;
         Ok(Undone {
@@ -114,7 +116,7 @@ impl Tx<'_> {
         if !is_constraint && !is_closed {
             return Err(error.into());
         }
-        self.command("rollback to savepoint restoring").await?;
+        self.go_back("rollback to savepoint restoring").await?;
         if is_closed {
             return Err(cannot_undo(
                 "It would change a record that is closed, and what is closed does not change any more.",

@@ -106,9 +106,8 @@ impl Data for Availability {
     type Row = Slot;
 
     async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<Slot>> {
-        // A slot is no record and has no id.
         if query.ids.is_some() {
-            return Ok(Listing { rows: Vec::new(), total: 0 });
+            return Ok(Listing::all(0, [], &query));
         }
         let asked = match self.ticket_id {
             Some(ticket) => self.for_moving(ticket, tx).await?,
@@ -120,11 +119,15 @@ impl Data for Availability {
         }
         let mut slots = found.unwrap_or_default();
         slots.sort_by_key(|slot| (slot.distance, slot.starts_at));
-        let total = slots.len() as i64;
+        let total = slots.len();
         let rows = slots.into_iter().map(|row| Keyed { key: key(&row), row });
-        let after = query.after;
-        let rows = rows.filter(|row| after.as_ref().is_none_or(|after| row.key.0 > after.0));
-        Ok(Listing { rows: rows.take(query.limit.try_into().unwrap_or_default()).collect(), total })
+        let rows = rows.filter(|row| query.after.as_ref().is_none_or(|after| row.key.0 > after.0));
+        Ok(Listing::all(total, rows, &query))
+    }
+
+    /// A slot is no record and has no id.
+    async fn by_ids(_: &[Uuid], _: &mut Tx<'_>) -> Result<Vec<Slot>> {
+        Ok(Vec::new())
     }
 }
 
@@ -153,7 +156,7 @@ impl Availability {
     }
 
     async fn for_moving(self, id: Id<Ticket>, tx: &mut Tx<'_>) -> Result<Self> {
-        let ticket = tx.one(Tickets::default(), id).await?;
+        let ticket = tx.one::<Tickets>(id).await?;
         let needs = Self::to_move(id, (ticket.ends_at - ticket.starts_at).num_minutes(), tx).await?;
         Ok(Self { duration_minutes: self.duration_minutes.or(needs.duration_minutes), moved: needs.moved, ..self })
     }
@@ -167,7 +170,7 @@ impl Availability {
         if period.0 >= period.1 {
             return Ok(Err("The whole period is past.".into()));
         }
-        let hours = Hours { zone: tx.org().timezone, of_day: org.business_hours };
+        let hours = Hours { zone: tx.org().timezone, of_day: org.business_hours.0 };
         let buffer = TimeDelta::minutes(org.buffer_minutes.into());
         let visits = self.visits(period, length + buffer, &people, tx).await?;
         let all: Vec<Busy> = people.iter().map(|one| Busy::new(visits.of(one.id), buffer)).collect();
@@ -187,8 +190,8 @@ impl Availability {
     async fn people(&self, tx: &mut Tx<'_>) -> Result<Vec<Free>> {
         let moved = self.moved.iter().flat_map(|moved| moved.technicians.clone()).collect::<Vec<_>>();
         let people = match self.technician_id {
-            Some(one) => vec![tx.one(Users::default(), one).await?],
-            None if !moved.is_empty() => tx.these(Users::default(), moved).await?,
+            Some(one) => vec![tx.one::<Users>(one).await?],
+            None if !moved.is_empty() => tx.these::<Users>(&moved).await?,
             None => Users::who_visit(tx).await?,
         };
         Ok(people.into_iter().filter(|user| user.active).map(|user| Free { id: user.id, name: user.name }).collect())
@@ -216,7 +219,7 @@ impl Availability {
             return Ok(minutes);
         }
         let of_service = match self.service_id {
-            Some(service) => tx.one(Services::default(), service).await?.duration_minutes,
+            Some(service) => tx.one::<Services>(service).await?.duration_minutes,
             None => None,
         };
         let last = match self.contact_id {

@@ -48,7 +48,7 @@ impl Visit {
 
     /// Whether it lies within the hours of one day.
     async fn within_business_hours(self, tx: &mut Tx<'_>) -> Result<bool> {
-        let hours = Orgs::own(tx).await?.business_hours;
+        let hours = Orgs::own(tx).await?.business_hours.0;
         let zone = tx.org().timezone;
         let (start, end) = (self.starts_at.with_timezone(&zone), self.ends_at.with_timezone(&zone));
         let of_day = hours.get(&start.format("%a").to_string().to_lowercase());

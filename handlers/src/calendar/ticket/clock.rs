@@ -1,9 +1,7 @@
 //! When somebody worked on a ticket. Each stretch is a span; several add up. What was forgotten is shown as running and
 //! never guessed.
 
-use capabilities::{
-    Action, Data, Effect, Error, Id, Ids, Listing, Parent, PermissionClass, Query, Result, Tx, When, Who, said,
-};
+use capabilities::{Action, Data, Effect, Error, Id, Ids, Parent, PermissionClass, Result, Tx, When, Who, said};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -63,53 +61,18 @@ impl Data for ClockSpans {
     }];
     type Row = SpanRow;
 
-    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<SpanRow>> {
-        let org_id = tx.org_id();
-        let tickets = self.ticket_id.as_ref().map(Ids::uuids);
-        let (_, after) = query.after();
-        let rows = sqlx::query!(
-            r#"
-            with matching as not materialized (
-              select *
-              from clock_spans
-              where org_id = $1
-                and ($2::uuid[] is null or id = any($2))
-                and ($3::uuid[] is null or ticket_id = any($3))
-                and ($4::uuid is null or user_id = $4)
-                and ($5::bool is null or (ended_at is null) = $5)
-            )
-            select m.id as "id!", m.ticket_id as "ticket_id!", m.user_id as "user_id!", u.name as "name!",
-                   m.started_at as "started_at!", m.ended_at, m.version as "version!", m.created_at as "created_at!",
-                   (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
-            from matching m
-            join frontdesk.users u on u.org_id = $1 and u.id = m.user_id
-            where $6::uuid is null or m.id > $6
-            order by m.id
-            limit $7
-            "#,
-            org_id,
-            query.ids.as_deref(),
-            tickets.as_deref(),
-            self.technician_id.map(Id::uuid),
-            self.running,
-            after,
-            query.limit
-        )
-        .fetch_all(tx.db())
-        .await?;
-        let total = rows.first().map_or(0, |row| row.total);
-        let rows = rows.into_iter().map(|row| SpanRow {
-            id: row.id,
-            ticket_id: row.ticket_id,
-            technician_id: row.user_id,
-            name: row.name,
-            started_at: row.started_at,
-            ended_at: row.ended_at,
-            minutes: row.ended_at.map(|end| (end - row.started_at).num_minutes()),
-            version: row.version,
-            created_at: row.created_at,
-        });
-        Ok(Listing::by_id(rows, total, |row| row.id))
+    capabilities::listing! {
+        |spans, tx| SpanRow,
+        select r#"s.id, s.ticket_id, s.user_id as technician_id, u.name as "name!", s.started_at, s.ended_at,
+            trunc(extract(epoch from s.ended_at - s.started_at) / 60)::bigint as minutes, s.version, s.created_at"#
+        from "clock_spans" as "s" with "join frontdesk.users u on u.org_id = $1 and u.id = s.user_id",
+        oldest first,
+        where "
+            and ($6::uuid[] is null or ticket_id = any($6))
+            and ($7::uuid is null or user_id = $7)
+            and ($8::bool is null or (ended_at is null) = $8)"
+            [spans.ticket_id.as_ref().map(Ids::uuids), spans.technician_id.map(Id::uuid), spans.running],
+        beside "ticket_id"
     }
 }
 

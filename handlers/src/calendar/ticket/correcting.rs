@@ -146,12 +146,12 @@ impl Action for RemoveClockSpan {
 
 /// The stretch of work and its clock, the ticket locked first, if the caller may correct it.
 async fn in_hand(id: Id<ClockSpan>, expected_version: Option<i32>, tx: &mut Tx<'_>) -> Result<(Clock, SpanRow)> {
-    let span = tx.one(ClockSpans::default(), id).await?;
+    let span = tx.one::<ClockSpans>(id).await?;
     let ticket = Locked::open(span.ticket_id.into(), None, tx).await?;
     if tx.caller().only_own().is_some_and(|user| user != span.technician_id) {
         return Err(Error::Forbidden("A technician may correct only a clock of their own.".into()));
     }
     let clock = Clock::hold(ticket, span.technician_id.into(), tx).await?;
     tx.lock(id, expected_version).await?;
-    Ok((clock, tx.one(ClockSpans::default(), id).await?))
+    Ok((clock, tx.one::<ClockSpans>(id).await?))
 }

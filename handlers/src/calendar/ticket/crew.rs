@@ -1,6 +1,6 @@
 //! Who works on a ticket.
 
-use capabilities::{Action, Data, Effect, Error, Id, Ids, Listing, Parent, PermissionClass, Query, Result, Tx, Who};
+use capabilities::{Action, Data, Effect, Error, Id, Ids, Parent, PermissionClass, Result, Tx, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,55 +55,24 @@ impl Data for TicketTechnicians {
     }];
     type Row = TechnicianRow;
 
-    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<TechnicianRow>> {
-        let org_id = tx.org_id();
-        let tickets = self.ticket_id.as_ref().map(Ids::uuids);
-        let (_, after) = query.after();
-        let rows = sqlx::query!(
-            r#"
-            with matching as not materialized (
-              select *
-              from ticket_technicians
-              where org_id = $1
-                and ($2::uuid[] is null or id = any($2))
-                and ($3::uuid[] is null or ticket_id = any($3))
-                and ($4::uuid is null or user_id = $4)
-            )
-            select m.id as "id!", m.ticket_id as "ticket_id!", m.user_id as "user_id!", m.created_at as "created_at!",
-                   u.name as "name!", c.minutes as "minutes!", c.running_since,
-                   (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
-            from (
-              select * from matching where $5::uuid is null or id > $5 order by id limit $6
-            ) m
-            join frontdesk.users u on u.org_id = $1 and u.id = m.user_id
+    capabilities::listing! {
+        |crew, tx| TechnicianRow,
+        select r#"t.id, t.ticket_id, t.user_id as technician_id, u.name as "name!", c.minutes as "clocked_minutes!",
+            c.running_since as clock_running_since_at, t.created_at"#
+        from "ticket_technicians" as "t" with "
+            join frontdesk.users u on u.org_id = $1 and u.id = t.user_id
             cross join lateral (
               select coalesce(extract(epoch from sum(s.ended_at - s.started_at))::bigint / 60, 0) as minutes,
                      min(s.started_at) filter (where s.ended_at is null) as running_since
               from clock_spans s
-              where s.org_id = $1 and s.ticket_id = m.ticket_id and s.user_id = m.user_id
-            ) c
-            order by m.id
-            "#,
-            org_id,
-            query.ids.as_deref(),
-            tickets.as_deref(),
-            self.technician_id.map(Id::uuid),
-            after,
-            query.limit
-        )
-        .fetch_all(tx.db())
-        .await?;
-        let total = rows.first().map_or(0, |row| row.total);
-        let rows = rows.into_iter().map(|row| TechnicianRow {
-            id: row.id,
-            ticket_id: row.ticket_id,
-            technician_id: row.user_id,
-            name: row.name,
-            clocked_minutes: row.minutes,
-            clock_running_since_at: row.running_since,
-            created_at: row.created_at,
-        });
-        Ok(Listing::by_id(rows, total, |row| row.id))
+              where s.org_id = $1 and s.ticket_id = t.ticket_id and s.user_id = t.user_id
+            ) c",
+        oldest first,
+        where "
+            and ($6::uuid[] is null or ticket_id = any($6))
+            and ($7::uuid is null or user_id = $7)"
+            [crew.ticket_id.as_ref().map(Ids::uuids), crew.technician_id.map(Id::uuid)],
+        beside "ticket_id"
     }
 }
 

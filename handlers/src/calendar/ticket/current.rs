@@ -54,20 +54,25 @@ impl Data for CurrentTicket {
 
     async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<CurrentTicketRow>> {
         if let Some(user) = self.technician_id {
-            tx.one(Users::default(), user).await?;
+            tx.one::<Users>(user).await?;
         }
         let user = self.technician_id.map(Id::uuid).or(tx.caller().only_own());
         let mut places = places(user, tx).await?;
         places.retain(|place| query.ids.as_ref().is_none_or(|ids| ids.contains(&place.ticket_id)));
-        let total = places.len() as i64;
+        let total = places.len();
         places.retain(|place| query.after().1.is_none_or(|after| place.user_id > after));
         places.truncate(query.limit.try_into().unwrap_or_default());
-        let tickets = tx.these(Tickets::default(), places.iter().map(|place| place.ticket_id).collect()).await?;
+        let tickets = tx.these::<Tickets>(&places.iter().map(|place| place.ticket_id).collect::<Vec<_>>()).await?;
         let rows = places.into_iter().filter_map(|place| {
             let ticket = tickets.iter().find(|ticket| ticket.id == place.ticket_id)?.clone();
             Some(Keyed { key: Key(String::new(), place.user_id), row: place.row(ticket) })
         });
-        Ok(Listing { rows: rows.collect(), total })
+        Ok(Listing::all(total, rows, &query))
+    }
+
+    async fn by_ids(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<CurrentTicketRow>> {
+        let query = Query { ids: Some(ids.to_vec()), ..Query::first(ids.len() as i64) };
+        Ok(tx.list(Self { technician_id: None }, query).await?.into_rows().collect())
     }
 }
 

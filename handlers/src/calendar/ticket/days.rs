@@ -47,9 +47,8 @@ impl Data for CalendarDays {
     type Row = CalendarDay;
 
     async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<CalendarDay>> {
-        // A day is no record and has no id.
         if query.ids.is_some() {
-            return Ok(Listing { rows: Vec::new(), total: 0 });
+            return Ok(Listing::all(0, [], &query));
         }
         let (org_id, zone) = (tx.org_id(), tx.org().timezone);
         let from = self.from.map(|from| from.beginning(zone, "/from")).transpose()?.unwrap_or(tx.now());
@@ -80,10 +79,15 @@ impl Data for CalendarDays {
         )
         .fetch_all(tx.db())
         .await?;
-        let total = days.len() as i64;
+        let total = days.len();
         let (after, _) = query.after();
         let rows = days.into_iter().map(|row| Keyed { key: Key(row.day.to_string(), Uuid::nil()), row });
         let rows = rows.filter(|row| after.is_none_or(|after| row.key.0.as_str() > after));
-        Ok(Listing { rows: rows.take(query.limit.try_into().unwrap_or_default()).collect(), total })
+        Ok(Listing::all(total, rows, &query))
+    }
+
+    /// A day is no record and has no id.
+    async fn by_ids(_: &[Uuid], _: &mut Tx<'_>) -> Result<Vec<CalendarDay>> {
+        Ok(Vec::new())
     }
 }

@@ -3,7 +3,7 @@
 use capabilities::{Error, Id, Result, Tx};
 use uuid::Uuid;
 
-use super::listing::load_all;
+use super::listing::Tickets;
 use crate::entities::Address;
 
 /// So many visits are named.
@@ -31,7 +31,8 @@ pub(super) async fn refuse_without_place(addresses: &[Id<Address>], tx: &mut Tx<
     if visits.is_empty() {
         return Ok(());
     }
-    let visits: Vec<String> = load_all(&visits, tx).await?.into_iter().map(|ticket| ticket.display_name).collect();
+    let visits: Vec<String> =
+        tx.these::<Tickets>(&visits).await?.into_iter().map(|ticket| ticket.display_name).collect();
     Err(Error::conflict(
         "ADDRESS_IN_USE",
         format!("Visits are to take place at this address: {}.", visits.join("; ")),

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use capabilities::{Data, Error, Id, Ids, Key, Keyed, Listing, Money, Name, Parent, Quantity, Query, Result, Tx, Who};
+use capabilities::{Data, Error, Id, Ids, Key, Keyed, Money, Name, Parent, Quantity, Result, Tx, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,11 +60,12 @@ pub(crate) struct LineItemRow {
     updated_at: DateTime<Utc>,
 }
 
-/// The place of a line in the order of its list: its ticket, its place there, itself.
-fn place(query: &Query) -> (Option<Uuid>, Option<i32>, Option<Uuid>) {
-    let (sort, id) = query.after();
-    let (ticket, position) = sort.and_then(|sort| sort.split_once(' ')).unzip();
-    (ticket.and_then(|ticket| ticket.parse().ok()), position.and_then(|position| position.parse().ok()), id)
+/// The place of a line in the order of its list, if it is one: its ticket and its place there.
+fn place(sort: Option<&str>) -> Option<&str> {
+    sort.filter(|sort| {
+        let parts = sort.split_once(' ');
+        parts.is_some_and(|(ticket, position)| ticket.parse::<Uuid>().is_ok() && position.parse::<i32>().is_ok())
+    })
 }
 
 impl Data for LineItems {
@@ -81,63 +82,64 @@ impl Data for LineItems {
     }];
     type Row = LineItemRow;
 
-    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<LineItemRow>> {
-        let (org_id, (after_ticket, after_position, after_id)) = (tx.org_id(), place(&query));
-        let tickets = self.ticket_id.as_ref().map(Ids::uuids);
-        let rows = sqlx::query!(
-            r#"
-            with matching as not materialized (
-              select *
-              from line_items
-              where org_id = $1
-                and ($2::uuid[] is null or id = any($2))
-                and ($3::uuid[] is null or ticket_id = any($3))
-                and ($4::uuid is null or service_id = $4)
-            )
-            select id as "id!", ticket_id as "ticket_id!", service_id as "service_id!", description as "description!",
-                   pricing as "pricing!", quantity_thousandths as "quantity_thousandths!", unit_price_amount, unit_name,
-                   total_amount, trim_scale(tax_rate)::text as "tax_rate!", duration_minutes, position as "position!",
-                   version as "version!", created_at as "created_at!", updated_at as "updated_at!",
-                   (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
-            from matching
-            where $5::uuid is null or (ticket_id, position, id) > ($5, $6, $7)
-            order by ticket_id, position, id
-            limit $8
-            "#,
-            org_id,
-            query.ids.as_deref(),
-            tickets.as_deref(),
-            self.service_id.map(Id::uuid),
-            after_ticket,
-            after_position,
-            after_id,
-            query.limit
-        )
-        .fetch_all(tx.db())
-        .await?;
-        let total = rows.first().map_or(0, |row| row.total);
-        let rows = rows.into_iter().map(|row| Keyed {
-            key: Key(format!("{} {}", row.ticket_id, row.position), row.id),
-            row: LineItemRow {
-                id: row.id,
-                ticket_id: row.ticket_id,
-                service_id: row.service_id,
-                description: row.description,
-                pricing: row.pricing,
-                quantity: Quantity::of_thousandths(row.quantity_thousandths),
-                unit_price: row.unit_price_amount.map(|amount| tx.money(amount)),
-                unit_name: row.unit_name,
-                total: row.total_amount.map(|amount| tx.money(amount)),
-                tax_rate: row.tax_rate,
-                duration_minutes: row.duration_minutes,
-                position: row.position,
-                version: row.version,
-                created_at: row.created_at,
-                updated_at: row.updated_at,
-            },
-        });
-        Ok(Listing { rows: rows.collect(), total })
+    capabilities::listing! {
+        |lines, tx| LineItemRow from StoredLine by shown,
+        select r#"id, ticket_id, service_id, description, pricing, quantity_thousandths, unit_price_amount, unit_name,
+            total_amount, trim_scale(tax_rate)::text as "tax_rate!", duration_minutes, position, version, created_at,
+            updated_at"#
+        from "line_items",
+        order "ticket_id, position, id"
+        after "$3::text is null
+               or (ticket_id, position, id) > (split_part($3, ' ', 1)::uuid, split_part($3, ' ', 2)::int, $4)" at place,
+        where "
+            and ($6::uuid[] is null or ticket_id = any($6))
+            and ($7::uuid is null or service_id = $7)"
+            [lines.ticket_id.as_ref().map(Ids::uuids), lines.service_id.map(Id::uuid)],
+        beside "ticket_id"
     }
+}
+
+/// A line as the table has it.
+struct StoredLine {
+    id: Uuid,
+    ticket_id: Uuid,
+    service_id: Uuid,
+    description: String,
+    pricing: String,
+    quantity_thousandths: i64,
+    unit_price_amount: Option<i64>,
+    unit_name: Option<String>,
+    total_amount: Option<i64>,
+    tax_rate: String,
+    duration_minutes: Option<i32>,
+    position: i32,
+    version: i32,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+async fn shown(stored: Vec<StoredLine>, tx: &mut Tx<'_>) -> Result<Vec<Keyed<LineItemRow>>> {
+    let rows = stored.into_iter().map(|line| Keyed {
+        key: Key(format!("{} {}", line.ticket_id, line.position), line.id),
+        row: LineItemRow {
+            id: line.id,
+            ticket_id: line.ticket_id,
+            service_id: line.service_id,
+            description: line.description,
+            pricing: line.pricing,
+            quantity: Quantity::of_thousandths(line.quantity_thousandths),
+            unit_price: line.unit_price_amount.map(|amount| tx.money(amount)),
+            unit_name: line.unit_name,
+            total: line.total_amount.map(|amount| tx.money(amount)),
+            tax_rate: line.tax_rate,
+            duration_minutes: line.duration_minutes,
+            position: line.position,
+            version: line.version,
+            created_at: line.created_at,
+            updated_at: line.updated_at,
+        },
+    });
+    Ok(rows.collect())
 }
 
 /// Something to be done or delivered.
@@ -176,9 +178,8 @@ pub(super) async fn captured(
     place: impl Fn(usize) -> String,
     tx: &mut Tx<'_>,
 ) -> Result<Vec<Line>> {
-    let ids = items.iter().map(|item| item.service_id.uuid()).collect();
-    let services: HashMap<Uuid, _> =
-        tx.these(Services::default(), ids).await?.into_iter().map(|row| (row.id, row)).collect();
+    let ids: Vec<Uuid> = items.iter().map(|item| item.service_id.uuid()).collect();
+    let services: HashMap<Uuid, _> = tx.these::<Services>(&ids).await?.into_iter().map(|row| (row.id, row)).collect();
     let mut lines = Vec::with_capacity(items.len());
     for (nth, item) in items.into_iter().enumerate() {
         let service = services.get(&item.service_id.uuid());

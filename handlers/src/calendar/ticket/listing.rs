@@ -1,8 +1,6 @@
 //! The list of tickets, in the order in which they begin.
 
-use capabilities::{
-    Data, DayOrTime, Error, Id, Ids, Key, Keyed, Listing, Name, Parent, Query, Result, Text, Tx, When, Who, said,
-};
+use capabilities::{Data, DayOrTime, Id, Ids, Key, Keyed, Name, Parent, Result, Text, Tx, When, Who, said};
 use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -39,16 +37,15 @@ impl Tickets {
         Self {
             from: Some(DayOrTime::Time(When::Exact(now))),
             status: Some(Status::Scheduled),
-            contact_id: Some(Ids(vec![contact])),
+            contact_id: Some(vec![contact.uuid()].into()),
             ..Self::default()
         }
     }
 }
 
 /// The place of a ticket in the order of its list.
-fn place(query: &Query) -> (Option<DateTime<Utc>>, Option<Uuid>) {
-    let (starts_at, id) = query.after();
-    (starts_at.and_then(|text| text.parse().ok()), id)
+fn place(sort: Option<&str>) -> Option<DateTime<Utc>> {
+    sort?.parse().ok()
 }
 
 impl Data for Tickets {
@@ -74,65 +71,68 @@ impl Data for Tickets {
     ];
     type Row = TicketRow;
 
-    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<TicketRow>> {
-        let (org_id, zone, (after_start, after_id)) = (tx.org_id(), tx.org().timezone, place(&query));
-        let contacts = self.contact_id.as_ref().map(Ids::uuids);
-        let addresses = self.address_id.as_ref().map(Ids::uuids);
-        let found = sqlx::query!(
-            r#"
-            with matching as not materialized (
-              select t.id, t.starts_at
-              from tickets t
-              left join frontdesk.contacts c on c.org_id = $1 and c.id = t.contact_id
-              left join frontdesk.addresses a on a.org_id = $1 and a.id = t.address_id
-              where t.org_id = $1
-                and ($2::uuid[] is null or t.id = any($2))
-                and ($3::timestamptz is null or t.ends_at > $3 and t.starts_at > $3 - interval '168 hours')
-                and ($4::timestamptz is null or t.starts_at < $4)
-                and ($5::text is null or t.status = $5)
-                and ($6::uuid[] is null or c.id = any($6) or c.merged_into = any($6))
-                and ($7::uuid[] is null or t.address_id = any($7))
-                and ($13::text is null or a.city_key = lower($13))
-                and ($8::text is null or t.confirmation = $8)
-                and ($9::uuid is null or exists (
-                  select 1 from ticket_technicians w where w.org_id = $1 and w.ticket_id = t.id and w.user_id = $9
-                ))
-            )
-            select m.id as "id!", (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
-            from matching m
-            where $10::timestamptz is null or (m.starts_at, m.id) > ($10, $11)
-            order by m.starts_at, m.id
-            limit $12
-            "#,
-            org_id,
-            query.ids.as_deref(),
-            self.from.map(|from| from.beginning(zone, "/from")).transpose()?,
-            self.to.map(|to| to.end(zone, "/to")).transpose()?,
-            self.status.map(Status::as_str),
-            contacts.as_deref(),
-            addresses.as_deref(),
-            self.confirmation.map(Confirmation::as_str),
-            self.technician_id.map(Id::uuid),
-            after_start,
-            after_id,
-            query.limit,
-            self.city.as_ref().map(Text::as_str)
-        )
-        .fetch_all(tx.db())
-        .await?;
-        let total = found.first().map_or(0, |row| row.total);
-        let ids: Vec<Uuid> = found.iter().map(|row| row.id).collect();
-        let rows = load_all(&ids, tx).await?.into_iter().map(|row| Keyed { key: key(&row), row }).collect();
-        Ok(Listing { rows, total })
+    capabilities::listing! {
+        |tickets, tx| {
+            let zone = tx.org().timezone;
+            let from = tickets.from.map(|from| from.beginning(zone, "/from")).transpose()?;
+            let to = tickets.to.map(|to| to.end(zone, "/to")).transpose()?;
+        }
+        TicketRow from StoredTicket by shown,
+        select r#"
+            t.id, kept.id as "contact_id!", kept.display_name as "contact_name!",
+            case when kept.id <> t.contact_id then t.contact_id end as merged_contact_id, t.address_id,
+            coalesce(payer.merged_into, payer.id, kept.id) as "bill_to_contact_id!", t.title, t.starts_at, t.ends_at,
+            t.timezone, t.status, t.confirmation, t.is_price_estimated, t.previous_starts_at, t.previous_ends_at,
+            t.cancelled_at, t.cancellation_reason, t.closed_at, t.version, t.created_at, t.updated_at,
+            l.total_amount as "total_amount!", l.lines_without_price as "lines_without_price!",
+            w.clocked_minutes as "clocked_minutes!", w.clock_running_since_at"#
+        from "tickets" as "t" with "
+            join frontdesk.contacts c on c.org_id = $1 and c.id = t.contact_id
+            join frontdesk.contacts kept on kept.org_id = $1 and kept.id = coalesce(c.merged_into, c.id)
+            left join frontdesk.contacts payer on payer.org_id = $1 and payer.id = t.bill_to_contact_id
+            cross join lateral (
+              select coalesce(sum(i.total_amount), 0)::bigint as total_amount,
+                     count(*) filter (where i.total_amount is null) as lines_without_price
+              from line_items i
+              where i.org_id = $1 and i.ticket_id = t.id
+            ) l
+            cross join lateral (
+              select coalesce(extract(epoch from sum(s.ended_at - s.started_at))::bigint / 60, 0) as clocked_minutes,
+                     min(s.started_at) filter (where s.ended_at is null) as clock_running_since_at
+              from clock_spans s
+              where s.org_id = $1 and s.ticket_id = t.id
+            ) w",
+        order "t.starts_at, t.id" after "$3::timestamptz is null or (t.starts_at, t.id) > ($3, $4)" at place,
+        through "
+            left join frontdesk.contacts c on c.org_id = $1 and c.id = t.contact_id
+            left join frontdesk.addresses a on a.org_id = $1 and a.id = t.address_id",
+        where "
+            and ($6::timestamptz is null or t.ends_at > $6 and t.starts_at > $6 - interval '168 hours')
+            and ($7::timestamptz is null or t.starts_at < $7)
+            and ($8::text is null or t.status = $8)
+            and ($9::uuid[] is null or c.id = any($9) or c.merged_into = any($9))
+            and ($10::uuid[] is null or t.address_id = any($10))
+            and ($11::text is null or a.city_key = lower($11))
+            and ($12::text is null or t.confirmation = $12)
+            and ($13::uuid is null or exists (
+              select 1 from ticket_technicians w where w.org_id = $1 and w.ticket_id = t.id and w.user_id = $13
+            ))"
+            [
+                from,
+                to,
+                tickets.status.map(Status::as_str),
+                tickets.contact_id.as_ref().map(Ids::uuids),
+                tickets.address_id.as_ref().map(Ids::uuids),
+                tickets.city.as_ref().map(Text::as_str),
+                tickets.confirmation.map(Confirmation::as_str),
+                tickets.technician_id.map(Id::uuid),
+            ],
+        beside "address_id"
     }
 }
 
-fn key(row: &TicketRow) -> Key {
-    Key(row.starts_at.to_rfc3339_opts(SecondsFormat::Micros, true), row.id)
-}
-
 /// A ticket as it is stored, with the sums of its lines and clock.
-struct Stored {
+struct StoredTicket {
     id: Uuid,
     contact_id: Uuid,
     contact_name: String,
@@ -160,47 +160,16 @@ struct Stored {
     clock_running_since_at: Option<DateTime<Utc>>,
 }
 
-/// The tickets with these ids, in the order in which they begin. Of contacts that were merged they tell the one that stays.
-pub(super) async fn load_all(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<TicketRow>> {
-    let org_id = tx.org_id();
-    let stored = sqlx::query_as!(
-        Stored,
-        r#"
-        select t.id, kept.id as "contact_id!", kept.display_name as "contact_name!",
-               case when kept.id <> t.contact_id then t.contact_id end as merged_contact_id, t.address_id,
-               coalesce(payer.merged_into, payer.id, kept.id) as "bill_to_contact_id!", t.title, t.starts_at, t.ends_at,
-               t.timezone, t.status, t.confirmation, t.is_price_estimated, t.previous_starts_at, t.previous_ends_at, t.cancelled_at,
-               t.cancellation_reason, t.closed_at, t.version, t.created_at, t.updated_at,
-               l.total_amount as "total_amount!", l.lines_without_price as "lines_without_price!",
-               w.clocked_minutes as "clocked_minutes!", w.clock_running_since_at
-        from tickets t
-        join frontdesk.contacts c on c.org_id = $1 and c.id = t.contact_id
-        join frontdesk.contacts kept on kept.org_id = $1 and kept.id = coalesce(c.merged_into, c.id)
-        left join frontdesk.contacts payer on payer.org_id = $1 and payer.id = t.bill_to_contact_id
-        cross join lateral (
-          select coalesce(sum(i.total_amount), 0)::bigint as total_amount,
-                 count(*) filter (where i.total_amount is null) as lines_without_price
-          from line_items i
-          where i.org_id = $1 and i.ticket_id = t.id
-        ) l
-        cross join lateral (
-          select coalesce(extract(epoch from sum(s.ended_at - s.started_at))::bigint / 60, 0) as clocked_minutes,
-                 min(s.started_at) filter (where s.ended_at is null) as clock_running_since_at
-          from clock_spans s
-          where s.org_id = $1 and s.ticket_id = t.id
-        ) w
-        where t.org_id = $1 and t.id = any($2)
-        order by t.starts_at, t.id
-        "#,
-        org_id,
-        ids
-    )
-    .fetch_all(tx.db())
-    .await?;
-    Ok(stored.into_iter().map(|row| shown(row, tx)).collect())
+/// Of contacts that were merged a ticket tells the one that stays.
+async fn shown(stored: Vec<StoredTicket>, tx: &mut Tx<'_>) -> Result<Vec<Keyed<TicketRow>>> {
+    Ok(stored.into_iter().map(|row| Keyed { key: key(&row), row: ticket(row, tx) }).collect())
 }
 
-fn shown(row: Stored, tx: &Tx<'_>) -> TicketRow {
+fn key(row: &StoredTicket) -> Key {
+    Key(row.starts_at.to_rfc3339_opts(SecondsFormat::Micros, true), row.id)
+}
+
+fn ticket(row: StoredTicket, tx: &Tx<'_>) -> TicketRow {
     let zone = tx.org().zone_of(row.timezone.as_deref());
     TicketRow {
         id: row.id,
@@ -234,5 +203,5 @@ fn shown(row: Stored, tx: &Tx<'_>) -> TicketRow {
 
 /// One ticket, as a question for it would show it.
 pub(super) async fn load(id: Id<Ticket>, tx: &mut Tx<'_>) -> Result<TicketRow> {
-    load_all(&[id.uuid()], tx).await?.pop().ok_or_else(|| Error::not_found::<Ticket>(id))
+    tx.one::<Tickets>(id).await
 }

@@ -41,7 +41,7 @@ impl Action for AddLineItem {
         let ids = insert(self.ticket_id, &line, tx).await?;
         ticket.count_change(tx).await?;
         let id = ids.into_iter().next().unwrap_or_default();
-        tx.one(LineItems::default(), Id::<LineItem>::from(id)).await
+        tx.one::<LineItems>(Id::<LineItem>::from(id)).await
     }
 }
 
@@ -88,7 +88,7 @@ impl Action for UpdateLineItem {
         if self.set_columns(&line, price, tx).await? {
             ticket.count_change(tx).await?;
         }
-        tx.one(LineItems::default(), self.line_item_id).await
+        tx.one::<LineItems>(self.line_item_id).await
     }
 }
 
@@ -137,10 +137,10 @@ impl UpdateLineItem {
 
 /// The line and its ticket, the ticket locked first: everybody who changes it waits there.
 async fn lock_line(id: Id<LineItem>, expected_version: Option<i32>, tx: &mut Tx<'_>) -> Result<(Locked, LineItemRow)> {
-    let ticket = tx.one(LineItems::default(), id).await?.ticket_id;
+    let ticket = tx.one::<LineItems>(id).await?.ticket_id;
     let ticket = Locked::open(ticket.into(), None, tx).await?;
     tx.lock(id, expected_version).await?;
-    Ok((ticket, tx.one(LineItems::default(), id).await?))
+    Ok((ticket, tx.one::<LineItems>(id).await?))
 }
 
 /// Take a line off a ticket.

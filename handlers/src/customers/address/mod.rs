@@ -4,8 +4,8 @@ mod of_contacts;
 mod removing;
 
 use capabilities::{
-    Action, CountryCode, Data, Domain, Effect, Error, FreeText, Id, Ids, Listing, Name, Parent, Patch, PermissionClass,
-    Query, Result, Text, TimeZone, Tx, Who,
+    Action, CountryCode, Data, Domain, Effect, Error, FreeText, Id, Ids, Name, Parent, Patch, PermissionClass, Result,
+    Text, TimeZone, Tx, Who,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -91,75 +91,29 @@ impl Data for Addresses {
     }];
     type Row = AddressRow;
 
-    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<AddressRow>> {
-        let org_id = tx.org_id();
-        let contacts = self.contact_id.as_ref().map(Ids::uuids);
-        let (_, after) = query.after();
-        let rows = sqlx::query_as!(
-            AddressRow,
-            r#"
-            select id, contact_id, label, street, street2, city, region, postal_code, country, access_notes, latitude,
-                   longitude, timezone, is_primary, removed_at, version, created_at, updated_at
-            from addresses
-            where org_id = $1
-              and ($2::uuid[] is null or id = any($2))
-              and ($2 is not null or removed_at is null)
-              and ($3::uuid[] is null or contact_id = any($3))
-              and ($4::text is null or city_key = lower($4))
-              and ($5::text is null or postal_code = $5)
-              and ($6::uuid is null or id > $6)
-            order by id
-            limit $7
-            "#,
-            org_id,
-            query.ids.as_deref(),
-            contacts.as_deref(),
-            self.city.as_ref().map(Text::as_str),
-            self.postal_code.as_ref().map(Text::as_str),
-            after,
-            query.limit
-        )
-        .fetch_all(tx.db())
-        .await?;
-        let total = match (&query.ids, &query.after) {
-            (Some(_), _) => rows.len() as i64,
-            (None, None) if (rows.len() as i64) < query.limit => rows.len() as i64,
-            _ => self.count(contacts.as_deref(), tx).await?,
-        };
-        Ok(Listing::by_id(rows, total, |row| row.id))
-    }
-}
-
-impl Addresses {
-    async fn count(&self, contacts: Option<&[Uuid]>, tx: &mut Tx<'_>) -> Result<i64> {
-        let org_id = tx.org_id();
-        Ok(sqlx::query_scalar!(
-            r#"
-            select count(*) as "total!"
-            from (
-              select 1
-              from addresses
-              where org_id = $1
-                and removed_at is null
-                and ($2::uuid[] is null or contact_id = any($2))
-                and ($3::text is null or city_key = lower($3))
-                and ($4::text is null or postal_code = $4)
-              limit 1001
-            ) counted
-            "#,
-            org_id,
-            contacts,
-            self.city.as_ref().map(Text::as_str),
-            self.postal_code.as_ref().map(Text::as_str)
-        )
-        .fetch_one(tx.db())
-        .await?)
+    capabilities::listing! {
+        |addresses, tx| AddressRow,
+        select "id, contact_id, label, street, street2, city, region, postal_code, country, access_notes, latitude, longitude,
+                timezone, is_primary, removed_at, version, created_at, updated_at"
+        from "addresses",
+        oldest first,
+        only "removed_at is null",
+        where "
+            and ($6::uuid[] is null or contact_id = any($6))
+            and ($7::text is null or city_key = lower($7))
+            and ($8::text is null or postal_code = $8)"
+            [
+                addresses.contact_id.as_ref().map(Ids::uuids),
+                addresses.city.as_ref().map(Text::as_str),
+                addresses.postal_code.as_ref().map(Text::as_str),
+            ],
+        beside "contact_id"
     }
 }
 
 /// An address that the contact has; one that was removed is not there any more.
 async fn load(id: Id<Address>, tx: &mut Tx<'_>) -> Result<AddressRow> {
-    let address = tx.one(Addresses::default(), id).await?;
+    let address = tx.one::<Addresses>(id).await?;
     match address.removed_at {
         None => Ok(address),
         Some(_) => Err(Error::not_found::<Address>(id)),

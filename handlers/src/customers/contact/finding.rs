@@ -1,8 +1,8 @@
 //! Finding contacts by any word of their name, e-mail, phone, address, notes and tags, misspelt or not.
 //!
-//! First every word must stand in the contact's text as it is. If that finds nobody, words may be similar (trigrams) or one
-//! slip apart. Both go through the owner's search view and its indexes, and join their hits back to the
-//! table under row security; see the migration.
+//! The stages of a search are one function of the database, `frontdesk.find_contacts`, so that a search is one statement whose
+//! plans are kept: whole words first, and near ones while there is room. It goes through the owner's search views; what it
+//! finds is read from the tables under row security. See the migration.
 
 use std::collections::HashMap;
 
@@ -12,16 +12,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::Contacts;
 use super::listing::ContactFilters;
-use super::load_all;
 use crate::customers::address::Addresses;
 
 /// Digits in a row, however spaced, that are read as a phone number.
 const PHONE_DIGITS: usize = 7;
 const WORDS_AT_MOST: usize = 8;
-/// How the score in a cursor begins, by which of the two searches found it.
-const EXACT: char = '=';
-const SIMILAR: char = '~';
 
 /// What is searched for, taken apart.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -53,7 +50,7 @@ impl Terms {
         }
         let words = rest.split_whitespace().map(|word| word.trim_matches(|c: char| ",;:!?\"()".contains(c)));
         terms.words = words.filter(|word| !word.is_empty()).take(WORDS_AT_MOST).map(str::to_string).collect();
-        // The longest word is the most telling one, so it goes first, where the index is asked.
+        // The longest word is the most telling one, so why it matched is told first.
         terms.words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
         terms
     }
@@ -63,11 +60,6 @@ impl Terms {
     }
 }
 
-/// `LIKE` takes these three characters specially.
-fn literally(term: &str) -> String {
-    term.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
-}
-
 /// The matching contacts with their scores, best first, and how many there are.
 pub(crate) async fn search(
     terms: &Terms,
@@ -75,84 +67,35 @@ pub(crate) async fn search(
     query: &Query,
     tx: &mut Tx<'_>,
 ) -> Result<Listing<Uuid>> {
-    let exact: Vec<String> = terms.all().iter().map(|term| literally(term)).collect();
-    if exact.is_empty() {
-        return Ok(Listing { rows: Vec::new(), total: 0 });
-    }
-    let found = hits(terms, &exact, &[], narrow, query, tx).await?;
-    if found.total > 0 || query.after.is_some() && exact_page(query) {
-        return Ok(found);
-    }
-    // Numbers are right or wrong; only words are misspelt.
-    let misspelt = |word: &&String| word.chars().count() > 2 && word.chars().any(char::is_alphabetic);
-    let fuzzy: Vec<String> = terms.words.iter().filter(misspelt).cloned().collect();
-    let exact: Vec<String> =
-        terms.all().iter().filter(|term| !fuzzy.contains(term)).map(|term| literally(term)).collect();
-    match fuzzy.is_empty() {
-        true => Ok(found),
-        false => hits(terms, &exact, &fuzzy, narrow, query, tx).await,
-    }
-}
-
-/// A cursor of the exact search stays with it: its last page is not continued with similar words.
-fn exact_page(query: &Query) -> bool {
-    query.after().0.is_some_and(|score| score.starts_with(EXACT))
-}
-
-async fn hits(
-    terms: &Terms,
-    exact: &[String],
-    fuzzy: &[String],
-    narrow: &ContactFilters,
-    query: &Query,
-    tx: &mut Tx<'_>,
-) -> Result<Listing<Uuid>> {
     let org_id = tx.org_id();
-    let ([exact_1, exact_2, exact_3], [fuzzy_1, fuzzy_2, fuzzy_3]) = (first_three(exact), first_three(fuzzy));
-    let further = exact.get(3..).unwrap_or_default();
-    let (after_score, after_id) = place(query);
-    let text = terms.all().join(" ");
+    let (after_score, after_id) = query.after();
+    let after_score: Option<i32> = after_score.and_then(|score| score.parse().ok());
     let served = narrow.served.unwrap_or_default();
-    let rows = sqlx::query_file!(
-        "src/customers/contact/finding.sql",
+    let rows = sqlx::query!(
+        r#"
+        select id as "id!", score as "score!", total as "total!"
+        from frontdesk.find_contacts($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+        "#,
         org_id,
-        exact_1,
-        exact_2,
-        exact_3,
-        fuzzy_1,
-        fuzzy_2,
-        fuzzy_3,
-        text,
+        &terms.words,
+        &terms.phones,
         narrow.archived,
         narrow.tag,
         narrow.city,
         narrow.postal_code,
-        after_score,
-        after_id,
-        query.limit,
-        further,
         narrow.served.is_some(),
         served.before,
         served.after,
-        served.service
+        served.service,
+        after_score,
+        after_id,
+        query.limit
     )
     .fetch_all(tx.db())
     .await?;
-    let mark = if fuzzy.is_empty() { EXACT } else { SIMILAR };
-    let total = rows.first().map_or(0, |row| row.total);
-    let rows = rows.into_iter().map(|row| Keyed { key: Key(format!("{mark}{}", row.score), row.id), row: row.id });
+    let total = Some(rows.first().map_or(0, |row| row.total));
+    let rows = rows.into_iter().map(|row| Keyed { key: Key(row.score.to_string(), row.id), row: row.id });
     Ok(Listing { rows: rows.collect(), total })
-}
-
-/// The words the index is asked for; further ones narrow its hits.
-fn first_three(words: &[String]) -> [Option<&str>; 3] {
-    [0, 1, 2].map(|nth| words.get(nth).map(String::as_str))
-}
-
-/// The score and the contact after which the page begins.
-fn place(query: &Query) -> (Option<i32>, Option<Uuid>) {
-    let (score, id) = query.after();
-    (score.and_then(|score| score.trim_start_matches([EXACT, SIMILAR]).parse().ok()), id)
 }
 
 /// Find customers by whatever is known of them: misspelt names and phones in any spelling too.
@@ -228,7 +171,8 @@ impl Data for CustomerMatches {
         let ids: Vec<Uuid> = found.rows.iter().map(|hit| hit.row).collect();
         let mut reasons = why(&ids, &terms, tx).await?;
         let mut places = Addresses::on_one_line(&ids, tx).await?;
-        let mut contacts: HashMap<Uuid, _> = load_all(&ids, tx).await?.into_iter().map(|row| (row.id, row)).collect();
+        let mut contacts: HashMap<Uuid, _> =
+            tx.these::<Contacts>(&ids).await?.into_iter().map(|row| (row.id, row)).collect();
         let rows = found.rows.into_iter().filter_map(|hit| {
             let contact = contacts.remove(&hit.row)?;
             let row = CustomerMatch {
@@ -244,59 +188,34 @@ impl Data for CustomerMatches {
         });
         Ok(Listing { rows: rows.collect(), total: found.total })
     }
+
+    /// A match is found by what is searched for and has no id of its own.
+    async fn by_ids(_: &[Uuid], _: &mut Tx<'_>) -> Result<Vec<CustomerMatch>> {
+        Ok(Vec::new())
+    }
 }
 
 /// For each contact and word, the closest word of the contact and where it stands.
 async fn why(ids: &[Uuid], terms: &Terms, tx: &mut Tx<'_>) -> Result<HashMap<Uuid, Vec<Match>>> {
-    let org_id = tx.org_id();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let (org_id, sought) = (tx.org_id(), terms.all());
     let rows = sqlx::query!(
         r#"
-        with terms as materialized (
-          select t.term, t.place, f.folded, frontdesk.misspellings(f.folded) as spellings
-          from unnest($3::text[]) with ordinality as t (term, place)
-          cross join lateral (select frontdesk.fold(t.term) as folded offset 0) f
-        )
-        select s.id as "id!", t.term as "term!", closest.field as "field!", closest.word as "word!"
-        from contact_search s
-        cross join terms t
-        cross join lateral (
-          with words as materialized (
-            select f.rank, f.field, w.word
-            from (
-              values (1, 'name', s.name), (2, 'email_or_phone', s.reach), (3, 'address', s.place), (4, 'tags_or_notes', s.words)
-            ) as f (rank, field, text)
-            cross join lateral string_to_table(translate(f.text, E'\t\r\n', '   '), ' ') as w (word)
-            where w.word <> ''
-          )
-          (
-            select w.field, w.word
-            from words w
-            where position(t.folded in w.word) > 0
-            order by similarity(w.word, t.folded) desc, w.rank
-            limit 1
-          )
-          union all
-          -- Asked only if no word holds the term: it takes each word apart.
-          (
-            select w.field, w.word
-            from words w
-            order by (frontdesk.misspellings(w.word) && t.spellings) desc, similarity(w.word, t.folded) desc, w.rank
-            limit 1
-          )
-          limit 1
-        ) closest
-        where s.org_id = $1 and s.id = any($2)
-        order by s.id, t.place
+        select id as "id!", sought[nth::integer] as "term!", part as "part!", word as "word!"
+        from frontdesk.why_found($1, $2, $3), (select $3::text[] as sought) given
+        order by id, nth
         "#,
         org_id,
         ids,
-        &terms.all()
+        &sought
     )
     .fetch_all(tx.db())
     .await?;
     let mut reasons: HashMap<Uuid, Vec<Match>> = HashMap::new();
     for row in rows {
-        reasons.entry(row.id).or_default().push(Match { word: row.term, found: row.word, r#in: row.field });
+        reasons.entry(row.id).or_default().push(Match { word: row.term, found: row.word, r#in: row.part });
     }
     Ok(reasons)
 }
@@ -319,10 +238,5 @@ mod tests {
         assert_eq!(Terms::read("123 Main St 35758", *b"US"), terms(&["35758", "Main", "123", "St"], &[]));
         assert_eq!(Terms::read("jane@example.com", *b"US"), terms(&["jane@example.com"], &[]));
         assert_eq!(Terms::read("  \t", *b"US"), terms(&[], &[]));
-    }
-
-    #[test]
-    fn what_like_takes_specially_is_taken_literally() {
-        assert_eq!(literally(r"100%_\"), r"100\%\_\\");
     }
 }

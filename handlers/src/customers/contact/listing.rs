@@ -6,10 +6,12 @@ use capabilities::{Data, DayOrTime, Id, Key, Keyed, Listing, Name, Query, Result
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::finding::{Terms, search};
-use super::{ContactRow, Tag, load_all};
+use super::reach::{EmailRow, PhoneRow};
+use super::{ContactRow, Tag};
 use crate::entities::Service;
 
 /// Which contacts, by whether they are archived.
@@ -84,30 +86,33 @@ impl Data for Contacts {
 
     async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<ContactRow>> {
         if let Some(ids) = &query.ids {
-            let rows: Vec<_> = load_all(ids, tx).await?.into_iter().map(by_name).collect();
-            return Ok(Listing { total: rows.len() as i64, rows });
+            let contacts = ByName::by_ids(ids, tx).await?;
+            return Ok(Listing::all(contacts.len(), contacts.into_iter().map(by_name), &query));
         }
         let archived = match self.archived.unwrap_or_default() {
             Archived::No => "no",
             Archived::Only => "only",
             Archived::Any => "any",
         };
-        let narrow = ContactFilters {
+        let filters = ContactFilters {
             served: self.served(tx)?,
             tag: self.tag.map(|tag| tag.as_str().to_lowercase()),
             city: self.city.map(|city| city.as_str().to_string()),
             postal_code: self.postal_code.map(|code| code.as_str().to_string()),
             archived,
         };
-        let found = match &self.search {
-            Some(text) => search(&Terms::read(text.as_str(), tx.org().country), &narrow, &query, tx).await?,
-            None => in_order_of_names(&narrow, &query, tx).await?,
-        };
+        let Some(text) = &self.search else { return ByName(filters).list(query, tx).await };
+        let found = search(&Terms::read(text.as_str(), tx.org().country), &filters, &query, tx).await?;
         let ids: Vec<Uuid> = found.rows.iter().map(|hit| hit.row).collect();
-        let mut contacts: HashMap<Uuid, _> = load_all(&ids, tx).await?.into_iter().map(|row| (row.id, row)).collect();
+        let mut contacts: HashMap<Uuid, _> =
+            tx.these::<Self>(&ids).await?.into_iter().map(|row| (row.id, row)).collect();
         let rows =
             found.rows.into_iter().filter_map(|hit| Some(Keyed { row: contacts.remove(&hit.row)?, key: hit.key }));
         Ok(Listing { rows: rows.collect(), total: found.total })
+    }
+
+    async fn by_ids(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<ContactRow>> {
+        ByName::by_ids(ids, tx).await
     }
 }
 
@@ -126,65 +131,69 @@ fn by_name(row: ContactRow) -> Keyed<ContactRow> {
     Keyed { key: Key(row.sort_name.clone(), row.id), row }
 }
 
-async fn in_order_of_names(narrow: &ContactFilters, query: &Query, tx: &mut Tx<'_>) -> Result<Listing<Uuid>> {
-    let org_id = tx.org_id();
-    let (after_name, after_id) = query.after();
-    let served = narrow.served.unwrap_or_default();
-    let rows = sqlx::query!(
-        r#"
-        with matching as not materialized (
-          select c.id, c.sort_name
-          from contacts c
-          left join (
-            select coalesce(r.merged_into, r.id) as id
-            from frontdesk.tickets v
-            join contacts r on r.org_id = $1 and r.id = v.contact_id
-            where v.org_id = $1 and v.status = 'closed'
-              and ($12::uuid is null or exists (
-                select 1 from frontdesk.line_items i where i.org_id = $1 and i.ticket_id = v.id and i.service_id = $12
-              ))
-            group by 1
-            having ($10::timestamptz is null or max(v.starts_at) < $10)
-               and ($11::timestamptz is null or max(v.starts_at) >= $11)
-          ) served on served.id = c.id
-          where c.org_id = $1
-            and ($2::text = 'any' or (c.archived_at is null) = ($2 = 'no'))
-            and ($3::text is null or exists (
-              select 1 from contact_tags t where t.org_id = $1 and t.contact_id = c.id and t.tag = $3
+async fn shown(contacts: Vec<ContactRow>, _: &mut Tx<'_>) -> Result<Vec<Keyed<ContactRow>>> {
+    Ok(contacts.into_iter().map(by_name).collect())
+}
+
+/// The contacts in the order of their names.
+struct ByName(ContactFilters);
+
+impl ByName {
+    capabilities::listing! {
+        |contacts, tx| {
+            let ContactFilters { tag, city, postal_code, served, archived } = contacts.0;
+            let Served { before, after, service } = served.unwrap_or_default();
+        }
+        ContactRow from ContactRow by shown,
+        select r#"
+            c.id, c.kind, c.display_name as "display_name!", c.given_name, c.family_name, c.organization_name,
+            coalesce(e.emails, '[]') as "emails!: Json<Vec<EmailRow>>",
+            coalesce(p.phones, '[]') as "phones!: Json<Vec<PhoneRow>>",
+            c.preferred_time, c.tags, c.unsubscribed_at, c.archived_at, c.merged_into as merged_into_id, c.version,
+            c.created_at, c.updated_at, c.sort_name as "sort_name!""#
+        from "contacts" as "c" with "
+            left join lateral (
+              select jsonb_agg(
+                       jsonb_build_object('email', e.email, 'type', e.type, 'is_primary', e.is_primary, 'status', e.status)
+                       order by e.is_primary desc, e.position) as emails
+              from contact_emails e
+              where e.org_id = $1 and e.contact_id = c.id
+            ) e on true
+            left join lateral (
+              select jsonb_agg(
+                       jsonb_build_object('phone', p.phone, 'e164', p.e164, 'type', p.type, 'is_primary', p.is_primary)
+                       order by p.is_primary desc, p.position) as phones
+              from contact_phones p
+              where p.org_id = $1 and p.contact_id = c.id
+            ) p on true",
+        order "c.sort_name, c.id" after "$3::text is null or (c.sort_name, c.id) > ($3, $4)",
+        through "
+            left join (
+              select coalesce(r.merged_into, r.id) as id
+              from frontdesk.tickets v
+              join contacts r on r.org_id = $1 and r.id = v.contact_id
+              where v.org_id = $1 and v.status = 'closed'
+                and ($13::uuid is null or exists (
+                  select 1 from frontdesk.line_items i where i.org_id = $1 and i.ticket_id = v.id and i.service_id = $13
+                ))
+              group by 1
+              having ($11::timestamptz is null or max(v.starts_at) < $11)
+                 and ($12::timestamptz is null or max(v.starts_at) >= $12)
+            ) served on served.id = c.id",
+        where "
+            and ($6::text = 'any' or (c.archived_at is null) = ($6 = 'no'))
+            and ($7::text is null or exists (
+              select 1 from contact_tags t where t.org_id = $1 and t.contact_id = c.id and t.tag = $7
             ))
-            and ($4::text is null or exists (
+            and ($8::text is null or exists (
               select 1 from frontdesk.addresses a
-              where a.org_id = $1 and a.contact_id = c.id and a.city_key = lower($4) and a.removed_at is null
+              where a.org_id = $1 and a.contact_id = c.id and a.city_key = lower($8) and a.removed_at is null
             ))
-            and ($5::text is null or exists (
+            and ($9::text is null or exists (
               select 1 from frontdesk.addresses a
-              where a.org_id = $1 and a.contact_id = c.id and a.postal_code = $5 and a.removed_at is null
+              where a.org_id = $1 and a.contact_id = c.id and a.postal_code = $9 and a.removed_at is null
             ))
-            and (not $9::bool or served.id is not null)
-        )
-        select m.id as "id!", m.sort_name as "sort_name!",
-               (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
-        from matching m
-        where $6::text is null or (m.sort_name, m.id) > ($6, $7)
-        order by m.sort_name, m.id
-        limit $8
-        "#,
-        org_id,
-        narrow.archived,
-        narrow.tag,
-        narrow.city,
-        narrow.postal_code,
-        after_name,
-        after_id,
-        query.limit,
-        narrow.served.is_some(),
-        served.before,
-        served.after,
-        served.service
-    )
-    .fetch_all(tx.db())
-    .await?;
-    let total = rows.first().map_or(0, |row| row.total);
-    let rows = rows.into_iter().map(|row| Keyed { key: Key(row.sort_name, row.id), row: row.id });
-    Ok(Listing { rows: rows.collect(), total })
+            and (not $10::bool or served.id is not null)"
+            [archived, tag, city, postal_code, served.is_some(), before, after, service]
+    }
 }

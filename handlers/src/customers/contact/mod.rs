@@ -12,7 +12,7 @@ mod merging;
 mod reach;
 mod status;
 
-use capabilities::{Domain, Error, Id, Result, Text, Tx};
+use capabilities::{Domain, Id, Result, Text, Tx};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -144,42 +144,6 @@ pub(crate) struct ContactRow {
     sort_name: String,
 }
 
-/// The contacts with these ids, in the order of their names: one statement for the whole page.
-async fn load_all(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<ContactRow>> {
-    let org_id = tx.org_id();
-    Ok(sqlx::query_as!(
-        ContactRow,
-        r#"
-        select c.id, c.kind, c.display_name as "display_name!", c.given_name, c.family_name, c.organization_name,
-               coalesce(e.emails, '[]') as "emails!: Json<Vec<reach::EmailRow>>",
-               coalesce(p.phones, '[]') as "phones!: Json<Vec<reach::PhoneRow>>",
-               c.preferred_time, c.tags, c.unsubscribed_at, c.archived_at, c.merged_into as merged_into_id, c.version,
-               c.created_at, c.updated_at, c.sort_name as "sort_name!"
-        from contacts c
-        left join lateral (
-          select jsonb_agg(
-                   jsonb_build_object('email', e.email, 'type', e.type, 'is_primary', e.is_primary, 'status', e.status)
-                   order by e.is_primary desc, e.position) as emails
-          from contact_emails e
-          where e.org_id = $1 and e.contact_id = c.id
-        ) e on true
-        left join lateral (
-          select jsonb_agg(
-                   jsonb_build_object('phone', p.phone, 'e164', p.e164, 'type', p.type, 'is_primary', p.is_primary)
-                   order by p.is_primary desc, p.position) as phones
-          from contact_phones p
-          where p.org_id = $1 and p.contact_id = c.id
-        ) p on true
-        where c.org_id = $1 and c.id = any($2)
-        order by c.sort_name, c.id
-        "#,
-        org_id,
-        ids
-    )
-    .fetch_all(tx.db())
-    .await?)
-}
-
 async fn load(id: Id<Contact>, tx: &mut Tx<'_>) -> Result<ContactRow> {
-    load_all(&[id.uuid()], tx).await?.pop().ok_or_else(|| Error::not_found::<Contact>(id))
+    tx.one::<Contacts>(id).await
 }

@@ -161,6 +161,8 @@ impl Action for Update {
         tx.lock(Id::<Org>::from(tx.org_id()), self.expected_version).await?;
         self.refuse_other_currency(tx).await?;
         self.set_columns(tx).await?;
+        // Every caller carries the time zone, the currency and the country.
+        tx.forget_callers().await?;
         Orgs::own(tx).await
     }
 }

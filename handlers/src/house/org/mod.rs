@@ -5,7 +5,7 @@ mod freezing;
 
 use std::collections::BTreeMap;
 
-use capabilities::{Data, Domain, Id, Key, Keyed, Listing, Query, Result, Tx, Who};
+use capabilities::{Data, Domain, Id, Result, Tx, Who};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,8 @@ pub(crate) struct OrgRow {
     /// ISO 3166-1 country; phone numbers without a country code are read as of there.
     country: String,
     /// Opening and closing time per weekday, mon to sun; a day that is missing is closed.
-    pub business_hours: BTreeMap<String, [String; 2]>,
+    #[schemars(with = "BTreeMap<String, [String; 2]>")]
+    pub business_hours: Json<BTreeMap<String, [String; 2]>>,
     /// Percent, as an exact decimal.
     pub default_tax_rate: String,
     /// What invoice numbers begin with.
@@ -73,53 +74,20 @@ impl Data for Orgs {
     const SORTED_BY: &str = "one row";
     type Row = OrgRow;
 
-    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<OrgRow>> {
-        let org_id = tx.org_id();
-        let row = sqlx::query!(
-            r#"
-            select id, name, timezone, currency, country,
-                   business_hours as "business_hours: Json<BTreeMap<String, [String; 2]>>",
-                   trim_scale(default_tax_rate)::text as "default_tax_rate!", invoice_prefix, payment_terms_days,
-                   reply_to_email, reminder_lead_days, follow_up_days, default_ticket_minutes, buffer_minutes, frozen_at,
-                   version, created_at
-            from orgs
-            where org_id = $1 and ($2::uuid[] is null or id = any($2))
-            "#,
-            org_id,
-            query.ids.as_deref()
-        )
-        .fetch_optional(tx.db())
-        .await?;
-        let rows: Vec<Keyed<OrgRow>> = row
-            .into_iter()
-            .map(|row| OrgRow {
-                id: row.id,
-                name: row.name,
-                timezone: row.timezone,
-                currency: row.currency,
-                country: row.country,
-                business_hours: row.business_hours.0,
-                default_tax_rate: row.default_tax_rate,
-                invoice_prefix: row.invoice_prefix,
-                payment_terms_days: row.payment_terms_days,
-                reply_to_email: row.reply_to_email,
-                reminder_lead_days: row.reminder_lead_days,
-                follow_up_days: row.follow_up_days,
-                default_ticket_minutes: row.default_ticket_minutes,
-                buffer_minutes: row.buffer_minutes,
-                frozen_at: row.frozen_at,
-                version: row.version,
-                created_at: row.created_at,
-            })
-            .map(|row| Keyed { key: Key(String::new(), row.id), row })
-            .collect();
-        Ok(Listing { total: rows.len() as i64, rows })
+    capabilities::listing! {
+        |org, tx| OrgRow,
+        select r#"id, name, timezone, currency, country,
+            business_hours as "business_hours: Json<BTreeMap<String, [String; 2]>>",
+            trim_scale(default_tax_rate)::text as "default_tax_rate!", invoice_prefix, payment_terms_days, reply_to_email,
+            reminder_lead_days, follow_up_days, default_ticket_minutes, buffer_minutes, frozen_at, version, created_at"#
+        from "orgs",
+        oldest first
     }
 }
 
 impl Orgs {
     /// The one that there is.
     pub async fn own(tx: &mut Tx<'_>) -> Result<OrgRow> {
-        tx.one(Self {}, Id::<Org>::from(tx.org_id())).await
+        tx.one::<Self>(Id::<Org>::from(tx.org_id())).await
     }
 }

@@ -93,6 +93,7 @@ impl Action for ChangeRole {
         .execute(tx.db())
         .await?;
         refuse_without_owner(tx).await?;
+        tx.forget_callers().await?;
         load(self.user_id, tx).await
     }
 }

@@ -4,7 +4,7 @@ mod changing;
 mod sessions;
 mod signing_in;
 
-use capabilities::{Data, Domain, Error, Id, Listing, Query, Result, Tx, Who};
+use capabilities::{Data, Domain, Error, Id, Key, Keyed, Result, Tx, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -90,9 +90,17 @@ pub(crate) struct UserRow {
     version: i32,
 }
 
+/// What the caller may know of them: addresses are for people.
+async fn told_to(mut users: Vec<UserRow>, tx: &mut Tx<'_>) -> Result<Vec<Keyed<UserRow>>> {
+    for user in users.iter_mut().filter(|_| tx.caller().is_agent()) {
+        user.email = None;
+    }
+    Ok(users.into_iter().map(|row| Keyed { key: Key::of(row.id), row }).collect())
+}
+
 /// One user, as people see them.
 async fn load(id: Id<User>, tx: &mut Tx<'_>) -> Result<UserRow> {
-    tx.one(Users { active: None }, id).await
+    tx.one::<Users>(id).await
 }
 
 fn refuse_deactivated(user: &UserRow) -> Result<()> {
@@ -113,44 +121,10 @@ impl Data for Users {
     const SORTED_BY: &str = "when they joined";
     type Row = UserRow;
 
-    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<UserRow>> {
-        let (org_id, to_people) = (tx.org_id(), !tx.caller().is_agent());
-        let (_, after) = query.after();
-        let rows = sqlx::query!(
-            r#"
-            with matching as not materialized (
-              select id, name, role, email, version, deactivated_at is null as active
-              from users
-              where org_id = $1
-                and ($2::uuid[] is null or id = any($2))
-                and ($3::bool is null or (deactivated_at is null) = $3)
-            )
-            select m.id as "id!", m.name as "name!", m.role as "role!", m.active as "active!",
-                   case when $4 then m.email end as email, m.version as "version!",
-                   (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
-            from matching m
-            where $5::uuid is null or m.id > $5
-            order by m.id
-            limit $6
-            "#,
-            org_id,
-            query.ids.as_deref(),
-            self.active,
-            to_people,
-            after,
-            query.limit
-        )
-        .fetch_all(tx.db())
-        .await?;
-        let total = rows.first().map_or(0, |row| row.total);
-        let rows = rows.into_iter().map(|row| UserRow {
-            id: row.id,
-            name: row.name,
-            role: row.role,
-            active: row.active,
-            email: row.email,
-            version: row.version,
-        });
-        Ok(Listing::by_id(rows, total, |row| row.id))
+    capabilities::listing! {
+        |users, tx| UserRow from UserRow by told_to,
+        select r#"id, name, role, deactivated_at is null as "active!", email, version"# from "users",
+        oldest first,
+        where "and ($6::bool is null or (deactivated_at is null) = $6)" [users.active]
     }
 }

@@ -1,6 +1,9 @@
 //! Where people are signed in. Kept by the kernel; here it is read, and ended.
 
-use capabilities::{Action, Data, Effect, Id, Listing, PermissionClass, Query, Result, Role, SessionRow, Tx, Who};
+use capabilities::{
+    Action, Data, Effect, Id, Listing, PermissionClass, Query, Result, SessionQuery, SessionRow, Tx, Who, sessions,
+    sessions_by_ids,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -25,11 +28,11 @@ impl Data for Sessions {
     type Row = SessionRow;
 
     async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<SessionRow>> {
-        let sees_all = tx.caller().role().is_none_or(|role| role == Role::Owner);
-        let own = tx.caller().id().filter(|_| !sees_all);
-        let (_, after) = query.after();
-        let (rows, total) = tx.sessions(own, self.user_id, query.ids.as_deref(), after, query.limit).await?;
-        Ok(Listing::by_id(rows, total, |row| row.id))
+        sessions(SessionQuery { user_id: self.user_id }, query, tx).await
+    }
+
+    async fn by_ids(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<SessionRow>> {
+        sessions_by_ids(ids, tx).await
     }
 }
 

@@ -3,7 +3,7 @@
 mod trials;
 
 use capabilities::{
-    Action, Data, Domain, Effect, Error, Id, Listing, Patch, PermissionClass, Query, Result, Text, Tx, Who,
+    Action, Data, Domain, Effect, Error, Id, Key, Keyed, Patch, PermissionClass, Result, Text, Tx, Who,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -72,63 +72,65 @@ impl Data for Rules {
     const SORTED_BY: &str = "time, newest first";
     type Row = RuleRow;
 
-    async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<RuleRow>> {
-        let (org_id, now) = (tx.org_id(), tx.now());
-        let (_, after) = query.after();
-        let rows = sqlx::query!(
-            r#"
-            with matching as not materialized (
-              select r.*
-              from rules r
-              where r.org_id = $1
-                and ($2::uuid[] is null or r.id = any($2))
-                and ($3::boolean is null or $3 = (r.revoked_at is null and (r.expires_at is null or r.expires_at > $4)))
-                and ($5::uuid is null or r.agent_id = $5 or r.agent_id is null)
-            )
-            select m.id as "id!", m.action as "action!", m.agent_id, m.reasons as "reasons!", m.items_per_call,
-                   m.items_per_day, m.expires_at, m.revoked_at, m.authorization_id as "authorization_id!",
-                   m.created_by_name as "created_by!", m.version as "version!", m.created_at as "created_at!",
-                   (select count(*) from (select 1 from matching limit 1001) counted) as "total!"
-            from matching m
-            where $6::uuid is null or m.id < $6
-            order by m.id desc
-            limit $7
-            "#,
-            org_id,
-            query.ids.as_deref(),
-            self.active,
-            now,
-            self.agent_id,
-            after,
-            query.limit
-        )
-        .fetch_all(tx.db())
-        .await?;
-        let total = rows.first().map_or(0, |row| row.total);
-        let uses = tx.rule_uses(&rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
-        let used = |id: &Uuid| uses.get(id).copied().unwrap_or_default();
-        let rows = rows.into_iter().map(|row| RuleRow {
-            id: row.id,
-            action: row.action,
-            agent_id: row.agent_id,
-            reasons: row.reasons,
-            items_per_call: row.items_per_call,
-            items_per_day: row.items_per_day,
-            items_today: used(&row.id).today,
-            last_used_at: used(&row.id).last,
-            expires_at: row.expires_at,
-            revoked_at: row.revoked_at,
-            authorization_id: row.authorization_id,
-            created_by: row.created_by,
-            version: row.version,
-            created_at: row.created_at,
-        });
-        Ok(Listing::by_id(rows, total, |row| row.id))
+    capabilities::listing! {
+        |rules, tx| {
+            let now = tx.now();
+        }
+        RuleRow from StoredRule by shown,
+        select "id, action, agent_id, reasons, items_per_call, items_per_day, expires_at, revoked_at, authorization_id,
+                created_by_name, version, created_at"
+        from "rules",
+        newest first,
+        where "
+            and ($6::boolean is null or $6 = (revoked_at is null and (expires_at is null or expires_at > $7)))
+            and ($8::uuid is null or agent_id = $8 or agent_id is null)"
+            [rules.active, now, rules.agent_id]
     }
 }
 
+/// A rule as it is stored.
+struct StoredRule {
+    id: Uuid,
+    action: String,
+    agent_id: Option<Uuid>,
+    reasons: Vec<String>,
+    items_per_call: Option<i32>,
+    items_per_day: Option<i32>,
+    expires_at: Option<DateTime<Utc>>,
+    revoked_at: Option<DateTime<Utc>>,
+    authorization_id: Uuid,
+    created_by_name: String,
+    version: i32,
+    created_at: DateTime<Utc>,
+}
+
+async fn shown(stored: Vec<StoredRule>, tx: &mut Tx<'_>) -> Result<Vec<Keyed<RuleRow>>> {
+    let uses = tx.rule_uses(&stored.iter().map(|rule| rule.id).collect::<Vec<_>>()).await?;
+    let rows = stored.into_iter().map(|rule| {
+        let used = uses.get(&rule.id).copied().unwrap_or_default();
+        let row = RuleRow {
+            id: rule.id,
+            action: rule.action,
+            agent_id: rule.agent_id,
+            reasons: rule.reasons,
+            items_per_call: rule.items_per_call,
+            items_per_day: rule.items_per_day,
+            items_today: used.today,
+            last_used_at: used.last,
+            expires_at: rule.expires_at,
+            revoked_at: rule.revoked_at,
+            authorization_id: rule.authorization_id,
+            created_by: rule.created_by_name,
+            version: rule.version,
+            created_at: rule.created_at,
+        };
+        Keyed { key: Key::of(row.id), row }
+    });
+    Ok(rows.collect())
+}
+
 async fn load(id: Id<Rule>, tx: &mut Tx<'_>) -> Result<RuleRow> {
-    tx.one(Rules { active: None, agent_id: None }, id).await
+    tx.one::<Rules>(id).await
 }
 
 /// Change what a rule lets through: for whom, for which reasons, how much and until when.

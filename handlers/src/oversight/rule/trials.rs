@@ -57,14 +57,13 @@ pub(crate) struct CoverageRow {
 
 impl RuleCoverage {
     /// The rules that are asked about, as they are: none if it is one that is only thought of.
-    async fn rules(&self, query: &Query, tx: &mut Tx<'_>) -> Result<(Vec<RuleRow>, i64)> {
+    async fn rules(&self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<RuleRow>> {
         let asked = self.rule_id.as_ref().map(Ids::uuids);
         let ids = match (&query.ids, asked) {
             (Some(ids), Some(asked)) => Some(ids.iter().copied().filter(|id| asked.contains(id)).collect()),
-            (ids, asked) => ids.clone().or(asked),
+            (ids, asked) => ids.clone().or(asked.map(<[_]>::to_vec)),
         };
-        let found = Rules { active: None, agent_id: None }.list(Query { ids, ..query.clone() }, tx).await?;
-        Ok((found.rows.into_iter().map(|keyed| keyed.row).collect(), found.total))
+        tx.list(Rules { active: None, agent_id: None }, Query { ids, ..query }).await
     }
 
     /// What is thought of instead.
@@ -108,33 +107,42 @@ impl Data for RuleCoverage {
     type Row = CoverageRow;
 
     async fn list(self, query: Query, tx: &mut Tx<'_>) -> Result<Listing<CoverageRow>> {
-        let (terms, total) = match self.authorization_id {
+        let (terms, total): (Vec<Terms>, _) = match self.authorization_id {
             Some(request) => {
-                let terms = tx.terms_of_request(request.uuid()).await?;
                 let is_first = query.after.is_none();
+                let terms = tx.terms_of_request(request.uuid()).await?;
                 let terms: Vec<Terms> = terms.into_iter().filter(|_| is_first).collect();
                 let total = terms.len() as i64;
-                (terms, total)
+                (terms, Some(total))
             }
             None => {
-                let (rules, total) = self.rules(&query, tx).await?;
-                (rules.into_iter().map(terms_of).collect(), total)
+                let found = self.rules(query, tx).await?;
+                let total = found.total;
+                (found.into_rows().map(terms_of).collect(), total)
             }
         };
-        let terms: Vec<Terms> = terms.into_iter().map(|terms| self.instead(terms)).collect();
-        let coverage = tx.coverage(&terms).await?;
-        let is_rule = self.authorization_id.is_none();
-        let rows = terms.iter().zip(coverage).map(|(terms, found)| CoverageRow {
-            id: terms.id,
-            rule_id: Some(terms.id).filter(|_| is_rule),
-            since: found.since,
-            requests: found.requests,
-            older_left_out: Some(true).filter(|_| found.cut),
-            covered: found.covered,
-            denied: found.denied,
-            newest: found.newest,
-        });
-        let rows = rows.map(|row| Keyed { key: Key(String::new(), row.id), row });
-        Ok(Listing { rows: rows.collect(), total })
+        let terms = terms.into_iter().map(|terms| self.instead(terms)).collect();
+        let rows = covered(terms, self.authorization_id.is_none(), tx).await?;
+        Ok(Listing { rows: rows.into_iter().map(|row| Keyed { key: Key::of(row.id), row }).collect(), total })
     }
+
+    async fn by_ids(ids: &[Uuid], tx: &mut Tx<'_>) -> Result<Vec<CoverageRow>> {
+        let terms = tx.these::<Rules>(ids).await?.into_iter().map(terms_of).collect();
+        covered(terms, true, tx).await
+    }
+}
+
+async fn covered(terms: Vec<Terms>, are_rules: bool, tx: &mut Tx<'_>) -> Result<Vec<CoverageRow>> {
+    let coverage = tx.coverage(&terms).await?;
+    let rows = terms.iter().zip(coverage).map(|(terms, found)| CoverageRow {
+        id: terms.id,
+        rule_id: Some(terms.id).filter(|_| are_rules),
+        since: found.since,
+        requests: found.requests,
+        older_left_out: Some(true).filter(|_| found.cut),
+        covered: found.covered,
+        denied: found.denied,
+        newest: found.newest,
+    });
+    Ok(rows.collect())
 }

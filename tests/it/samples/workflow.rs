@@ -1,0 +1,5 @@
+//! Workflows have nothing of their own.
+
+use super::Sample;
+
+pub const SAMPLE: Sample = Sample::NONE;
